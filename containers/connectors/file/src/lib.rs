@@ -1,0 +1,1 @@
+//! Connector: files in the workspace output folder.

@@ -1,0 +1,1 @@
+//! Connector: SQLite databases.

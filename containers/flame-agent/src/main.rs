@@ -1,0 +1,2 @@
+//! The runtime: engine, store and connectors behind one HTTP API.
+fn main() {}

@@ -1,0 +1,5 @@
+//! Generates what Tauri needs at compile time.
+
+fn main() {
+    tauri_build::build();
+}

@@ -1,0 +1,1 @@
+//! Wire types of the agent HTTP API and its OpenAPI document.

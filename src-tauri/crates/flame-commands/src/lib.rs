@@ -1,0 +1,1 @@
+//! Bodies of the window commands over a narrow Host.

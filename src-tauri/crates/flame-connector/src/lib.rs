@@ -1,0 +1,1 @@
+//! What a connector is: its operations, streams and errors.

@@ -1,0 +1,313 @@
+//! The validated model of a workflow: references resolved, flow targets checked, expressions compiled.
+//!
+//! Cheap to share: a definition is built once, put behind an `Arc`, and every run pins it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flame_types::WorkflowId;
+use serde_json::{Map, Value};
+
+use crate::expression::Expression;
+
+/// One version of a workflow, ready to run.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    pub id: WorkflowId,
+    /// SHA-256 of the canonical JSON of the document, hex; a run is pinned to it.
+    pub hash: Arc<str>,
+    /// The document as JSON, as `$workflow.definition` shows it.
+    pub definition: Arc<Value>,
+    pub title: Option<String>,
+    pub summary: Option<String>,
+    pub input: Filter,
+    pub output: Filter,
+    pub timeout: Option<DurationSource>,
+    pub schedule: Option<Schedule>,
+    pub webhook: Option<Webhook>,
+    pub tasks: TaskList,
+}
+
+/// `input` or `output` of a workflow or task: `schema` plus `from` or `as`.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub schema: Option<Schema>,
+    /// `input.from` or `output.as`.
+    pub transform: Option<Template>,
+}
+
+/// `export` of a task: what replaces `$context`.
+#[derive(Debug, Clone, Default)]
+pub struct Export {
+    pub schema: Option<Schema>,
+    pub transform: Option<Template>,
+}
+
+/// A compiled JSON Schema (2020-12 unless the schema names another draft).
+#[derive(Clone)]
+pub struct Schema {
+    pub source: Arc<Value>,
+    pub validator: Arc<jsonschema::Validator>,
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Schema").field(&self.source).finish()
+    }
+}
+
+/// Tasks in declaration order; names are unique within a list.
+#[derive(Debug, Clone, Default)]
+pub struct TaskList(pub Vec<Task>);
+
+/// One task with what every kind shares.
+#[derive(Debug, Clone)]
+pub struct Task {
+    pub name: Arc<str>,
+    /// JSON pointer of the task, such as `/do/0/tryGetPet/try/0/getPet`.
+    pub reference: Arc<str>,
+    /// The task's own definition as JSON: `$task.definition`.
+    pub definition: Arc<Value>,
+    pub condition: Option<Expression>,
+    pub input: Filter,
+    pub output: Filter,
+    pub export: Export,
+    pub timeout: Option<DurationSource>,
+    pub then: Flow,
+    pub metadata: Map<String, Value>,
+    pub kind: TaskKind,
+}
+
+/// Where the flow goes after a task; names are resolved to places in the same list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    Continue,
+    /// Leaves the current list.
+    Exit,
+    /// Ends the workflow.
+    End,
+    /// Goes to the task at this index of the same list.
+    To(usize),
+}
+
+#[derive(Debug, Clone)]
+pub enum TaskKind {
+    Do(TaskList),
+    Set(Template),
+    Switch(Vec<Case>),
+    For(For),
+    Try(Box<Try>),
+    Raise(ErrorTemplate),
+    Wait(DurationSource),
+    Fork(Fork),
+    /// `emit.event.with`: CloudEvents attributes and data.
+    Emit(Template),
+    CallHttp(Box<HttpCall>),
+    CallFunction(FunctionCall),
+}
+
+impl TaskKind {
+    /// The word that the timeline shows.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Do(_) => "do",
+            Self::Set(_) => "set",
+            Self::Switch(_) => "switch",
+            Self::For(_) => "for",
+            Self::Try(_) => "try",
+            Self::Raise(_) => "raise",
+            Self::Wait(_) => "wait",
+            Self::Fork(_) => "fork",
+            Self::Emit(_) => "emit",
+            Self::CallHttp(_) => "call http",
+            Self::CallFunction(_) => "call function",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub name: Arc<str>,
+    /// `None` is the default case.
+    pub when: Option<Expression>,
+    pub then: Flow,
+}
+
+#[derive(Debug, Clone)]
+pub struct For {
+    /// Variable name of the item, without `$`; `item` by default.
+    pub each: Arc<str>,
+    /// Variable name of the index, without `$`; `index` by default. Counts from 0.
+    pub at: Arc<str>,
+    pub items: Template,
+    pub condition: Option<Expression>,
+    pub tasks: TaskList,
+}
+
+#[derive(Debug, Clone)]
+pub struct Try {
+    pub tasks: TaskList,
+    pub catch: Catch,
+}
+
+#[derive(Debug, Clone)]
+pub struct Catch {
+    /// `errors.with`: each given field must equal the error's; types match by alias.
+    pub filter: ErrorFilter,
+    /// Variable name of the caught error, without `$`; `error` by default.
+    pub name: Arc<str>,
+    pub when: Option<Expression>,
+    pub except_when: Option<Expression>,
+    pub retry: Option<RetryPolicy>,
+    pub tasks: Option<TaskList>,
+    /// `catch.then` (an addition of `next`); `None` takes the try task's own `then`.
+    pub then: Option<Flow>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ErrorFilter {
+    pub kind: Option<String>,
+    pub status: Option<u16>,
+    pub instance: Option<String>,
+    pub title: Option<String>,
+    pub detail: Option<String>,
+}
+
+/// A retry policy, inline or out of `use.retries`.
+#[derive(Debug, Clone, Default)]
+pub struct RetryPolicy {
+    pub when: Option<Expression>,
+    pub except_when: Option<Expression>,
+    pub delay: Option<DurationSource>,
+    pub backoff: Backoff,
+    pub jitter: Option<(DurationSource, DurationSource)>,
+    /// Attempts in all, the first not counted as a retry (DSL: `limit.attempt.count`).
+    pub attempts_max: Option<u32>,
+    pub attempt_duration_max: Option<DurationSource>,
+    pub duration_max: Option<DurationSource>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Backoff {
+    #[default]
+    Constant,
+    Linear,
+    Exponential,
+}
+
+/// `raise.error`, inline or out of `use.errors`.
+#[derive(Debug, Clone)]
+pub struct ErrorTemplate {
+    pub kind: Template,
+    pub status: Template,
+    pub title: Option<Template>,
+    pub detail: Option<Template>,
+    pub instance: Option<Template>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Fork {
+    /// Each branch is one task of the declared list.
+    pub branches: TaskList,
+    pub compete: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct HttpCall {
+    pub method: Template,
+    pub endpoint: Endpoint,
+    pub headers: Option<Template>,
+    pub query: Option<Template>,
+    pub body: Option<Template>,
+    pub output: HttpOutput,
+    /// `true`: answers 300 to 399 are taken as they are; `false`: they are errors (DSL 1.0.3).
+    pub redirect: bool,
+}
+
+/// Where an HTTP call goes.
+#[derive(Debug, Clone)]
+pub enum Endpoint {
+    /// RFC 6570 template over the top-level names of the task's input.
+    UriTemplate(Arc<str>),
+    Expression(Expression),
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HttpOutput {
+    /// Body bytes as base64.
+    Raw,
+    /// Body, parsed when it is JSON.
+    #[default]
+    Content,
+    /// `{request, statusCode, headers, content}`.
+    Response,
+}
+
+/// A call into the default catalog, such as `sqlite.upsert:1.0.0@default`.
+#[derive(Debug, Clone)]
+pub struct FunctionCall {
+    /// Connector, such as `sqlite`.
+    pub connector: Arc<str>,
+    /// Operation, such as `upsert`.
+    pub operation: Arc<str>,
+    pub version: Arc<str>,
+    pub arguments: Template,
+}
+
+#[derive(Debug, Clone)]
+pub enum DurationSource {
+    Fixed(Duration),
+    /// An expression that gives an ISO 8601 duration or a duration object.
+    Expression(Expression),
+}
+
+#[derive(Debug, Clone)]
+pub enum Schedule {
+    /// Five fields, optionally led by `CRON_TZ=Area/City `; UTC otherwise.
+    Cron(Arc<str>),
+}
+
+/// `document.metadata."mastra.io/webhook"`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Webhook {
+    /// Below `/hooks/`, without a leading slash.
+    pub path: String,
+    pub method: String,
+    pub content_type: String,
+    pub protection: WebhookProtection,
+    pub answer: WebhookAnswer,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum WebhookProtection {
+    None,
+    /// The named connection's secret must stand in the `Authorization: Bearer` header.
+    Secret { connection: String },
+    /// Standard Webhooks signature with the named connection's secret.
+    StandardWebhooks { connection: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookAnswer {
+    /// 202 with the run id, once the run is committed.
+    Accepted,
+    /// The run's output, once it has ended.
+    Output,
+}
+
+/// JSON in which expressions may stand anywhere.
+#[derive(Debug, Clone)]
+pub enum Template {
+    Literal(Arc<Value>),
+    Expression(Expression),
+    /// Text with `${ }` inside: parts are joined, non-strings as JSON.
+    Text(Vec<TextPart>),
+    Array(Vec<Template>),
+    Object(Vec<(String, Template)>),
+}
+
+#[derive(Debug, Clone)]
+pub enum TextPart {
+    Literal(String),
+    Expression(Expression),
+}

@@ -1,0 +1,63 @@
+//! What the engine asks of the world. Actions are carried out after the records are on disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flame_dsl::HttpOutput;
+use flame_types::{IdempotencyKey, RunStatus, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Numbers an effect within its run; never reused, also not by a retry of the same task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EffectId(pub u64);
+
+/// Numbers a timer within its run; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TimerId(pub u64);
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Make this call and answer with `Event::EffectDone`.
+    Invoke { effect: EffectId, key: IdempotencyKey, reference: Arc<str>, call: Call },
+    /// Nobody waits for this effect any more: stop it, its answer is ignored.
+    Abort { effect: EffectId },
+    /// Answer with `Event::TimerFired` at or after `due`.
+    Arm { timer: TimerId, due: Timestamp },
+    Disarm { timer: TimerId },
+    /// Store a CloudEvent in the event log, in the same commit as the records.
+    Emit { event: Arc<Value> },
+    /// Send `Event::Continue` when it is this run's turn again.
+    Yield,
+    /// The run has ended; nothing of it is in flight.
+    Finish { status: RunStatus },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    Http(HttpRequest),
+    Function {
+        connector: Arc<str>,
+        operation: Arc<str>,
+        version: Arc<str>,
+        arguments: Arc<Value>,
+    },
+}
+
+/// An HTTP request with every expression evaluated. The caller adds `Idempotency-Key` unless
+/// `headers` has one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub query: Vec<(String, String)>,
+    /// JSON unless the document's own `content-type` says otherwise; a string is then sent as it is.
+    pub body: Option<Arc<Value>>,
+    pub output: HttpOutput,
+    pub redirect: bool,
+    /// What is left of the task's timeout, if it has one.
+    pub timeout: Option<Duration>,
+}

@@ -1,0 +1,15 @@
+//! The pure interpreter: `(state, event) -> (records, actions)`, and records fold into state.
+//!
+//! Deliberately absent: clock, randomness, tokio and IO. Time, ids and randomness arrive with events.
+//! `decide` evaluates expressions and writes what happened into records; `apply` folds a record into
+//! the state and evaluates nothing, so a journal written by an older build folds to the same state.
+
+mod action;
+mod error;
+mod event;
+mod record;
+
+pub use action::{Action, Call, EffectId, HttpRequest, TimerId};
+pub use error::{Error, StandardError};
+pub use event::{Event, Moment};
+pub use record::Record;

@@ -1,0 +1,1 @@
+//! The contract between window and shell: commands, events, error shape.

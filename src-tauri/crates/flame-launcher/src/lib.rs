@@ -1,0 +1,1 @@
+//! The native agent as a child process, and the folder watch.

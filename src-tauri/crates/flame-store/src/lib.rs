@@ -1,0 +1,1 @@
+//! Journal, definitions and dead letters in SQLite behind one writer with group commit.

@@ -1,0 +1,1 @@
+//! Fakes, fixtures and servers that tests share; never shipped.

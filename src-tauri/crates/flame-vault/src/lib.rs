@@ -1,0 +1,1 @@
+//! Secrets: the keychain, and the passphrase vault where there is none.

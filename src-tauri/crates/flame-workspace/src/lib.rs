@@ -1,0 +1,1 @@
+//! Workspace documents and their revisions in SQLite.

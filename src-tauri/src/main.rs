@@ -1,0 +1,2 @@
+//! The desktop shell: window, tray, sidecar, typed commands; no domain logic.
+fn main() {}
