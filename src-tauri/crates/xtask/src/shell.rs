@@ -1,0 +1,79 @@
+//! Running other programs from the repository's root, and where things are.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The repository's root: three folders above this crate.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(3)
+        .expect("the crate lies in src-tauri/crates/xtask")
+        .to_path_buf()
+}
+
+/// Where cargo puts what it builds.
+pub fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A built program of the given profile.
+pub fn built(profile: &str, name: &str) -> PathBuf {
+    target_dir().join(profile).join(name)
+}
+
+/// A command in the repository's root.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+/// `cargo` as it was called, so that the toolchain stays the same.
+pub fn cargo() -> Command {
+    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs to the end, showing the command; an exit code other than 0 is an error.
+pub fn exec(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    println!("\n$ {line}");
+    let status = command
+        .status()
+        .with_context(|| format!("{line} can't be started"))?;
+    if !status.success() {
+        bail!("{line} ended with {status}");
+    }
+    Ok(())
+}
+
+/// Runs to the end and gives its standard output.
+pub fn read(command: &mut Command) -> Result<String> {
+    let line = line(command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("{line} can't be started"))?;
+    if !output.status.success() {
+        bail!("{line} ended with {}", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("{line} printed something not UTF-8"))
+}
+
+/// Whether a program can be found on the PATH.
+pub fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|paths| {
+        std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
+    })
+}
+
+fn line(command: &Command) -> String {
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
