@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::shell::{built, cargo, command, exec};
+use crate::shell::{built, cargo, exec};
 use crate::{check, images, run, setup};
 
 #[derive(clap::Args)]
