@@ -1,0 +1,79 @@
+//! Events out of runs, and webhooks into them.
+
+use flame_errors::Code;
+
+use super::description::{Access, Answer, Body, Description, Method, Parameter, Shape};
+use super::media;
+use crate::event::EventPage;
+use crate::run::RunView;
+
+pub(super) const LIST: Description = Description {
+    id: "listEvents",
+    method: Method::Get,
+    path: "/api/v1/events",
+    tag: "events",
+    summary: "Events that runs emitted, oldest first",
+    access: Access::Token,
+    parameters: &[
+        Parameter::query::<u64>("after", "Events after this offset."),
+        Parameter::query::<String>("type", "The CloudEvent's type, in full."),
+        Parameter::query::<u32>("limit", "Events of a page, 1 to 1,000; 100 without it."),
+    ],
+    body: None,
+    answers: &[Answer::json::<EventPage>(200, "A page.")],
+    codes: &[Code::ParameterInvalid],
+};
+
+pub(super) const HOOK: Description = Description {
+    id: "hook",
+    method: Method::Post,
+    path: "/hooks/{path}",
+    tag: "webhooks",
+    summary: "Start the workflow whose document declares this path; it may have several segments",
+    access: Access::Hook,
+    parameters: &[
+        Parameter::header(
+            "Idempotency-Key",
+            "The same key and body give the same run. A Standard Webhooks `webhook-id` counts as \
+             one.",
+        ),
+        Parameter::header("webhook-id", "Standard Webhooks: id of the message."),
+        Parameter::header(
+            "webhook-timestamp",
+            "Standard Webhooks: seconds since 1970.",
+        ),
+        Parameter::header(
+            "webhook-signature",
+            "Standard Webhooks: `v1,` and the signature.",
+        ),
+    ],
+    body: Some(Body {
+        description: "The input, in the content type that the document declares; gzip is taken.",
+        types: &[],
+        shape: None,
+        required: true,
+        bytes_max: Some(1024 * 1024),
+    }),
+    answers: &[
+        Answer {
+            status: 200,
+            description: "The output of the completed run, where the document asks for it.",
+            content: Some((media::JSON, None)),
+        },
+        Answer {
+            status: 202,
+            description: "The run is committed, or did not end within 30 s and goes on.",
+            content: Some((media::JSON, Some(Shape::of::<RunView>()))),
+        },
+    ],
+    codes: &[
+        Code::NotFound,
+        Code::SignatureInvalid,
+        Code::BodyInvalid,
+        Code::InputInvalid,
+        Code::IdempotencyConflict,
+        Code::TooManyRequests,
+        Code::StorageFull,
+        Code::ShuttingDown,
+    ],
+};

@@ -1,0 +1,10 @@
+//! Content types that addresses take and answer.
+
+pub const JSON: &str = "application/json";
+pub const YAML: &str = "application/yaml";
+pub const CSV: &str = "text/csv";
+pub const NDJSON: &str = "application/x-ndjson";
+pub const CLOUD_EVENT: &str = "application/cloudevents+json";
+pub const EVENT_STREAM: &str = "text/event-stream";
+pub const PROBLEM: &str = "application/problem+json";
+pub const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";

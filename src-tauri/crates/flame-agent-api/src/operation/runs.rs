@@ -1,0 +1,163 @@
+//! Runs: start, find, follow, cancel, retry and replay.
+
+use flame_errors::Code;
+
+use super::agent::CURSOR;
+use super::description::{Access, Answer, Body, Description, Method, Parameter, Shape};
+use super::media;
+use crate::run::{JournalEntry, JournalPage, ReplayRequest, RunPage, RunView};
+
+const BASE: Description = Description {
+    id: "",
+    method: Method::Get,
+    path: "",
+    tag: "runs",
+    summary: "",
+    access: Access::Token,
+    parameters: &[],
+    body: None,
+    answers: &[],
+    codes: &[],
+};
+
+pub(super) const START: Description = Description {
+    id: "startRun",
+    method: Method::Post,
+    path: "/api/v1/workflows/{namespace}/{name}/{version}/runs",
+    summary: "Start a run",
+    parameters: &[
+        Parameter::query::<String>(
+            "wait",
+            "How long to wait for the run's end: a number with `ms`, `s` or `m`, at most `5m`.",
+        ),
+        Parameter::header(
+            "Idempotency-Key",
+            "1 to 255 visible characters. The same key and body give the same run, also after a \
+             restart; another body is refused.",
+        ),
+    ],
+    body: Some(Body {
+        description: "The input; `{}` without a body.",
+        types: &[media::JSON],
+        shape: None,
+        required: false,
+        bytes_max: Some(4 * 1024 * 1024),
+    }),
+    answers: &[
+        Answer::json::<RunView>(200, "It ended within `wait`, or was there under this key."),
+        Answer::json::<RunView>(201, "It is committed and runs."),
+        Answer::json::<RunView>(202, "It has not ended within `wait` and goes on."),
+    ],
+    codes: &[
+        Code::NotFound,
+        Code::InputInvalid,
+        Code::IdempotencyConflict,
+        Code::TooManyRequests,
+        Code::StorageFull,
+        Code::ShuttingDown,
+    ],
+    ..BASE
+};
+
+pub(super) const LIST: Description = Description {
+    id: "listRuns",
+    path: "/api/v1/runs",
+    summary: "Runs, newest first",
+    parameters: &[
+        Parameter::query::<String>("status", "One status, or several with commas between."),
+        Parameter::query::<String>(
+            "workflow",
+            "`namespace`, `namespace/name` or `namespace/name/version`.",
+        ),
+        Parameter::query::<String>("since", "Created at or after this moment (RFC 3339)."),
+        Parameter::query::<String>("until", "Created before this moment (RFC 3339)."),
+        Parameter::query::<String>("text", "In id, subject, workflow or error, in any case."),
+        CURSOR,
+        super::agent::LIMIT,
+    ],
+    answers: &[Answer::json::<RunPage>(
+        200,
+        "A page, without input and output.",
+    )],
+    codes: &[Code::ParameterInvalid],
+    ..BASE
+};
+
+pub(super) const GET: Description = Description {
+    id: "getRun",
+    path: "/api/v1/runs/{id}",
+    summary: "A run with its input, output or error",
+    answers: &[Answer::json::<RunView>(200, "The run.")],
+    codes: &[Code::NotFound],
+    ..BASE
+};
+
+pub(super) const JOURNAL: Description = Description {
+    id: "getJournal",
+    path: "/api/v1/runs/{id}/journal",
+    summary: "The run's journal, oldest first",
+    parameters: &[
+        Parameter::query::<u64>("after", "Entries after this sequence."),
+        Parameter::query::<u32>("limit", "Entries of a page, 1 to 1,000; 200 without it."),
+    ],
+    answers: &[Answer::json::<JournalPage>(200, "A page.")],
+    codes: &[Code::NotFound, Code::ParameterInvalid],
+    ..BASE
+};
+
+pub(super) const EVENTS: Description = Description {
+    id: "followRun",
+    path: "/api/v1/runs/{id}/events",
+    summary: "Follow a run's journal until the run ends",
+    parameters: &[Parameter::header(
+        "Last-Event-ID",
+        "Sequence of the last entry that arrived; the stream goes on after it.",
+    )],
+    answers: &[Answer::stream::<JournalEntry>(
+        "Server-sent events: `journal` with an entry each, its sequence as the event's id, and \
+         `end` with the run once it has ended.",
+    )],
+    codes: &[
+        Code::NotFound,
+        Code::ParameterInvalid,
+        Code::TooManyRequests,
+    ],
+    ..BASE
+};
+
+pub(super) const CANCEL: Description = Description {
+    id: "cancelRun",
+    method: Method::Post,
+    path: "/api/v1/runs/{id}/cancel",
+    summary: "Cancel a run",
+    answers: &[Answer::json::<RunView>(200, "It is cancelled.")],
+    codes: &[Code::NotFound, Code::RunNotInState],
+    ..BASE
+};
+
+pub(super) const RETRY: Description = Description {
+    id: "retryRun",
+    method: Method::Post,
+    path: "/api/v1/runs/{id}/retry",
+    summary: "Run the task at which a run faulted again, with the input it had",
+    answers: &[Answer::json::<RunView>(200, "It runs again.")],
+    codes: &[Code::NotFound, Code::RunNotInState],
+    ..BASE
+};
+
+pub(super) const REPLAY: Description = Description {
+    id: "replayRun",
+    method: Method::Post,
+    path: "/api/v1/runs/{id}/replay",
+    summary: "Start a new run from a task of this one, with its input or an edited one",
+    body: Some(Body {
+        description: "The task and its input.",
+        types: &[media::JSON],
+        shape: Some(Shape::of::<ReplayRequest>()),
+        required: true,
+        bytes_max: Some(4 * 1024 * 1024),
+    }),
+    answers: &[Answer::json::<RunView>(201, "The new run.")],
+    codes: &[Code::NotFound, Code::RunNotInState, Code::InputInvalid],
+    ..BASE
+};

@@ -1,0 +1,258 @@
+//! Runs and their journals.
+
+use flame_types::{RunId, RunStatus, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::schemas;
+use crate::workflow::WorkflowRef;
+
+/// One execution of a workflow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunView {
+    #[schema(value_type = String, format = Uuid)]
+    pub id: RunId,
+    pub workflow: WorkflowRef,
+    /// Hash of the definition that the run is pinned to.
+    pub definition_hash: String,
+    #[schema(value_type = schemas::RunStatus)]
+    pub status: RunStatus,
+    pub trigger: Trigger,
+    /// What the run is about, in a few words: a key out of its input, or the hook's path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<ReplayOf>,
+    /// Absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// Of a completed run; absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// Of a faulted run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// The tasks that work or wait now; several in a fork. Absent in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub current_tasks: Vec<CurrentTask>,
+    /// Sequence of the last journal entry; 0 before the first.
+    pub sequence: u64,
+}
+
+/// What started a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Trigger {
+    /// A call of this API or the command line.
+    Api,
+    Webhook,
+    Schedule,
+    Replay,
+}
+
+/// The run and task that a replay starts from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayOf {
+    #[schema(value_type = String, format = Uuid)]
+    pub run: RunId,
+    /// JSON pointer of the task.
+    pub task: String,
+}
+
+/// The DSL's error object (RFC 7807 shape).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunError {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub status: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// JSON pointer of the task that raised it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+}
+
+/// A task that works or waits now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CurrentTask {
+    /// JSON pointer of the task.
+    pub task: String,
+    pub name: String,
+    #[schema(value_type = schemas::RunStatus)]
+    pub status: RunStatus,
+    /// When a wait or a retry's delay ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due: Option<Timestamp>,
+}
+
+/// A page of runs, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunPage {
+    pub items: Vec<RunView>,
+    /// Give it as `cursor` to get the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Filters and paging of the list of runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunQuery {
+    /// One status, or several with commas between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `namespace`, `namespace/name` or `namespace/name/version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// Created at or after this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Created before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// In the run's id, subject, workflow or error, without regard to case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Out of `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Rows of a page, 1 to 200; 50 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// How long the start of a run waits for its end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartQuery {
+    /// A number with `ms`, `s` or `m`, at most 5 minutes, such as `30s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<String>,
+}
+
+/// Where a replay starts, and with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReplayRequest {
+    /// JSON pointer of the task at which the new run starts; tasks before it do not run again. An
+    /// empty pointer starts the whole workflow.
+    pub task: String,
+    /// Input of that task; without it the input that it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+}
+
+/// What a journal entry records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum JournalType {
+    RunStarted,
+    RunSuspended,
+    RunResumed,
+    RunRetried,
+    RunCompleted,
+    RunFaulted,
+    RunCancelled,
+    TaskStarted,
+    TaskSkipped,
+    TaskCompleted,
+    TaskFaulted,
+    TaskCancelled,
+    /// A catch took an error; `error` holds it.
+    ErrorCaught,
+    /// The next attempt of a `try` waits until `due`.
+    RetryScheduled,
+    /// A call went out; it carries `key`.
+    EffectRequested,
+    /// The answer of a call arrived.
+    EffectCompleted,
+    TimerSet,
+    TimerFired,
+    EventEmitted,
+    /// What only the engine needs to go on, such as a branch taken.
+    Progress,
+}
+
+/// One fact of a run's journal. Fields that do not belong to its type are absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JournalEntry {
+    /// From 1 without gaps.
+    pub sequence: u64,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    #[serde(rename = "type")]
+    pub kind: JournalType,
+    /// JSON pointer of the task, such as `/do/0/tryGetPet/try/0/getPet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The word for the task's kind, such as `switch` or `call http`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_kind: Option<String>,
+    /// Index of every loop around the task, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub iteration: Vec<u64>,
+    /// How often the flow has come to this task, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<u64>,
+    /// Attempt of the nearest `try` around it, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    /// When a timer fires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due: Option<Timestamp>,
+    /// Idempotency key that the call carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What was called, such as `POST https://pay.example.com/charges`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+}
+
+/// A page of a journal, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JournalPage {
+    pub items: Vec<JournalEntry>,
+    /// Give it as `after` to get the next page; absent where the journal ends for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// Paging of a journal.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JournalQuery {
+    /// Entries after this sequence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// Entries of a page, 1 to 1,000; 200 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
