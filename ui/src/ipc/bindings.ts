@@ -138,17 +138,17 @@ export type DeadLetter = {
 	error: string,
 	at: Moment,
 	tries: number,
-	/**  The record as JSON text, with the person's edit where there is one. */
+	/**  The record as it came or was last edited: a CSV line or JSON. */
 	record: string,
-	/**  The record as it came. */
-	original: string,
+	/**  `text/csv` or `application/json`. */
+	contentType: string,
 	edited: boolean,
 };
 
 /**  Keeps an edited record beside the original. */
 export type DeadLetterEdit = {
 	id: string,
-	/**  JSON text. */
+	/**  In the content type of the letter. */
 	record: string,
 };
 
@@ -367,11 +367,11 @@ export type EventPage = {
 	next: Whole | null,
 };
 
-/**  Events that workflows emitted, newest first. */
+/**  Events that workflows emitted, oldest first. */
 export type EventsList = {
 	/**  The CloudEvents type. */
 	kind?: string | null,
-	before?: Whole | null,
+	after?: Whole | null,
 	limit: number,
 };
 
@@ -979,7 +979,7 @@ export interface Commands {
   deadLettersSend(input: DeadLettersSend): Promise<Result<DeadLettersSent>>;
   /** Deletes dead letters for good; at most 1,000 at once. */
   deadLettersDiscard(input: DeadLettersDiscard): Promise<Result<Whole>>;
-  /** Events that workflows emitted, newest first. */
+  /** Events that workflows emitted, oldest first. */
   eventsList(input: EventsList): Promise<Result<EventPage>>;
   /** All settings. */
   settingsGet(): Promise<Result<Settings>>;

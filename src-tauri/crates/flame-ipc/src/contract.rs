@@ -205,20 +205,20 @@ contract! {
     /// Keeps an edited record beside the original.
     "dead_letter_edit" DeadLetterEdit {
         id: String,
-        /// JSON text.
+        /// In the content type of the letter.
         record: String,
     } -> DeadLetter;
     /// Sends records again; at most 1,000 at once.
     "dead_letters_send" DeadLettersSend { ids: Vec<String> } -> DeadLettersSent;
     /// Deletes dead letters for good; at most 1,000 at once.
     "dead_letters_discard" DeadLettersDiscard { ids: Vec<String> } -> Whole;
-    /// Events that workflows emitted, newest first.
+    /// Events that workflows emitted, oldest first.
     "events_list" EventsList {
         /// The CloudEvents type.
         #[serde(default)]
         kind: Option<String>,
         #[serde(default)]
-        before: Option<Whole>,
+        after: Option<Whole>,
         limit: u32,
     } -> EventPage;
 

@@ -19,10 +19,10 @@ pub struct DeadLetter {
     pub error: String,
     pub at: Moment,
     pub tries: u32,
-    /// The record as JSON text, with the person's edit where there is one.
+    /// The record as it came or was last edited: a CSV line or JSON.
     pub record: String,
-    /// The record as it came.
-    pub original: String,
+    /// `text/csv` or `application/json`.
+    pub content_type: String,
     pub edited: bool,
 }
 

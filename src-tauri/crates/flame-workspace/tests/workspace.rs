@@ -1,0 +1,267 @@
+//! The workspace as its callers see it, on a real file.
+
+use std::path::Path;
+
+use flame_errors::Code;
+use flame_types::Timestamp;
+use flame_workspace::{
+    BODY_BYTES_MAX, Document, DocumentId, DocumentKind, Error, NewDocument, REVISIONS_KEPT,
+    Workspace,
+};
+use uuid::Uuid;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+fn open(folder: &Path) -> Workspace {
+    Workspace::open(folder, at(0)).unwrap()
+}
+
+fn create(workspace: &Workspace, id: u128, kind: DocumentKind, name: &str, body: &str) -> Document {
+    let id = DocumentId::new(Uuid::from_u128(id));
+    workspace
+        .create(
+            &NewDocument {
+                id,
+                kind,
+                name,
+                body,
+                sample: false,
+            },
+            at(1),
+        )
+        .unwrap()
+}
+
+#[test]
+fn a_save_from_an_old_revision_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    let first = create(&workspace, 1, DocumentKind::Workflow, "shop/orders", "one");
+    let second = workspace
+        .save(first.id, 1, "shop/orders", "two", at(2))
+        .unwrap();
+    assert_eq!(second.revision, 2);
+
+    let refused = workspace
+        .save(first.id, 1, "shop/orders", "lost", at(3))
+        .unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Error::Conflict {
+                expected: 1,
+                actual: 2
+            }
+        ),
+        "{refused}"
+    );
+    assert_eq!(refused.code(), Code::DocumentConflict);
+    assert_eq!(workspace.get(first.id).unwrap(), second);
+}
+
+#[test]
+fn what_was_saved_is_there_after_the_app_was_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = {
+        let workspace = open(folder.path());
+        assert!(workspace.is_first_start());
+        workspace.set_fact("settings", "{}").unwrap();
+        create(
+            &workspace,
+            1,
+            DocumentKind::Pipeline,
+            "shop/customers",
+            "body",
+        )
+    };
+    let workspace = open(folder.path());
+    assert!(!workspace.is_first_start());
+    assert_eq!(workspace.get(saved.id).unwrap(), saved);
+    assert_eq!(
+        workspace
+            .find(DocumentKind::Pipeline, "shop/customers")
+            .unwrap(),
+        Some(saved)
+    );
+    assert_eq!(workspace.fact("settings").unwrap().as_deref(), Some("{}"));
+    assert_eq!(workspace.fact("other").unwrap(), None);
+}
+
+#[test]
+fn a_delete_is_undone_once_and_only_by_its_own_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    let document = create(&workspace, 1, DocumentKind::Workflow, "shop/orders", "one");
+    let token = workspace.delete(document.id, at(2)).unwrap();
+    assert!(matches!(
+        workspace.get(document.id),
+        Err(Error::NotFound(_))
+    ));
+    assert!(workspace.list(DocumentKind::Workflow).unwrap().is_empty());
+    assert!(matches!(
+        workspace.save(document.id, 2, "shop/orders", "two", at(3)),
+        Err(Error::NotFound(_))
+    ));
+
+    let back = workspace.restore(token, at(4)).unwrap();
+    assert_eq!((back.body.as_str(), back.revision), ("one", 3));
+    assert!(matches!(
+        workspace.restore(token, at(5)),
+        Err(Error::Conflict { .. })
+    ));
+}
+
+#[test]
+fn a_connection_name_is_free_again_after_a_delete_and_taken_after_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    let first = create(&workspace, 1, DocumentKind::Connection, "orders-db", "{}");
+    let twin = NewDocument {
+        id: DocumentId::new(Uuid::from_u128(2)),
+        kind: DocumentKind::Connection,
+        name: "orders-db",
+        body: "{}",
+        sample: false,
+    };
+    assert!(
+        matches!(workspace.create(&twin, at(2)), Err(Error::NameTaken(name)) if name == "orders-db")
+    );
+    let token = workspace.delete(first.id, at(3)).unwrap();
+    workspace.create(&twin, at(4)).unwrap();
+    assert!(matches!(
+        workspace.restore(token, at(5)),
+        Err(Error::NameTaken(_))
+    ));
+}
+
+#[test]
+fn drafts_may_share_a_name_so_that_no_text_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    create(&workspace, 1, DocumentKind::Workflow, "", "broken: [");
+    create(&workspace, 2, DocumentKind::Workflow, "", "broken: {");
+    assert_eq!(workspace.list(DocumentKind::Workflow).unwrap().len(), 2);
+}
+
+#[test]
+fn history_keeps_the_newest_saves_and_gives_their_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    let id = create(&workspace, 1, DocumentKind::Workflow, "n", "v1").id;
+    let saves = REVISIONS_KEPT + 5;
+    for revision in 1..saves {
+        let body = format!("v{}", revision + 1);
+        workspace.save(id, revision, "n", &body, at(2)).unwrap();
+    }
+    let history = workspace.history(id).unwrap();
+    assert_eq!(history.len() as u64, REVISIONS_KEPT);
+    assert_eq!(history[0].revision, saves);
+    assert_eq!(
+        workspace.revision_body(id, saves - 1).unwrap(),
+        format!("v{}", saves - 1)
+    );
+    assert!(matches!(
+        workspace.revision_body(id, 1),
+        Err(Error::NotFound(_))
+    ));
+}
+
+#[test]
+fn an_oversized_document_is_refused_before_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    let document = create(&workspace, 1, DocumentKind::Workflow, "n", "small");
+    let refused = workspace
+        .save(document.id, 1, "n", &"x".repeat(BODY_BYTES_MAX + 1), at(2))
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::DefinitionTooLarge);
+    assert_eq!(workspace.get(document.id).unwrap().body, "small");
+}
+
+#[test]
+fn a_second_app_on_the_same_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = open(folder.path());
+    assert_eq!(
+        Workspace::open(folder.path(), at(0)).unwrap_err().code(),
+        Code::StorageLocked
+    );
+    drop(held);
+    open(folder.path());
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let path = folder.path().join("workspace.db");
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute_batch("PRAGMA user_version = 999").unwrap();
+    drop(raw);
+    let refused = Workspace::open(folder.path(), at(0)).unwrap_err();
+    assert!(
+        matches!(refused, Error::Newer { found: 999, .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_database_of_another_program_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = rusqlite::Connection::open(folder.path().join("workspace.db")).unwrap();
+    raw.execute_batch("CREATE TABLE documents (id)").unwrap();
+    drop(raw);
+    assert_eq!(
+        Workspace::open(folder.path(), at(0)).unwrap_err().code(),
+        Code::StorageCorrupt
+    );
+}
+
+#[test]
+fn a_damaged_file_is_kept_and_the_newest_backup_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    // The first backup comes with the first start that finds a workspace.
+    drop(open(folder.path()));
+    let path = folder.path().join("workspace.db");
+    std::fs::write(&path, b"this is no database, but it was somebody's data").unwrap();
+    let Err(Error::Corrupt {
+        backup: Some(backup),
+        ..
+    }) = Workspace::open(folder.path(), at(0))
+    else {
+        panic!("the damage is not told");
+    };
+    assert!(backup.is_file());
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("this is no database")
+    );
+}
+
+#[test]
+fn a_backup_is_made_once_a_day_and_the_oldest_go() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let count = || std::fs::read_dir(folder.path().join("backups")).map_or(0, Iterator::count);
+    for day in 1..=9 {
+        for hour in [1, 2] {
+            let now = at(day * 86_400 + hour * 3_600);
+            drop(Workspace::open(folder.path(), now).unwrap());
+        }
+        assert_eq!(count(), usize::try_from(day.min(7)).unwrap(), "day {day}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_folder_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("mastra");
+    drop(open(&data));
+    assert_eq!(data.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+}
