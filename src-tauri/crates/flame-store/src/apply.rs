@@ -58,7 +58,7 @@ impl Applier<'_> {
             } => self.update_dead_letter(letter, *expected_revision),
             Operation::DeleteDeadLetter { id } => self.execute(
                 "DELETE FROM dead_letters WHERE id = ?1",
-                params![id.as_bytes().as_slice()],
+                params![integer(*id)],
             ),
             Operation::AdvanceFeed {
                 feed,
@@ -103,9 +103,9 @@ impl Applier<'_> {
         let state = &run.state;
         limit_state(state)?;
         let inserted = self.changes(
-            "INSERT INTO runs (id, namespace, name, version, hash, started_by, replay_of, created, status, \
+            "INSERT INTO runs (id, namespace, name, version, hash, started_by, subject, replay_of, replay_task, created, status, \
              task, updated, ended, wakes, error, output, input) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
              ON CONFLICT (id) DO NOTHING",
             params![
                 id(run.id),
@@ -114,7 +114,9 @@ impl Applier<'_> {
                 run.workflow.version.as_str(),
                 run.hash,
                 run.trigger,
-                run.replay_of.as_ref().map(|run| run.as_uuid().as_bytes().as_slice()),
+                run.subject,
+                run.replay_of.as_ref().map(|(run, _)| run.as_uuid().as_bytes().as_slice()),
+                run.replay_of.as_ref().map(|(_, task)| task),
                 run.created.as_microsecond(),
                 state.status.as_str(),
                 state.task,
@@ -291,11 +293,10 @@ impl Applier<'_> {
             letter.payload.len().max(letter.original.len()),
         )?;
         self.execute(
-            "INSERT INTO dead_letters (id, origin, content_type, error, detail, state, attempts, revision, \
+            "INSERT INTO dead_letters (origin, content_type, error, detail, state, attempts, revision, \
              created, updated, payload, original) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
-                letter.id.as_bytes().as_slice(),
                 letter.origin,
                 letter.content_type,
                 letter.error.to_string(),
@@ -317,7 +318,7 @@ impl Applier<'_> {
             "UPDATE dead_letters SET content_type = ?2, error = ?3, detail = ?4, state = ?5, attempts = ?6, \
              revision = ?7, updated = ?8, payload = ?9 WHERE id = ?1 AND revision = ?10",
             params![
-                letter.id.as_bytes().as_slice(),
+                integer(letter.id),
                 letter.content_type,
                 letter.error.to_string(),
                 letter.detail.to_string(),

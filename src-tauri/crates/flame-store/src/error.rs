@@ -66,7 +66,7 @@ pub enum Error {
         found: u64,
     },
     #[error("dead letter {id} was changed or removed since it was read")]
-    DeadLetterChanged { id: uuid::Uuid },
+    DeadLetterChanged { id: u64 },
     #[error("the {what} has {bytes} bytes; the limit is {limit}")]
     TooLarge {
         what: &'static str,

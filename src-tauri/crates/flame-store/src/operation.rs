@@ -3,7 +3,6 @@
 use flame_types::{RunId, RunStatus, Timestamp, WorkflowId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use uuid::Uuid;
 
 /// Operations that are applied together or not at all.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -55,7 +54,7 @@ pub enum Operation {
     PutDefinition(Box<Definition>),
     DeleteDefinition(DefinitionKey),
     AppendEvent(Box<AppendedEvent>),
-    /// Adds a dead letter; its id must be new.
+    /// Adds a dead letter; the store numbers it, whatever its `id` says.
     AddDeadLetter(Box<DeadLetter>),
     /// Replaces a dead letter whose revision is still `expected_revision`.
     UpdateDeadLetter {
@@ -63,7 +62,7 @@ pub enum Operation {
         expected_revision: u64,
     },
     DeleteDeadLetter {
-        id: Uuid,
+        id: u64,
     },
     /// Moves a feed on; refused with `Error::FeedOffset` unless it stands at `expected_offset`.
     /// A feed that is not there yet stands at 0.
@@ -105,8 +104,10 @@ pub struct NewRun {
     pub hash: String,
     /// What started it: `api`, `webhook`, `schedule`, `command`, `replay`.
     pub trigger: String,
-    /// The run that this one replays.
-    pub replay_of: Option<RunId>,
+    /// What the run is about, for people.
+    pub subject: Option<String>,
+    /// The run that this one replays, and the task it starts at.
+    pub replay_of: Option<(RunId, String)>,
     pub created: Timestamp,
     /// JSON.
     pub input: Vec<u8>,
@@ -249,7 +250,7 @@ impl DeadLetterState {
 /// A record or event that could not be handled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeadLetter {
-    pub id: Uuid,
+    pub id: u64,
     /// Where it was to go, such as `pipeline/shop/orders`.
     pub origin: String,
     /// As it may be edited, UTF-8 text where possible.

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use flame_types::{RunId, RunStatus, Timestamp};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
-use uuid::Uuid;
 
 use crate::operation::{
     DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
@@ -55,6 +54,8 @@ pub struct RunFilter {
     pub replay_of: Option<RunId>,
     pub created_from: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
+    /// In the id, subject, workflow or error, without regard to case.
+    pub text: Option<String>,
 }
 
 /// An event as it stands in the log.
@@ -73,7 +74,7 @@ type Outcome<T> = rusqlite::Result<T>;
 pub(crate) fn run(connection: &Connection, id: RunId) -> Outcome<Option<Run>> {
     connection
         .prepare_cached(&format!(
-            "SELECT {}, error, output, input FROM runs WHERE id = ?1",
+            "SELECT {}, output, input FROM runs WHERE id = ?1",
             row::SUMMARY_COLUMNS
         ))?
         .query_row([id.as_uuid().as_bytes()], row::run)
@@ -113,6 +114,13 @@ pub(crate) fn runs(
         "id <",
         page.after.map(|run| run.as_uuid().as_bytes().to_vec()),
     );
+    if let Some(text) = &filter.text {
+        query.condition(
+            "instr(lower(concat_ws(' ', lower(hex(id)), subject, namespace || '/' || name || '/' || \
+             version, error)), ?) > 0",
+            [Sql::Text(needle(text))],
+        );
+    }
     query.rows(connection, "id DESC", page.limit(), row::summary)
 }
 
@@ -128,6 +136,30 @@ pub(crate) fn live_runs(connection: &Connection, page: Page<RunId>) -> Outcome<V
         page.after.map(|run| run.as_uuid().as_bytes().to_vec()),
     );
     query.rows(connection, "id", page.limit(), row::summary)
+}
+
+pub(crate) fn workflow_run_counts(
+    connection: &Connection,
+) -> Outcome<Vec<(DefinitionKey, RunStatus, u64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT namespace, name, version, status, COUNT(*) FROM runs \
+         GROUP BY namespace, name, version, status",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let key = DefinitionKey {
+            kind: "workflow".to_owned(),
+            namespace: row.get(0)?,
+            name: row.get(1)?,
+            version: row.get(2)?,
+        };
+        Ok((key, row.get::<_, String>(3)?, row::count(row, 4)?))
+    })?;
+    let mut counts = Vec::new();
+    for row in rows {
+        let (key, name, count) = row?;
+        counts.extend(RunStatus::from_name(&name).map(|status| (key, status, count)));
+    }
+    Ok(counts)
 }
 
 pub(crate) fn run_counts(connection: &Connection) -> Outcome<Vec<(RunStatus, u64)>> {
@@ -274,7 +306,7 @@ pub(crate) fn dead_letters(
     connection: &Connection,
     state: Option<DeadLetterState>,
     origin: Option<String>,
-    page: Page<Uuid>,
+    page: Page<u64>,
 ) -> Outcome<Vec<DeadLetter>> {
     let mut query = Query::new(&format!(
         "SELECT {} FROM dead_letters",
@@ -282,30 +314,37 @@ pub(crate) fn dead_letters(
     ));
     query.equals("state", state.map(|state| state.as_str().to_owned()));
     query.equals("origin", origin);
-    query.compare("id <", page.after.map(|id| id.as_bytes().to_vec()));
+    query.compare(
+        "id <",
+        page.after.map(|id| i64::try_from(id).unwrap_or(i64::MAX)),
+    );
     query.rows(connection, "id DESC", page.limit(), row::dead_letter)
 }
 
-pub(crate) fn dead_letter(connection: &Connection, id: Uuid) -> Outcome<Option<DeadLetter>> {
+pub(crate) fn dead_letter(connection: &Connection, id: u64) -> Outcome<Option<DeadLetter>> {
     connection
         .prepare_cached(&format!(
             "SELECT {} FROM dead_letters WHERE id = ?1",
             row::DEAD_LETTER_COLUMNS
         ))?
-        .query_row([id.as_bytes()], row::dead_letter)
+        .query_row([i64::try_from(id).unwrap_or(i64::MAX)], row::dead_letter)
         .optional()
 }
 
-pub(crate) fn dead_letter_counts(connection: &Connection) -> Outcome<Vec<(DeadLetterState, u64)>> {
-    let mut statement =
-        connection.prepare_cached("SELECT state, COUNT(*) FROM dead_letters GROUP BY state")?;
+/// How many there are, by origin and state.
+pub(crate) fn dead_letter_counts(
+    connection: &Connection,
+) -> Outcome<Vec<(String, DeadLetterState, u64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT origin, state, COUNT(*) FROM dead_letters GROUP BY origin, state",
+    )?;
     let rows = statement.query_map([], |row| {
-        Ok((row.get::<_, String>(0)?, row::count(row, 1)?))
+        Ok((row.get(0)?, row.get::<_, String>(1)?, row::count(row, 2)?))
     })?;
     let mut counts = Vec::new();
     for row in rows {
-        let (name, count) = row?;
-        counts.extend(DeadLetterState::from_name(&name).map(|state| (state, count)));
+        let (origin, name, count) = row?;
+        counts.extend(DeadLetterState::from_name(&name).map(|state| (origin, state, count)));
     }
     Ok(counts)
 }
@@ -341,6 +380,20 @@ pub(crate) fn schedules(connection: &Connection) -> Outcome<Vec<Schedule>> {
         .prepare_cached("SELECT kind, namespace, name, version, next, last FROM schedules")?
         .query_map([], row::schedule)?
         .collect()
+}
+
+/// What is looked for, in the form of the searched text; an id is stored without its hyphens.
+fn needle(text: &str) -> String {
+    let text = text.trim().to_lowercase();
+    if text.len() >= 8
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    {
+        text.replace('-', "")
+    } else {
+        text
+    }
 }
 
 /// A select whose conditions depend on what was asked for.

@@ -14,13 +14,20 @@ pub struct RunSummary {
     pub workflow: WorkflowId,
     pub hash: String,
     pub trigger: String,
-    pub replay_of: Option<RunId>,
+    /// What the run is about, for people.
+    pub subject: Option<String>,
+    /// The run that this one replays, and the task it starts at.
+    pub replay_of: Option<(RunId, String)>,
     pub created: Timestamp,
     pub status: RunStatus,
     pub task: Option<String>,
     pub updated: Timestamp,
     pub ended: Option<Timestamp>,
     pub wakes: Option<Timestamp>,
+    /// The DSL error object as JSON, of a faulted run.
+    pub error: Option<Vec<u8>>,
+    /// How many records the journal has.
+    pub records: u64,
 }
 
 /// A run with its payloads, each JSON.
@@ -29,11 +36,11 @@ pub struct Run {
     pub summary: RunSummary,
     pub input: Vec<u8>,
     pub output: Option<Vec<u8>>,
-    pub error: Option<Vec<u8>>,
 }
 
-pub(crate) const SUMMARY_COLUMNS: &str = "id, namespace, name, version, hash, started_by, replay_of, \
-    created, status, task, updated, ended, wakes";
+pub(crate) const SUMMARY_COLUMNS: &str = "id, namespace, name, version, hash, started_by, subject, \
+    replay_of, replay_task, created, status, task, updated, ended, wakes, error, \
+    (SELECT first + count FROM journal WHERE run = runs.id ORDER BY first DESC LIMIT 1)";
 
 pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     Ok(RunSummary {
@@ -45,22 +52,29 @@ pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         },
         hash: row.get(4)?,
         trigger: row.get(5)?,
-        replay_of: row.get::<_, Option<Id>>(6)?.map(|id| RunId::new(id.0)),
-        created: instant(row, 7)?,
-        status: named(row, 8, RunStatus::from_name)?,
-        task: row.get(9)?,
-        updated: instant(row, 10)?,
-        ended: optional_instant(row, 11)?,
-        wakes: optional_instant(row, 12)?,
+        subject: row.get(6)?,
+        replay_of: row
+            .get::<_, Option<Id>>(7)?
+            .map(|run| Ok::<_, rusqlite::Error>((RunId::new(run.0), row.get(8)?)))
+            .transpose()?,
+        created: instant(row, 9)?,
+        status: named(row, 10, RunStatus::from_name)?,
+        task: row.get(11)?,
+        updated: instant(row, 12)?,
+        ended: optional_instant(row, 13)?,
+        wakes: optional_instant(row, 14)?,
+        error: row.get(15)?,
+        records: row
+            .get::<_, Option<i64>>(16)?
+            .map_or(0, |end| u64::try_from(end).unwrap_or(0)),
     })
 }
 
 pub(crate) fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     Ok(Run {
         summary: summary(row)?,
-        error: row.get(13)?,
-        output: row.get(14)?,
-        input: row.get(15)?,
+        output: row.get(17)?,
+        input: row.get(18)?,
     })
 }
 
@@ -107,7 +121,7 @@ pub(crate) const DEAD_LETTER_COLUMNS: &str = "id, origin, content_type, error, d
 
 pub(crate) fn dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     Ok(DeadLetter {
-        id: row.get::<_, Id>(0)?.0,
+        id: count(row, 0)?,
         origin: row.get(1)?,
         content_type: row.get(2)?,
         error: json(row, 3)?,

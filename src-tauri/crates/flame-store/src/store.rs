@@ -9,7 +9,6 @@ use std::time::Duration;
 use flame_types::{Durability, RunId, RunStatus};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
-use uuid::Uuid;
 
 use crate::backup::{self, Reason};
 use crate::file::{failed, open_reader, open_writer, translate};
@@ -264,6 +263,11 @@ impl Store {
         self.read(reader::run_counts).await
     }
 
+    /// How many runs there are of each workflow and status.
+    pub async fn workflow_run_counts(&self) -> Result<Vec<(DefinitionKey, RunStatus, u64)>, Error> {
+        self.read(reader::workflow_run_counts).await
+    }
+
     /// The journal from the batch that holds record `from`, a few megabytes at a time; empty at the end.
     pub async fn journal(&self, run: RunId, from: u64) -> Result<Vec<JournalBatch>, Error> {
         self.read(move |connection| reader::journal(connection, run, from))
@@ -324,19 +328,19 @@ impl Store {
         &self,
         state: Option<DeadLetterState>,
         origin: Option<String>,
-        page: Page<Uuid>,
+        page: Page<u64>,
     ) -> Result<Vec<DeadLetter>, Error> {
         self.read(move |connection| reader::dead_letters(connection, state, origin, page))
             .await
     }
 
-    pub async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, Error> {
+    pub async fn dead_letter(&self, id: u64) -> Result<Option<DeadLetter>, Error> {
         self.read(move |connection| reader::dead_letter(connection, id))
             .await
     }
 
-    /// How many dead letters there are in each state; a state without any is absent.
-    pub async fn dead_letter_counts(&self) -> Result<Vec<(DeadLetterState, u64)>, Error> {
+    /// How many dead letters there are, by origin and state.
+    pub async fn dead_letter_counts(&self) -> Result<Vec<(String, DeadLetterState, u64)>, Error> {
         self.read(reader::dead_letter_counts).await
     }
 

@@ -6,7 +6,9 @@ CREATE TABLE runs (
   version TEXT NOT NULL,
   hash TEXT NOT NULL,
   started_by TEXT NOT NULL,
+  subject TEXT,
   replay_of BLOB,
+  replay_task TEXT,
   created INTEGER NOT NULL,
   status TEXT NOT NULL,
   task TEXT,
@@ -71,7 +73,7 @@ CREATE INDEX events_by_run ON events (run, sequence);
 CREATE INDEX events_by_type ON events (type, sequence);
 
 CREATE TABLE dead_letters (
-  id BLOB PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   origin TEXT NOT NULL,
   content_type TEXT NOT NULL,
   error TEXT NOT NULL,
