@@ -38,6 +38,14 @@ impl Connector for File {
         config::KIND
     }
 
+    fn title(&self) -> &'static str {
+        "Files"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Files in the workspace's output folder."
+    }
+
     fn operations(&self) -> &[OperationSpec] {
         &self.operations
     }

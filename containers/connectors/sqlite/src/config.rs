@@ -174,7 +174,6 @@ fn file_name(path: &Path) -> String {
 /// What a connection of kind `sqlite` holds.
 pub(crate) fn connection_spec() -> ConnectionSpec {
     ConnectionSpec {
-        title: "SQLite",
         settings: json!({
             "type": "object",
             "required": ["path"],

@@ -49,6 +49,14 @@ impl Connector for Sqlite {
         config::KIND
     }
 
+    fn title(&self) -> &'static str {
+        "SQLite"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Databases in one file: on this machine, nothing to set up."
+    }
+
     fn operations(&self) -> &[OperationSpec] {
         &self.operations
     }

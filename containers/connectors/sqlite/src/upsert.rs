@@ -66,7 +66,7 @@ impl Shape {
                 .iter()
                 .any(|other| other.eq_ignore_ascii_case(column))
             {
-                return Err(Fault::validation(format!(
+                return Err(Fault::configuration(format!(
                     "The record has {column:?} twice: SQLite's column names know no case."
                 )));
             }
@@ -74,7 +74,7 @@ impl Shape {
                 Some(holds) => holds,
                 None if target.create => table.add(column, records)?,
                 None => {
-                    return Err(Fault::validation(format!(
+                    return Err(Fault::configuration(format!(
                         "Table {:?} has no column {column:?}, and `create` is false.",
                         target.upsert.table
                     )));

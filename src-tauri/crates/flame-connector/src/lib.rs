@@ -31,6 +31,12 @@ pub trait Connector: Send + Sync {
     /// The word before the dot of a call, such as `sqlite` in `sqlite.upsert`.
     fn kind(&self) -> &'static str;
 
+    /// The system's name for people, such as `PostgreSQL`.
+    fn title(&self) -> &'static str;
+
+    /// What it is for, in one sentence.
+    fn summary(&self) -> &'static str;
+
     /// What it can do; names are unique.
     fn operations(&self) -> &[OperationSpec];
 

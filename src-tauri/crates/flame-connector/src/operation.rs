@@ -20,8 +20,6 @@ pub struct OperationSpec {
 /// What a connection of a kind holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConnectionSpec {
-    /// The system's name, such as `PostgreSQL`.
-    pub title: &'static str,
     /// JSON Schema (2020-12) of the settings.
     pub settings: Value,
     /// What the secret is called, such as `Password`; `None` where there is no secret.
