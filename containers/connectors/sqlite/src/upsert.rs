@@ -66,7 +66,7 @@ impl Shape {
                 .iter()
                 .any(|other| other.eq_ignore_ascii_case(column))
             {
-                return Err(Fault::configuration(format!(
+                return Err(Fault::validation(format!(
                     "The record has {column:?} twice: SQLite's column names know no case."
                 )));
             }
