@@ -1,0 +1,523 @@
+//! The agent's container: made, verified, started, stopped; its data carried in and out.
+
+use std::path::Path;
+
+use futures::{StreamExt, TryStreamExt};
+use hyper::Method;
+use podman_api::Podman;
+use podman_api::opts::ContainerLogsOpts;
+use serde_json::{Value, json};
+
+use crate::image::encode;
+use crate::raw::{Raw, whole};
+use crate::spec::USER;
+use crate::{AgentImage, Error, LABEL, Place, Spec};
+
+/// Everything needed to drive one workspace's agent in Podman.
+#[derive(Debug)]
+pub struct AgentContainer {
+    raw: Raw,
+    podman: Podman,
+    spec: Spec,
+}
+
+/// What Podman says of the container.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerState {
+    pub id: String,
+    pub name: String,
+    pub image: String,
+    /// Podman's word, such as `running` or `exited`.
+    pub status: String,
+    /// RFC 3339.
+    pub started_at: Option<String>,
+    pub exit_code: i64,
+    pub memory_limit_bytes: u64,
+}
+
+/// What the container uses now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stats {
+    pub cpu_percent: f64,
+    pub memory_bytes: u64,
+    pub pids: u64,
+}
+
+/// One line that the agent wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub error_stream: bool,
+    pub text: String,
+}
+
+impl AgentContainer {
+    pub fn new(place: &Place, spec: Spec) -> Self {
+        Self {
+            raw: Raw::new(&place.socket),
+            podman: Podman::unix(&place.socket),
+            spec,
+        }
+    }
+
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Makes volume, token and container anew; a container of ours that is left over is removed, its
+    /// data stays in the volume.
+    pub async fn create(&self, image: &AgentImage, token: &str) -> Result<(), Error> {
+        self.remove_container().await?;
+        self.ensure_volume().await?;
+        self.put_secret(token).await?;
+        let body = self.spec.create_body(&image.id);
+        self.raw
+            .json(
+                "making the container",
+                Method::POST,
+                "/containers/create",
+                Some(&body),
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Starts the container and verifies its protection; one without it is removed at once.
+    ///
+    /// Gives what was verified, in words.
+    pub async fn start(&self) -> Result<Vec<String>, Error> {
+        let path = format!("/containers/{}/start", self.spec.container());
+        self.raw
+            .json("starting the container", Method::POST, &path, None)
+            .await?;
+        match self.verify().await {
+            Ok(verified) => Ok(verified),
+            Err(error) => {
+                self.remove_container().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks the agent to drain and waits for its end, up to the drain time.
+    pub async fn stop(&self) -> Result<(), Error> {
+        let name = self.spec.container();
+        let path = format!(
+            "/containers/{name}/stop?timeout={}",
+            self.spec.drain.as_secs()
+        );
+        match self
+            .raw
+            .json("stopping the container", Method::POST, &path, None)
+            .await
+        {
+            Ok(_) | Err(Error::Refused { status: 404, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes container, token and volume. The data is gone with the volume.
+    pub async fn remove(&self) -> Result<(), Error> {
+        self.remove_container().await?;
+        self.forget_secret().await?;
+        let volume = self.spec.volume();
+        if self.volume_is_ours(&volume).await? {
+            let path = format!("/volumes/{volume}");
+            self.raw
+                .json("removing the volume", Method::DELETE, &path, None)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// What Podman says of the container; `None` where there is none of ours.
+    pub async fn state(&self) -> Result<Option<ContainerState>, Error> {
+        let Some(inspect) = self.inspect().await? else {
+            return Ok(None);
+        };
+        let text = |pointer: &str| inspect.pointer(pointer).and_then(Value::as_str);
+        Ok(Some(ContainerState {
+            id: text("/Id").unwrap_or_default().to_owned(),
+            name: text("/Name").unwrap_or_default().to_owned(),
+            image: text("/Image").unwrap_or_default().to_owned(),
+            status: text("/State/Status").unwrap_or_default().to_owned(),
+            started_at: text("/State/StartedAt")
+                .filter(|at| !at.starts_with("0001"))
+                .map(str::to_owned),
+            exit_code: inspect
+                .pointer("/State/ExitCode")
+                .and_then(Value::as_i64)
+                .unwrap_or(0),
+            memory_limit_bytes: self.spec.limits.memory_bytes,
+        }))
+    }
+
+    /// The last `lines` lines that the agent wrote.
+    pub async fn logs(&self, lines: u32) -> Result<Vec<LogLine>, Error> {
+        let options = ContainerLogsOpts::builder()
+            .stdout(true)
+            .stderr(true)
+            .tail(lines.to_string())
+            .build();
+        let container = self.podman.containers().get(self.spec.container());
+        let chunks: Vec<_> = container
+            .logs(&options)
+            .take(lines as usize)
+            .try_collect()
+            .await
+            .map_err(Error::transport("reading the container's log"))?;
+        Ok(chunks
+            .into_iter()
+            .map(|chunk| LogLine {
+                error_stream: matches!(chunk, podman_api::conn::TtyChunk::StdErr(_)),
+                text: String::from_utf8_lossy(&chunk).trim_end().to_owned(),
+            })
+            .collect())
+    }
+
+    /// What the container uses now; `None` while it is not running.
+    pub async fn stats(&self) -> Result<Option<Stats>, Error> {
+        let path = format!(
+            "/containers/stats?stream=false&containers={}",
+            self.spec.container()
+        );
+        let answer = self
+            .raw
+            .json("reading the container's load", Method::GET, &path, None)
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(Error::Refused {
+                status: 404 | 409 | 500,
+                ..
+            }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(one) = answer["Stats"].get(0) else {
+            return Ok(None);
+        };
+        Ok(Some(Stats {
+            cpu_percent: one["CPU"].as_f64().unwrap_or(0.0),
+            memory_bytes: one["MemUsage"].as_u64().unwrap_or(0),
+            pids: one["PIDs"].as_u64().unwrap_or(0),
+        }))
+    }
+
+    /// Puts a file into the data volume of the created, not yet started container.
+    pub async fn import(&self, file: &Path, name: &str) -> Result<(), Error> {
+        let reading = || Error::io(format!("reading {}", file.display()));
+        let bytes = tokio::fs::read(file).await.map_err(reading())?;
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.sparse(false);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        header.set_uid(u64::from(USER));
+        header.set_gid(u64::from(USER));
+        archive
+            .append_data(&mut header, name, bytes.as_slice())
+            .map_err(reading())?;
+        let body = whole(archive.into_inner().map_err(reading())?);
+        let path = format!("/containers/{}/archive?path=%2Fdata", self.spec.container());
+        let operation = "handing the data over to the container";
+        self.raw
+            .bytes(operation, Method::PUT, &path, "application/x-tar", body)
+            .await?;
+        Ok(())
+    }
+
+    /// Copies the data folder of the stopped container into `folder`, streamed.
+    pub async fn export(&self, folder: &Path) -> Result<(), Error> {
+        let operation = "taking the data out of the container";
+        let path = format!(
+            "/containers/{}/archive?path=%2Fdata%2F.",
+            self.spec.container()
+        );
+        let body = self.raw.stream(operation, Method::GET, &path).await?;
+        let frames = http_body_util::BodyStream::new(body)
+            .try_filter_map(|frame| async { Ok(frame.into_data().ok()) })
+            .map_err(std::io::Error::other);
+        let archive = folder.join("data.tar");
+        write_all(frames, &archive)
+            .await
+            .map_err(Error::io(operation))?;
+        let (from, to) = (archive.clone(), folder.to_owned());
+        tokio::task::spawn_blocking(move || {
+            tar::Archive::new(std::fs::File::open(from)?).unpack(to)
+        })
+        .await
+        .map_err(Error::transport(operation))?
+        .map_err(Error::io(operation))?;
+        tokio::fs::remove_file(&archive)
+            .await
+            .map_err(Error::io(operation))
+    }
+
+    async fn verify(&self) -> Result<Vec<String>, Error> {
+        let inspect = self.inspect().await?.ok_or_else(|| Error::Hardening {
+            missing: "a container to look at".to_owned(),
+        })?;
+        let process = match inspect.pointer("/State/Pid").and_then(Value::as_i64) {
+            Some(pid) if pid > 0 => tokio::fs::read_to_string(format!("/proc/{pid}/status")).await,
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let process = process.map_err(|_| Error::Hardening {
+            missing: "a running process to verify".to_owned(),
+        })?;
+        verified(&self.spec, &inspect, &process)
+    }
+
+    async fn inspect(&self) -> Result<Option<Value>, Error> {
+        let name = self.spec.container();
+        let path = format!("/containers/{name}/json");
+        match self
+            .raw
+            .json("inspecting the container", Method::GET, &path, None)
+            .await
+        {
+            Ok(inspect) if inspect["Config"]["Labels"][LABEL] == self.spec.workspace.as_str() => {
+                Ok(Some(inspect))
+            }
+            Ok(_) => Err(Error::NotOurs { name }),
+            Err(Error::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn remove_container(&self) -> Result<(), Error> {
+        if self.inspect().await?.is_none() {
+            return Ok(());
+        }
+        self.stop().await?;
+        let path = format!("/containers/{}?force=true&v=false", self.spec.container());
+        self.raw
+            .json("removing the container", Method::DELETE, &path, None)
+            .await?;
+        Ok(())
+    }
+
+    async fn ensure_volume(&self) -> Result<(), Error> {
+        let name = self.spec.volume();
+        if self.volume_is_ours(&name).await? {
+            return Ok(());
+        }
+        let body = json!({ "Name": name, "Labels": { LABEL: self.spec.workspace } });
+        self.raw
+            .json(
+                "making the volume",
+                Method::POST,
+                "/volumes/create",
+                Some(&body),
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn volume_is_ours(&self, name: &str) -> Result<bool, Error> {
+        let path = format!("/volumes/{name}/json");
+        match self
+            .raw
+            .json("inspecting the volume", Method::GET, &path, None)
+            .await
+        {
+            Ok(inspect) if inspect["Labels"][LABEL] == self.spec.workspace.as_str() => Ok(true),
+            Ok(_) => Err(Error::NotOurs {
+                name: name.to_owned(),
+            }),
+            Err(Error::Refused { status: 404, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn put_secret(&self, token: &str) -> Result<(), Error> {
+        self.forget_secret().await?;
+        let path = format!(
+            "/secrets/create?name={}&driver=file",
+            encode(&self.spec.secret())
+        );
+        let body = whole(token.to_owned());
+        let operation = "storing the token";
+        self.raw
+            .bytes(
+                operation,
+                Method::POST,
+                &path,
+                "application/octet-stream",
+                body,
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn forget_secret(&self) -> Result<(), Error> {
+        let path = format!("/secrets/{}", encode(&self.spec.secret()));
+        match self
+            .raw
+            .json("removing the token", Method::DELETE, &path, None)
+            .await
+        {
+            Ok(_) | Err(Error::Refused { status: 404, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+async fn write_all(
+    frames: impl futures::Stream<Item = std::io::Result<bytes::Bytes>>,
+    path: &Path,
+) -> std::io::Result<()> {
+    use tokio::io::AsyncWriteExt;
+
+    let mut frames = std::pin::pin!(frames);
+    let mut file = tokio::fs::File::create(path).await?;
+    while let Some(bytes) = frames.try_next().await? {
+        file.write_all(&bytes).await?;
+    }
+    file.sync_all().await
+}
+
+/// Holds what was asked for against what runs; the words of what was found, or what is missing.
+fn verified(spec: &Spec, inspect: &Value, process: &str) -> Result<Vec<String>, Error> {
+    let field = |name: &str| {
+        process
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::trim)
+            .unwrap_or_default()
+    };
+    let host = &inspect["HostConfig"];
+    let ports = host["PortBindings"].as_object();
+    let published_on_loopback = ports.is_some_and(|ports| {
+        ports
+            .values()
+            .flat_map(|list| list.as_array().into_iter().flatten())
+            .all(|binding| {
+                binding["HostIp"]
+                    .as_str()
+                    .and_then(|ip| ip.parse::<std::net::IpAddr>().ok())
+                    .is_some_and(|ip| ip.is_loopback())
+            })
+    });
+    let checks = [
+        ("no new privileges", field("NoNewPrivs:") == "1"),
+        (
+            "no capabilities",
+            u64::from_str_radix(field("CapEff:"), 16) == Ok(0),
+        ),
+        (
+            "no capabilities to gain",
+            u64::from_str_radix(field("CapBnd:"), 16) == Ok(0),
+        ),
+        ("a system call filter", field("Seccomp:") == "2"),
+        (
+            "a user without rights",
+            !field("Uid:").split_whitespace().any(|id| id == "0"),
+        ),
+        ("a read-only root", host["ReadonlyRootfs"] == true),
+        (
+            "a limit of processes",
+            host["PidsLimit"].as_i64() == Some(i64::from(spec.limits.pids)),
+        ),
+        (
+            "a limit of memory",
+            host["Memory"].as_u64() == Some(spec.limits.memory_bytes),
+        ),
+        (
+            "a limit of CPU",
+            host["CpuQuota"].as_i64().is_some_and(|quota| quota > 0),
+        ),
+        ("a port on loopback only", published_on_loopback),
+        ("no extra privileges", host["Privileged"] == false),
+    ];
+    let missing: Vec<&str> = checks
+        .iter()
+        .filter(|(_, holds)| !holds)
+        .map(|(what, _)| *what)
+        .collect();
+    if missing.is_empty() {
+        return Ok(checks.iter().map(|(what, _)| (*what).to_owned()).collect());
+    }
+    Err(Error::Hardening {
+        missing: missing.join(", "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Limits;
+
+    fn spec() -> Spec {
+        Spec {
+            workspace: "test".into(),
+            publish: ([127, 0, 0, 1], 7410).into(),
+            durability: "full".into(),
+            limits: Limits {
+                memory_bytes: 1024,
+                cpu_percent: 100,
+                pids: 64,
+            },
+            drain: Duration::from_secs(5),
+        }
+    }
+
+    fn inspect() -> Value {
+        json!({ "HostConfig": {
+            "ReadonlyRootfs": true, "PidsLimit": 64, "Memory": 1024, "CpuQuota": 100_000,
+            "Privileged": false,
+            "PortBindings": { "7410/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "7410" }] },
+        }})
+    }
+
+    const PROCESS: &str = "Name:\tflame-agent\nUid:\t65532\t65532\t65532\t65532\nNoNewPrivs:\t1\n\
+        Seccomp:\t2\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n";
+
+    #[test]
+    fn a_locked_down_container_passes() {
+        assert_eq!(
+            verified(&spec(), &inspect(), PROCESS)
+                .expect("all holds")
+                .len(),
+            11
+        );
+    }
+
+    #[test]
+    fn each_missing_protection_is_named() {
+        for (from, to, what) in [
+            ("NoNewPrivs:\t1", "NoNewPrivs:\t0", "no new privileges"),
+            (
+                "CapEff:\t0000000000000000",
+                "CapEff:\t00000000a80425fb",
+                "no capabilities",
+            ),
+            ("Seccomp:\t2", "Seccomp:\t0", "a system call filter"),
+            ("Uid:\t65532", "Uid:\t0", "a user without rights"),
+        ] {
+            let error = verified(&spec(), &inspect(), &PROCESS.replace(from, to)).unwrap_err();
+            assert!(error.to_string().contains(what), "{error}");
+        }
+        for (pointer, value, what) in [
+            (
+                "/HostConfig/ReadonlyRootfs",
+                json!(false),
+                "a read-only root",
+            ),
+            ("/HostConfig/PidsLimit", json!(0), "a limit of processes"),
+            ("/HostConfig/Memory", json!(0), "a limit of memory"),
+            ("/HostConfig/CpuQuota", json!(0), "a limit of CPU"),
+            ("/HostConfig/Privileged", json!(true), "no extra privileges"),
+            (
+                "/HostConfig/PortBindings/7410~1tcp/0/HostIp",
+                json!("0.0.0.0"),
+                "a port on loopback",
+            ),
+        ] {
+            let mut changed = inspect();
+            *changed.pointer_mut(pointer).expect("the pointer fits") = value;
+            let error = verified(&spec(), &changed, PROCESS).unwrap_err();
+            assert!(error.to_string().contains(what), "{error}");
+        }
+    }
+}

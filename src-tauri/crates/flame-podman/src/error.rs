@@ -1,0 +1,79 @@
+//! What can go wrong with Podman, each with its doctor's code.
+
+use std::path::PathBuf;
+
+use flame_errors::Code;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("podman is not installed: no program of that name on the PATH and no socket")]
+    Missing,
+    #[error("nothing answers at {socket}: {reason}")]
+    NotRunning { socket: PathBuf, reason: String },
+    #[error("the socket {socket} can't be opened: permission denied")]
+    Permission { socket: PathBuf },
+    #[error("Podman {version} does not work with Mastra: {reason}")]
+    Unsupported {
+        version: String,
+        reason: &'static str,
+    },
+    #[error("the container runs without {missing}; it was stopped and removed")]
+    Hardening { missing: String },
+    #[error("the agent's program for containers is not at {path}")]
+    ImageMissing { path: PathBuf },
+    #[error("the image {id} was not built from the agent's program: {detail}")]
+    ImageForeign { id: String, detail: String },
+    #[error("{name} exists and does not belong to this workspace; rename or remove it")]
+    NotOurs { name: String },
+    #[error("{operation}: Podman answered {status}: {message}")]
+    Refused {
+        operation: String,
+        status: u16,
+        message: String,
+    },
+    #[error("{operation}")]
+    Io {
+        operation: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{operation}: {source}")]
+    Transport {
+        operation: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Missing => Code::PodmanMissing,
+            Self::NotRunning { .. } => Code::PodmanNotRunning,
+            Self::Permission { .. } => Code::PodmanPermission,
+            Self::Unsupported { .. } => Code::PodmanUnsupported,
+            Self::Hardening { .. } => Code::PodmanHardening,
+            Self::ImageMissing { .. } | Self::ImageForeign { .. } => Code::PodmanImage,
+            Self::NotOurs { .. }
+            | Self::Refused { .. }
+            | Self::Io { .. }
+            | Self::Transport { .. } => Code::PodmanFailed,
+        }
+    }
+
+    pub(crate) fn io(operation: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let operation = operation.into();
+        move |source| Self::Io { operation, source }
+    }
+
+    pub(crate) fn transport<E>(operation: impl Into<String>) -> impl FnOnce(E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let operation = operation.into();
+        move |source| Self::Transport {
+            operation,
+            source: Box::new(source),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The agent's container against a real Podman: made, verified, filled, emptied, removed.
+//!
+//! Wants root, Podman and a static program; says so and passes over the test where one is missing.
+#![expect(clippy::print_stderr, reason = "a test that is passed over says why")]
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flame_podman::{AgentContainer, AgentImage, Error, Limits, Locator, Program, Spec, diagnose};
+use flame_testkit::Podman;
+
+/// The static agent that `cargo xtask images` builds.
+fn program() -> Option<PathBuf> {
+    let named = std::env::var_os("MASTRA_STATIC_AGENT").map(PathBuf::from);
+    let built = std::env::current_exe().ok().and_then(|test| {
+        let target = test.ancestors().nth(3)?.to_path_buf();
+        Some(target.join("x86_64-unknown-linux-gnu/release/flame-agent"))
+    });
+    named.or(built).filter(|path| path.is_file())
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a free port")
+}
+
+fn spec(publish: SocketAddr) -> Spec {
+    Spec {
+        workspace: format!("t{}", publish.port()),
+        publish,
+        durability: "full".into(),
+        limits: Limits::default(),
+        drain: Duration::from_secs(10),
+    }
+}
+
+/// Podman, the static program and a locator that finds only this Podman; `None` where one is missing.
+fn real() -> Option<(Podman, Program, Locator)> {
+    let Some(path) = program() else {
+        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+        return None;
+    };
+    let podman = match Podman::start() {
+        Ok(podman) => podman,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return None;
+        }
+    };
+    let program = Program::read(&path).expect("the program can be read");
+    let locator = Locator {
+        setting: Some(podman.socket().display().to_string()),
+        ..Locator::from_environment(None)
+    };
+    Some((podman, program, locator))
+}
+
+async fn ready(address: SocketAddr) {
+    let wait = async {
+        while !answers(address).await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .expect("the agent becomes ready");
+}
+
+async fn answers(address: SocketAddr) -> bool {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else {
+        return false;
+    };
+    let request =
+        format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut answer = String::new();
+    stream.write_all(request.as_bytes()).await.is_ok()
+        && stream.read_to_string(&mut answer).await.is_ok()
+        && answer.starts_with("HTTP/1.1 200")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_runs_locked_down_and_its_data_goes_in_and_out() {
+    let Some((podman, program, locator)) = real() else {
+        return;
+    };
+    let found = diagnose(&locator).await;
+    assert_eq!(found.code, None, "{}", found.detail);
+    let place = locator.locate().await.expect("Podman answers");
+
+    let image = AgentImage::ensure(&place, &program)
+        .await
+        .expect("the image is built");
+    assert!(image.built);
+    let again = AgentImage::ensure(&place, &program)
+        .await
+        .expect("the image is found");
+    assert_eq!((again.built, &again.id), (false, &image.id));
+
+    let address = free_address();
+    let agent = AgentContainer::new(&place, spec(address));
+    agent
+        .create(&image, "a-token-of-the-test")
+        .await
+        .expect("the container is made");
+    let folder = tempfile::tempdir().unwrap();
+    let handed = folder.path().join("note");
+    std::fs::write(&handed, b"kept").unwrap();
+    agent
+        .import(&handed, "note")
+        .await
+        .expect("data goes in before the start");
+
+    let verified = agent
+        .start()
+        .await
+        .expect("it starts with every protection");
+    assert!(
+        verified.iter().any(|what| what == "no new privileges"),
+        "{verified:?}"
+    );
+    ready(address).await;
+    let state = agent.state().await.unwrap().expect("it is there");
+    assert_eq!(state.status, "running");
+    let stats = agent.stats().await.unwrap().expect("it runs");
+    assert!(stats.memory_bytes > 0 && stats.pids > 0, "{stats:?}");
+
+    agent.stop().await.expect("it drains");
+    let state = agent.state().await.unwrap().expect("it is there, stopped");
+    assert_eq!((state.status.as_str(), state.exit_code), ("exited", 0));
+    assert!(
+        agent
+            .stats()
+            .await
+            .unwrap()
+            .is_none_or(|stats| stats.pids == 0)
+    );
+    let out = tempfile::tempdir().unwrap();
+    agent.export(out.path()).await.expect("data comes out");
+    assert_eq!(std::fs::read(out.path().join("note")).unwrap(), b"kept");
+
+    let shown = podman
+        .command()
+        .args(["secret", "ls", "--format", "{{.Name}}"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&shown.stdout).contains(&agent.spec().secret()));
+    agent.remove().await.expect("all of it goes");
+    for list in [["ps", "-aq"], ["volume", "-q"], ["secret", "-q"]] {
+        let mut command = podman.command();
+        command.arg(list[0]);
+        if list[0] != "ps" {
+            command.arg("ls");
+        }
+        let output = command.arg(list[1]).output().unwrap();
+        assert!(
+            output.status.success() && output.stdout.is_empty(),
+            "{list:?}: {output:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_ours_is_left_alone() {
+    let Some((podman, program, locator)) = real() else {
+        return;
+    };
+    let place = locator.locate().await.expect("Podman answers");
+    let image = AgentImage::ensure(&place, &program)
+        .await
+        .expect("the image is built");
+    let agent = AgentContainer::new(&place, spec(free_address()));
+    let name = agent.spec().container();
+    let made = podman
+        .command()
+        .args(["create", "--name", &name, &image.id])
+        .output()
+        .unwrap();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+
+    let refused = agent
+        .create(&image, "token")
+        .await
+        .expect_err("the name is taken");
+    assert!(matches!(refused, Error::NotOurs { .. }), "{refused}");
+    assert!(agent.remove().await.is_err());
+    let there = podman
+        .command()
+        .args(["container", "exists", &name])
+        .status()
+        .unwrap();
+    assert!(there.success(), "the stranger's container stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_arrives_as_it_was_given() {
+    let Some((podman, _, locator)) = real() else {
+        return;
+    };
+    let place = locator.locate().await.expect("Podman answers");
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("flame-agent");
+    std::fs::write(&empty, b"not a program").unwrap();
+    let program = Program::read(&empty).unwrap();
+    let image = AgentImage::ensure(&place, &program)
+        .await
+        .expect("an image of anything");
+    let agent = AgentContainer::new(&place, spec(free_address()));
+    agent
+        .create(&image, "plain \"token\"")
+        .await
+        .expect("the container is made");
+    // The file driver keeps values base64-encoded under the secret's id.
+    let store = podman
+        .storage()
+        .join("graph/secrets/filedriver/secretsdata.json");
+    let data = std::fs::read_to_string(&store).expect("the secret store can be read");
+    assert!(
+        data.contains("cGxhaW4gInRva2VuIg=="),
+        "stored otherwise: {data}"
+    );
+    agent.start().await.expect_err("a text file does not start");
+    agent.remove().await.expect("all of it goes");
+}

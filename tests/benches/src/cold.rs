@@ -1,0 +1,45 @@
+//! Start to the first 200, and the memory of an agent with nothing to do.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use bytes::Bytes;
+
+use crate::Options;
+use crate::agent::Agent;
+use crate::load::Connection;
+
+pub async fn measure(options: &Options) -> Result<()> {
+    let mut ready = Vec::new();
+    let mut first = Vec::new();
+    let mut resident = Vec::new();
+    for _ in 0..options.rounds.max(5) {
+        let agent = Agent::start(&options.agent, &options.durability)?;
+        let begin = Instant::now();
+        let mut connection = Connection::open(agent.address).await?;
+        connection
+            .send("GET", "/health/ready", &[], Bytes::new())
+            .await?;
+        ready.push(agent.ready_after);
+        first.push(agent.ready_after + begin.elapsed());
+        resident.push(agent.memory()?.0);
+    }
+    ready.sort_unstable();
+    first.sort_unstable();
+    resident.sort_unstable();
+    let middle = ready.len() / 2;
+    println!("\nCold start ({})", options.durability);
+    println!(
+        "  start to ready      {:>8.1} ms",
+        ready[middle].as_secs_f64() * 1000.0
+    );
+    println!(
+        "  start to first 200  {:>8.1} ms",
+        first[middle].as_secs_f64() * 1000.0
+    );
+    println!(
+        "  idle memory         {:>8.1} MB",
+        resident[middle] as f64 / 1024.0
+    );
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Closed-loop load: each connection sends its next request when the last is answered.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// One kept-alive connection.
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+/// Requests per second and the latencies of one round.
+#[derive(Clone, Copy)]
+pub struct Round {
+    pub per_second: f64,
+    pub p50: Duration,
+    pub p95: Duration,
+    pub p99: Duration,
+}
+
+impl Connection {
+    pub async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)
+            .await
+            .context("the agent refused a connection")?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self {
+            sender,
+            host: address.to_string(),
+        })
+    }
+
+    /// Sends one request; a status outside 2xx is an error that shows the answer.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Bytes> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", &self.host);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self
+            .sender
+            .send_request(request.body(Full::new(body))?)
+            .await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        ensure!(
+            status.is_success(),
+            "{method} {path} answered {status}: {}",
+            String::from_utf8_lossy(&body)
+        );
+        Ok(body)
+    }
+}
+
+/// Sends the same request over `connections` connections for `length`.
+pub async fn round(
+    address: SocketAddr,
+    connections: usize,
+    length: Duration,
+    path: &str,
+    headers: &[(&'static str, String)],
+    body: &Bytes,
+) -> Result<Round> {
+    let begin = Instant::now();
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..connections {
+        let (path, body, headers) = (path.to_owned(), body.clone(), headers.to_vec());
+        workers.spawn(async move {
+            let headers: Vec<(&str, &str)> = headers
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            let mut connection = Connection::open(address).await?;
+            let mut latencies = Vec::new();
+            while begin.elapsed() < length {
+                let sent = Instant::now();
+                connection
+                    .send("POST", &path, &headers, body.clone())
+                    .await?;
+                latencies.push(sent.elapsed());
+            }
+            anyhow::Ok(latencies)
+        });
+    }
+    let mut latencies = Vec::new();
+    while let Some(worker) = workers.join_next().await {
+        latencies.extend(worker??);
+    }
+    let took = begin.elapsed();
+    latencies.sort_unstable();
+    ensure!(!latencies.is_empty(), "no request was answered");
+    let at = |share: f64| {
+        let index = (latencies.len() as f64 * share) as usize;
+        latencies[index.min(latencies.len() - 1)]
+    };
+    Ok(Round {
+        per_second: latencies.len() as f64 / took.as_secs_f64(),
+        p50: at(0.50),
+        p95: at(0.95),
+        p99: at(0.99),
+    })
+}
+
+/// The round in the middle by throughput.
+pub fn median(mut rounds: Vec<Round>) -> Round {
+    rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+    rounds[rounds.len() / 2]
+}
+
+/// One line of a table of rounds.
+pub fn row(connections: usize, round: Round, durability: &str) -> String {
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    format!(
+        "{connections:>4} in flight  {:>9.0}/s  p50 {:>7.2} ms  p95 {:>7.2} ms  p99 {:>7.2} ms  ({durability})",
+        round.per_second,
+        ms(round.p50),
+        ms(round.p95),
+        ms(round.p99),
+    )
+}

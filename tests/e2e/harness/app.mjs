@@ -1,0 +1,78 @@
+// The built app in its real window, driven through WebDriver.
+import { createServer } from "node:net";
+import { mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import { remote } from "webdriverio";
+
+import { openDesktop } from "./desktop.mjs";
+
+const APP = required("MASTRA_APP");
+const DRIVER = required("TAURI_DRIVER");
+
+function required(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; run \`cargo xtask test --only window\``);
+  return value;
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Opens the app on a private desktop. `close` ends the window, the driver and the desktop. */
+export async function openApp(options = {}) {
+  const desktop = options.desktop ?? (await openDesktop(options));
+  const dataDir = options.dataDir ?? (await mkdtemp(join(desktop.home, "workspace-")));
+  const [port, nativePort] = [await freePort(), await freePort()];
+  const env = { ...desktop.env, MASTRA_DATA_DIR: dataDir, ...options.env };
+  const driver = desktop.start(
+    DRIVER,
+    ["--port", `${port}`, "--native-port", `${nativePort}`, "--native-driver", "/usr/bin/WebKitWebDriver"],
+    { env },
+  );
+  await answers(port);
+  const browser = await remote({
+    hostname: "127.0.0.1",
+    port,
+    logLevel: "error",
+    connectionRetryCount: 0,
+    capabilities: {
+      "wdio:enforceWebDriverClassic": true,
+      "tauri:options": { application: APP },
+    },
+  });
+  return {
+    browser,
+    dataDir,
+    desktop,
+    /** Ends the window but keeps the desktop and the data, as a person who quits the app. */
+    async quit() {
+      await browser.deleteSession();
+      await driver.stop();
+    },
+    async close() {
+      await browser.deleteSession().catch(() => {});
+      await desktop.close();
+    },
+  };
+}
+
+async function answers(port) {
+  const { connect } = await import("node:net");
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const open = await new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1", () => {
+        socket.end();
+        resolve(true);
+      });
+      socket.on("error", () => resolve(false));
+    });
+    if (open) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the driver did not open port ${port}`);
+}

@@ -1,0 +1,64 @@
+// A private desktop: an X server on a free display, a session bus, own home folders.
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Child } from "./process.mjs";
+
+const SCREEN = "1440x900x24";
+
+/** Starts the desktop; `close` ends what was started and removes the folders. */
+export async function openDesktop({ keyring = true } = {}) {
+  const home = await mkdtemp(join(tmpdir(), "mastra-e2e-"));
+  const folder = async (name) => {
+    const path = join(home, name);
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return path;
+  };
+  const children = [];
+  const start = (...args) => {
+    const child = new Child(...args);
+    children.unshift(child);
+    return child;
+  };
+
+  const xvfb = start("Xvfb", ["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp"]);
+  const [, display] = await xvfb.says(/^(\d+)\s/m);
+  const env = {
+    ...process.env,
+    HOME: home,
+    XDG_DATA_HOME: await folder("data"),
+    XDG_CONFIG_HOME: await folder("config"),
+    XDG_CACHE_HOME: await folder("cache"),
+    XDG_RUNTIME_DIR: await folder("run"),
+    DISPLAY: `:${display}`,
+    GDK_BACKEND: "x11",
+    NO_AT_BRIDGE: "1",
+    LANG: "C.UTF-8",
+    TZ: "UTC",
+  };
+  delete env.WAYLAND_DISPLAY;
+
+  const bus = start("dbus-daemon", ["--session", "--nofork", "--print-address=1"], { env });
+  const [, address] = await bus.says(/^(unix:\S+)/m);
+  env.DBUS_SESSION_BUS_ADDRESS = address;
+
+  if (keyring) {
+    const daemon = start(
+      "gnome-keyring-daemon",
+      ["--foreground", "--unlock", "--components=secrets"],
+      { env, stdio: ["pipe", "pipe", "pipe"] },
+    );
+    daemon.process.stdin.end("e2e");
+  }
+
+  return {
+    env,
+    home,
+    start,
+    async close() {
+      for (const child of children) await child.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
