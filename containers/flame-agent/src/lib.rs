@@ -1,0 +1,9 @@
+//! The flame-agent: engine, store and connectors behind one HTTP API and a command line.
+//!
+//! `runtime` drives runs and knows no HTTP server; `http` and `cli` talk to its `Handle`; `pipeline`
+//! streams files into connectors.
+
+pub mod cli;
+pub mod http;
+pub mod pipeline;
+pub mod runtime;

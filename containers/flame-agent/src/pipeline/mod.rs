@@ -1,0 +1,1 @@
+//! Pipelines: sources streamed through a jq map into sinks.

@@ -1,0 +1,144 @@
+//! Connections, held in memory only, and the connectors that they are instances of.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use flame_connector::{Check, Connection, Connector, Folders};
+use flame_types::Timestamp;
+
+use super::Error;
+
+/// The kind of a connection that holds a webhook's secret alone; no connector goes with it.
+const SECRET_KIND: &str = "secret";
+
+/// A connection and when it was put.
+#[derive(Debug, Clone)]
+pub struct ConnectionEntry {
+    pub connection: Arc<Connection>,
+    pub updated: Timestamp,
+}
+
+/// The connectors of this agent, by kind.
+#[derive(Clone)]
+pub struct Connectors {
+    list: Arc<[Arc<dyn Connector>]>,
+}
+
+impl std::fmt::Debug for Connectors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.list.iter().map(|connector| connector.kind())).finish()
+    }
+}
+
+impl Connectors {
+    /// Those given; kinds are unique.
+    pub fn new(list: Vec<Arc<dyn Connector>>) -> Self {
+        Self { list: list.into() }
+    }
+
+    pub fn get(&self, kind: &str) -> Option<&Arc<dyn Connector>> {
+        self.list.iter().find(|connector| connector.kind() == kind)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Connector>> {
+        self.list.iter()
+    }
+
+    /// The kinds, for a message.
+    pub fn kinds(&self) -> String {
+        self.list.iter().map(|connector| connector.kind()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The connections that were put since the start. Secrets stay in memory.
+#[derive(Debug)]
+pub struct Connections {
+    connectors: Connectors,
+    folders: Folders,
+    held: RwLock<BTreeMap<String, ConnectionEntry>>,
+}
+
+impl Connections {
+    pub(super) fn new(connectors: Connectors, folders: Folders) -> Self {
+        Self { connectors, folders, held: RwLock::default() }
+    }
+
+    pub fn connectors(&self) -> &Connectors {
+        &self.connectors
+    }
+
+    pub fn folders(&self) -> &Folders {
+        &self.folders
+    }
+
+    /// Adds or replaces a connection whose settings fit its connector; true where it is new.
+    pub async fn put(&self, connection: Connection, now: Timestamp) -> Result<bool, Error> {
+        if connection.kind != SECRET_KIND {
+            self.fits(&connection)?;
+        }
+        let name = connection.name.clone();
+        let entry = ConnectionEntry { connection: Arc::new(connection), updated: now };
+        let before = self.write(|held| held.insert(name, entry));
+        if let Some(before) = &before {
+            self.forget(&before.connection).await;
+        }
+        Ok(before.is_none())
+    }
+
+    /// Removes a connection; false where there was none.
+    pub async fn delete(&self, name: &str) -> bool {
+        let before = self.write(|held| held.remove(name));
+        if let Some(before) = &before {
+            self.forget(&before.connection).await;
+        }
+        before.is_some()
+    }
+
+    pub fn get(&self, name: &str) -> Option<ConnectionEntry> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// By name.
+    pub fn list(&self) -> Vec<ConnectionEntry> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Tries a connection step by step.
+    pub async fn check(&self, connection: &Connection) -> Result<Check, Error> {
+        let connector = self.connector(&connection.kind)?;
+        Ok(connector.check(connection, &self.folders).await)
+    }
+
+    fn connector(&self, kind: &str) -> Result<&Arc<dyn Connector>, Error> {
+        self.connectors.get(kind).ok_or_else(|| Error::ConnectorUnknown {
+            kind: kind.to_owned(),
+            known: self.connectors.kinds(),
+        })
+    }
+
+    fn fits(&self, connection: &Connection) -> Result<(), Error> {
+        let unfit = |problems| Error::ConnectionInvalid { name: connection.name.clone(), problems };
+        let Some(spec) = self.connector(&connection.kind)?.connection() else {
+            return Err(unfit(vec![format!("{} takes no connection", connection.kind)]));
+        };
+        let validator = jsonschema::validator_for(&spec.settings).map_err(|error| Error::Internal {
+            detail: format!("the settings schema of {}: {error}", connection.kind),
+        })?;
+        let problems: Vec<String> = validator
+            .iter_errors(&connection.settings)
+            .take(20)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(unfit(problems)) }
+    }
+
+    async fn forget(&self, connection: &Connection) {
+        if let Some(connector) = self.connectors.get(&connection.kind) {
+            connector.forget(&connection.name).await;
+        }
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut BTreeMap<String, ConnectionEntry>) -> T) -> T {
+        change(&mut self.held.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}

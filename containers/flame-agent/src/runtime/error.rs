@@ -1,0 +1,77 @@
+//! Why the runtime refused something, with the stable code for it.
+
+/// Replaced by the DSL crate's own type as soon as it exports it.
+type Problem = String;
+use flame_errors::Code;
+use flame_types::{RunId, RunStatus, WorkflowId};
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] flame_store::Error),
+    /// The text is not a workflow that this agent can run.
+    #[error("the definition has {} problem(s), the first: {}", .problems.len(), first(.problems))]
+    DefinitionInvalid { problems: Vec<Problem> },
+    #[error("the path names {path}, the document {document}; make them agree")]
+    PathMismatch { path: WorkflowId, document: WorkflowId },
+    #[error("there is no workflow {workflow}; put it first")]
+    WorkflowUnknown { workflow: WorkflowId },
+    #[error("{workflow} has {runs} run(s) in flight; cancel them or wait for their end")]
+    WorkflowInUse { workflow: WorkflowId, runs: u64 },
+    #[error("{holder} answers at the webhook path {path:?} already; choose another path")]
+    HookConflict { path: String, holder: WorkflowId },
+    #[error("there is no run {run}")]
+    RunUnknown { run: RunId },
+    #[error("run {run} is {status}: {action} needs a run that is {needed}")]
+    RunNotInState { run: RunId, status: RunStatus, action: &'static str, needed: &'static str },
+    /// The replay names a task that the run's definition does not have or that never ran.
+    #[error("run {run} can't be replayed from {task:?}: {detail}")]
+    ReplayImpossible { run: RunId, task: String, detail: String },
+    #[error("the idempotency key {key:?} was used for run {run} with another body")]
+    IdempotencyConflict { key: String, run: RunId },
+    #[error("the input does not fit the workflow's schema: {}", .problems.join("; "))]
+    InputInvalid { problems: Vec<String> },
+    #[error("{in_flight} runs are in flight, the limit is {limit}; try again when some have ended")]
+    TooManyRequests { in_flight: usize, limit: usize },
+    #[error("there is no connection named {name:?}")]
+    ConnectionUnknown { name: String },
+    #[error("there is no connector for connections of kind {kind:?}; there are: {known}")]
+    ConnectorUnknown { kind: String, known: String },
+    #[error("the settings of connection {name:?} do not fit: {}", .problems.join("; "))]
+    ConnectionInvalid { name: String, problems: Vec<String> },
+    #[error("the agent is shutting down")]
+    ShuttingDown,
+    /// The outside can't be reached at all: certificates, folders, threads.
+    #[error("{what}: {detail}")]
+    Setup { what: String, detail: String },
+    #[error("a fault in Mastra itself: {detail}")]
+    Internal { detail: String },
+}
+
+impl Error {
+    /// The stable code for people and programs.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::DefinitionInvalid { .. } => Code::DefinitionInvalid,
+            Self::PathMismatch { .. } => Code::PathMismatch,
+            Self::WorkflowUnknown { .. } | Self::RunUnknown { .. } => Code::NotFound,
+            Self::WorkflowInUse { .. } => Code::WorkflowInUse,
+            Self::HookConflict { .. } => Code::HookConflict,
+            Self::RunNotInState { .. } => Code::RunNotInState,
+            Self::ReplayImpossible { .. }
+            | Self::ConnectorUnknown { .. }
+            | Self::ConnectionInvalid { .. } => Code::ParameterInvalid,
+            Self::IdempotencyConflict { .. } => Code::IdempotencyConflict,
+            Self::InputInvalid { .. } => Code::InputInvalid,
+            Self::TooManyRequests { .. } => Code::TooManyRequests,
+            Self::ConnectionUnknown { .. } => Code::ConnectionUnknown,
+            Self::ShuttingDown => Code::ShuttingDown,
+            Self::Setup { .. } | Self::Internal { .. } => Code::Internal,
+        }
+    }
+}
+
+fn first(problems: &[Problem]) -> String {
+    problems.first().map(ToString::to_string).unwrap_or_default()
+}

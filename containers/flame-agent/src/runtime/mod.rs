@@ -1,0 +1,20 @@
+//! Drives runs: gives events to the engine, commits its records, and only then carries out its actions.
+//!
+//! A run lives on one shard, an operating-system thread that owns its state; nothing about it is
+//! shared. Calls, files and clocks are the async side's. Deliberately absent: HTTP servers, and what
+//! a workflow means (that is the engine's).
+
+mod connections;
+mod error;
+mod handle;
+mod options;
+mod value;
+
+pub use connections::{ConnectionEntry, Connections, Connectors};
+pub use error::Error;
+pub use handle::Handle;
+pub use options::{Options, OutboundOptions};
+pub use value::{
+    Change, CurrentTask, Deployed, IdempotencyKey, JournalEntry, Load, OutboundHost, StartRequest,
+    Started, Trigger,
+};

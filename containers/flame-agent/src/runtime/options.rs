@@ -1,0 +1,72 @@
+//! How a runtime is opened.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flame_types::Durability;
+
+/// How a runtime is opened. Everything has a limit; the defaults suit one machine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data folder: database, lock, backups.
+    pub data_folder: PathBuf,
+    /// Where workflows write files for people; `files` in the data folder by default.
+    pub output_folder: PathBuf,
+    /// Where workflows find SQLite databases that they name by file; `databases` in the data folder.
+    pub databases_folder: PathBuf,
+    pub durability: Durability,
+    /// Runs that have not ended; one more is refused.
+    pub in_flight_max: usize,
+    /// Calls to the outside at once.
+    pub calls_max: usize,
+    /// Threads that decide what runs do next; `None` takes two for every processor, at least four.
+    pub shards: Option<usize>,
+    /// Whether cron schedules start runs.
+    pub scheduling: bool,
+    /// Pages of 4 KiB that the database may grow to; `None` is what the disk holds.
+    pub pages_max: Option<u32>,
+    pub outbound: OutboundOptions,
+}
+
+/// Limits of calls to HTTP servers.
+#[derive(Debug, Clone)]
+pub struct OutboundOptions {
+    /// For a call whose task has no timeout of its own.
+    pub timeout: Duration,
+    pub connect_timeout: Duration,
+    pub response_bytes_max: usize,
+    pub redirects_max: usize,
+    /// Certificates (PEM) that are trusted beside the public ones.
+    pub authorities: Vec<PathBuf>,
+}
+
+impl Options {
+    /// The defaults for a data folder.
+    pub fn new(data_folder: impl Into<PathBuf>) -> Self {
+        let data_folder = data_folder.into();
+        Self {
+            output_folder: data_folder.join("files"),
+            databases_folder: data_folder.join("databases"),
+            data_folder,
+            durability: Durability::Full,
+            in_flight_max: 10_000,
+            calls_max: 1_024,
+            shards: None,
+            scheduling: true,
+            pages_max: None,
+            outbound: OutboundOptions::default(),
+        }
+    }
+}
+
+impl Default for OutboundOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            response_bytes_max: 10 * 1024 * 1024,
+            redirects_max: 10,
+            authorities: Vec::new(),
+        }
+    }
+}
