@@ -21,18 +21,34 @@ pub struct TimerId(pub u64);
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Make this call and answer with `Event::EffectDone`.
-    Invoke { effect: EffectId, key: IdempotencyKey, reference: Arc<str>, call: Call },
+    Invoke {
+        effect: EffectId,
+        key: IdempotencyKey,
+        reference: Arc<str>,
+        call: Call,
+    },
     /// Nobody waits for this effect any more: stop it, its answer is ignored.
-    Abort { effect: EffectId },
+    Abort {
+        effect: EffectId,
+    },
     /// Answer with `Event::TimerFired` at or after `due`.
-    Arm { timer: TimerId, due: Timestamp },
-    Disarm { timer: TimerId },
+    Arm {
+        timer: TimerId,
+        due: Timestamp,
+    },
+    Disarm {
+        timer: TimerId,
+    },
     /// Store a CloudEvent in the event log, in the same commit as the records.
-    Emit { event: Arc<Value> },
+    Emit {
+        event: Arc<Value>,
+    },
     /// Send `Event::Continue` when it is this run's turn again.
     Yield,
     /// The run has ended; nothing of it is in flight.
-    Finish { status: RunStatus },
+    Finish {
+        status: RunStatus,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

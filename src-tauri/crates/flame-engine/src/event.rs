@@ -19,11 +19,18 @@ pub struct Moment {
 #[derive(Debug, Clone)]
 pub enum Event {
     /// Begins the run. Only on a fresh run.
-    Start { input: Arc<Value> },
+    Start {
+        input: Arc<Value>,
+    },
     /// Continues pure work that the step budget interrupted.
     Continue,
-    EffectDone { effect: EffectId, outcome: Result<Arc<Value>, Error> },
-    TimerFired { timer: TimerId },
+    EffectDone {
+        effect: EffectId,
+        outcome: Result<Arc<Value>, Error>,
+    },
+    TimerFired {
+        timer: TimerId,
+    },
     Cancel,
     Suspend,
     Resume,

@@ -5,11 +5,24 @@
 //! the state and evaluates nothing, so a journal written by an older build folds to the same state.
 
 mod action;
+mod apply;
+mod data_flow;
+mod decide;
+mod duration;
 mod error;
 mod event;
+mod key;
 mod record;
+mod run;
+mod scope;
+mod state;
+mod tasks;
+mod turn;
+mod uri_template;
 
 pub use action::{Action, Call, EffectId, HttpRequest, TimerId};
+pub use apply::Corrupt;
 pub use error::{Error, StandardError};
 pub use event::{Event, Moment};
-pub use record::Record;
+pub use record::{FrameId, Next, Record, ReplayOrigin, Slot, TimerPurpose};
+pub use run::{AtWork, Limits, NotRetryable, Run, Step};

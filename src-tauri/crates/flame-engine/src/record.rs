@@ -1,8 +1,359 @@
 //! What happened to a run: the journal's vocabulary, append-only once released.
+//!
+//! Deliberately absent: evaluated HTTP requests, which may hold secrets. They are evaluated again from
+//! the task's input, the context and the pinned definition.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use flame_dsl::Flow;
+use flame_types::{IdempotencyKey, RunId, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::action::{EffectId, TimerId};
+use crate::error::Error;
+
+/// Numbers a task execution within its run; never reused. 0 is the workflow itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FrameId(pub u64);
+
+impl FrameId {
+    /// The workflow's own list of tasks.
+    pub const ROOT: Self = Self(0);
+}
+
+/// Which of its parent's lists a task stands in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Slot {
+    /// The workflow's, `do`'s, `for`'s or `try`'s own list.
+    #[default]
+    Body,
+    /// `catch.do`.
+    Handler,
+    /// `fork.branches`.
+    Branch,
+}
+
+impl Slot {
+    fn is_body(&self) -> bool {
+        *self == Self::Body
+    }
+}
+
+/// Where the flow goes after a task; absent where it is `continue`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Next {
+    #[default]
+    Continue,
+    Exit,
+    End,
+    /// The task at this index of the same list.
+    Task(usize),
+}
+
+impl Next {
+    fn is_continue(&self) -> bool {
+        *self == Self::Continue
+    }
+}
+
+impl From<Flow> for Next {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Continue => Self::Continue,
+            Flow::Exit => Self::Exit,
+            Flow::End => Self::End,
+            Flow::To(index) => Self::Task(index),
+        }
+    }
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TimerPurpose {
+    /// A `wait` task's own.
+    Wait,
+    /// The `timeout` of a task, or of the workflow.
+    Timeout,
+    /// `retry.limit.attempt.duration`.
+    Attempt,
+}
+
+/// The run and the task that a replay starts from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplayOrigin {
+    pub run: RunId,
+    /// JSON pointer of the task.
+    pub task: String,
+}
 
 /// One journalled fact. Folding them in order gives the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
-pub enum Record {}
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Record {
+    RunStarted {
+        /// The raw input.
+        input: Arc<Value>,
+        /// The input after `input.from`, where it differs.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        data: Option<Arc<Value>>,
+        /// The input does not fit; a `runFaulted` follows.
+        #[serde(default, skip_serializing_if = "is_false")]
+        refused: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replay: Option<ReplayOrigin>,
+        at: Timestamp,
+    },
+    /// `$context` as it was in the run that is replayed.
+    ContextRestored {
+        context: Arc<Value>,
+        at: Timestamp,
+    },
+    /// A replay goes on at this place of a list, with this data.
+    FlowPositioned {
+        frame: FrameId,
+        index: usize,
+        data: Arc<Value>,
+        at: Timestamp,
+    },
+    TaskStarted {
+        frame: FrameId,
+        parent: FrameId,
+        #[serde(default, skip_serializing_if = "Slot::is_body")]
+        slot: Slot,
+        /// Place in the list.
+        index: usize,
+        reference: Arc<str>,
+        name: Arc<str>,
+        /// The input after `input.from`, where it differs from the data that flows in.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        input: Option<Arc<Value>>,
+        at: Timestamp,
+    },
+    /// Its `if` did not hold.
+    TaskSkipped {
+        parent: FrameId,
+        #[serde(default, skip_serializing_if = "Slot::is_body")]
+        slot: Slot,
+        index: usize,
+        reference: Arc<str>,
+        name: Arc<str>,
+        at: Timestamp,
+    },
+    /// `for.in` was evaluated.
+    LoopStarted {
+        frame: FrameId,
+        items: Arc<Vec<Value>>,
+        at: Timestamp,
+    },
+    IterationStarted {
+        frame: FrameId,
+        index: usize,
+        at: Timestamp,
+    },
+    /// The intent: on disk before the effect is invoked.
+    EffectRequested {
+        frame: FrameId,
+        effect: EffectId,
+        key: IdempotencyKey,
+        /// Counts from 1; of the innermost `try` around the task.
+        attempt: u32,
+        at: Timestamp,
+    },
+    /// An answer that came while the run was suspended; it is used when the run goes on.
+    EffectHeld {
+        frame: FrameId,
+        effect: EffectId,
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        output: Option<Arc<Value>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Error>,
+        at: Timestamp,
+    },
+    TimerArmed {
+        frame: FrameId,
+        timer: TimerId,
+        purpose: TimerPurpose,
+        due: Timestamp,
+        at: Timestamp,
+    },
+    /// The event is stored in the same commit.
+    EventEmitted {
+        frame: FrameId,
+        id: String,
+        kind: String,
+        at: Timestamp,
+    },
+    TaskCompleted {
+        frame: FrameId,
+        /// The output after `output.as`; absent where it is what the task would give by itself: the
+        /// data of its list, or its input.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        output: Option<Arc<Value>>,
+        /// What `export.as` made of `$context`.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        context: Option<Arc<Value>>,
+        #[serde(default, skip_serializing_if = "Next::is_continue")]
+        next: Next,
+        at: Timestamp,
+    },
+    TaskFaulted {
+        frame: FrameId,
+        error: Error,
+        at: Timestamp,
+    },
+    TaskCancelled {
+        frame: FrameId,
+        at: Timestamp,
+    },
+    /// A `try` caught an error and goes on in `catch.do`, or after it.
+    ErrorCaught {
+        frame: FrameId,
+        error: Error,
+        at: Timestamp,
+    },
+    /// A `try` caught an error and runs its list again at `due`.
+    RetryScheduled {
+        frame: FrameId,
+        error: Error,
+        /// The attempt that will start; the first was 1.
+        attempt: u32,
+        /// Absent where the attempt starts at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timer: Option<TimerId>,
+        due: Timestamp,
+        at: Timestamp,
+    },
+    AttemptStarted {
+        frame: FrameId,
+        attempt: u32,
+        at: Timestamp,
+    },
+    RunSuspended {
+        at: Timestamp,
+    },
+    RunResumed {
+        at: Timestamp,
+    },
+    /// A person runs the task again at which the run faulted.
+    RunRetried {
+        at: Timestamp,
+    },
+    RunCompleted {
+        /// Absent where it is the last task's output.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        output: Option<Arc<Value>>,
+        at: Timestamp,
+    },
+    RunFaulted {
+        error: Error,
+        /// The task that raised it; absent where the workflow itself did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        frame: Option<FrameId>,
+        at: Timestamp,
+    },
+    RunCancelled {
+        at: Timestamp,
+    },
+}
+
+impl Record {
+    /// When it happened.
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::RunStarted { at, .. }
+            | Self::ContextRestored { at, .. }
+            | Self::FlowPositioned { at, .. }
+            | Self::TaskStarted { at, .. }
+            | Self::TaskSkipped { at, .. }
+            | Self::LoopStarted { at, .. }
+            | Self::IterationStarted { at, .. }
+            | Self::EffectRequested { at, .. }
+            | Self::EffectHeld { at, .. }
+            | Self::TimerArmed { at, .. }
+            | Self::EventEmitted { at, .. }
+            | Self::TaskCompleted { at, .. }
+            | Self::TaskFaulted { at, .. }
+            | Self::TaskCancelled { at, .. }
+            | Self::ErrorCaught { at, .. }
+            | Self::RetryScheduled { at, .. }
+            | Self::AttemptStarted { at, .. }
+            | Self::RunSuspended { at }
+            | Self::RunResumed { at }
+            | Self::RunRetried { at }
+            | Self::RunCompleted { at, .. }
+            | Self::RunFaulted { at, .. }
+            | Self::RunCancelled { at } => *at,
+        }
+    }
+}
+
+/// A JSON null that is there is a value, unlike a member that is absent.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
+    Arc::<Value>::deserialize(from).map(Some)
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_output_is_not_an_absent_one() {
+        let at = Timestamp::UNIX_EPOCH;
+        for output in [None, Some(Arc::new(Value::Null))] {
+            let record = Record::TaskCompleted {
+                frame: FrameId(1),
+                output,
+                context: None,
+                next: Next::Task(3),
+                at,
+            };
+            let text = serde_json::to_string(&record).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Record>(&text).unwrap(),
+                record,
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,569 @@
+//! Folds a record into the state: the only place that changes it.
+//!
+//! Deliberately absent: expressions and clocks. A record that does not fit the state or the definition
+//! is refused, so that a damaged journal is found instead of followed.
+
+use std::sync::Arc;
+
+use flame_dsl::Workflow;
+use flame_types::{RunStatus, Timestamp};
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::record::{FrameId, Next, Record, ReplayOrigin, Slot, TimerPurpose};
+use crate::state::{Attempts, Branch, Cursor, Frame, Loop, Pass, Phase, Progress, State, Timer};
+
+/// A journal that does not fit its workflow or itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {sequence} of the journal does not fit: {reason}")]
+pub struct Corrupt {
+    /// Counts from 0.
+    pub sequence: u64,
+    pub reason: String,
+}
+
+pub(crate) type Fold = Result<(), String>;
+
+/// Folds one record.
+pub(crate) fn apply(
+    state: &mut State,
+    workflow: &Workflow,
+    record: &Record,
+) -> Result<(), Corrupt> {
+    let sequence = state.sequence;
+    let mut fold = Folding { state, workflow };
+    fold.record(record)
+        .map_err(|reason| Corrupt { sequence, reason })?;
+    state.sequence += 1;
+    Ok(())
+}
+
+struct Folding<'a> {
+    state: &'a mut State,
+    workflow: &'a Workflow,
+}
+
+impl Folding<'_> {
+    fn record(&mut self, record: &Record) -> Fold {
+        match record {
+            Record::RunStarted {
+                input,
+                data,
+                refused,
+                replay,
+                at,
+            } => self.run_started(input, data.as_ref(), *refused, replay.clone(), *at),
+            Record::ContextRestored { context, .. } => {
+                self.state.context = Arc::clone(context);
+                Ok(())
+            }
+            Record::FlowPositioned {
+                frame, index, data, ..
+            } => {
+                let pass = self.pass(*frame)?;
+                pass.cursor = Cursor::At(*index);
+                pass.data = Arc::clone(data);
+                self.refresh(*frame);
+                Ok(())
+            }
+            Record::TaskStarted { .. } | Record::TaskSkipped { .. } => self.task_begun(record),
+            Record::LoopStarted { frame, items, .. } => {
+                self.frame(*frame)?.progress = Progress::Loop(Loop {
+                    items: Arc::clone(items),
+                    at: Value::from(0),
+                    index: 0,
+                    pass: None,
+                });
+                self.refresh(*frame);
+                Ok(())
+            }
+            Record::IterationStarted { frame, index, .. } => self.iteration_started(*frame, *index),
+            Record::EffectRequested { .. } | Record::EffectHeld { .. } => self.effect(record),
+            Record::TimerArmed {
+                frame,
+                timer,
+                purpose,
+                due,
+                ..
+            } => {
+                let timer = Timer {
+                    id: *timer,
+                    due: *due,
+                };
+                self.timer_armed(*frame, timer, *purpose)
+            }
+            Record::EventEmitted { frame, .. } => self.frame(*frame).map(|_| ()),
+            Record::TaskCompleted {
+                frame,
+                output,
+                context,
+                next,
+                ..
+            } => self.task_completed(*frame, output.as_ref(), context.as_ref(), *next),
+            Record::TaskFaulted { frame, .. } => {
+                self.frame(*frame)?.faulted = true;
+                self.refresh(*frame);
+                Ok(())
+            }
+            Record::TaskCancelled { frame, .. } => {
+                self.frame(*frame)?;
+                self.remove(*frame);
+                Ok(())
+            }
+            Record::ErrorCaught { frame, error, .. } => self.error_caught(*frame, error),
+            Record::RetryScheduled {
+                frame, timer, due, ..
+            } => {
+                let timer = timer.map(|id| Timer { id, due: *due });
+                self.state.next_timer += u64::from(timer.is_some());
+                self.drop_below(*frame);
+                let attempts = self.attempts(*frame)?;
+                attempts.timer = None;
+                attempts.phase = Phase::Delay(timer);
+                self.refresh(*frame);
+                Ok(())
+            }
+            Record::AttemptStarted { frame, attempt, .. } => self.attempt_started(*frame, *attempt),
+            _ => self.run_level(record),
+        }
+    }
+
+    fn run_level(&mut self, record: &Record) -> Fold {
+        match record {
+            Record::RunSuspended { at } => {
+                self.expect_status(RunStatus::Running)?;
+                self.state.status = RunStatus::Suspended;
+                self.state.halted_at = Some(*at);
+            }
+            Record::RunResumed { at } => {
+                self.expect_status(RunStatus::Suspended)?;
+                self.go_on(*at);
+            }
+            Record::RunRetried { at } => {
+                self.expect_status(RunStatus::Faulted)?;
+                self.retry(*at)?;
+            }
+            Record::RunCompleted { output, at } => {
+                let output = match output {
+                    Some(output) => Arc::clone(output),
+                    None => Arc::clone(&self.pass(FrameId::ROOT)?.data),
+                };
+                self.state.output = Some(output);
+                self.end(RunStatus::Completed, *at)?;
+            }
+            Record::RunFaulted { error, frame, at } => {
+                self.expect_status(RunStatus::Running)?;
+                // The tree stays: a retry goes on in it.
+                self.state.status = RunStatus::Faulted;
+                self.state.error = Some(error.clone());
+                self.state.origin = *frame;
+                self.state.halted_at = Some(*at);
+            }
+            Record::RunCancelled { at } => self.end(RunStatus::Cancelled, *at)?,
+            _ => return Err("it is of a kind that this place does not take".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn run_started(
+        &mut self,
+        input: &Arc<Value>,
+        data: Option<&Arc<Value>>,
+        refused: bool,
+        replay: Option<ReplayOrigin>,
+        at: Timestamp,
+    ) -> Fold {
+        self.expect_status(RunStatus::Pending)?;
+        let state = &mut *self.state;
+        state.status = RunStatus::Running;
+        state.input = Arc::clone(input);
+        state.replay = replay;
+        state.started_at = Some(at);
+        if refused {
+            return Ok(());
+        }
+        let data = Arc::clone(data.unwrap_or(input));
+        // DSL 1.0.3, "Data Flow": the transformed input is the initial context, which is a map.
+        state.context = if data.is_object() {
+            Arc::clone(&data)
+        } else {
+            Arc::new(json!({}))
+        };
+        let root = Frame {
+            parent: None,
+            slot: Slot::Body,
+            index: 0,
+            visit: 0,
+            raw: Arc::clone(input),
+            input: Arc::clone(&data),
+            started_at: at,
+            timeout: None,
+            faulted: false,
+            progress: Progress::List(Pass::new(data)),
+        };
+        state.frames.insert(FrameId::ROOT, root);
+        self.refresh(FrameId::ROOT);
+        Ok(())
+    }
+
+    fn task_begun(&mut self, record: &Record) -> Fold {
+        let (Record::TaskStarted {
+            parent,
+            slot,
+            index,
+            reference,
+            ..
+        }
+        | Record::TaskSkipped {
+            parent,
+            slot,
+            index,
+            reference,
+            ..
+        }) = record
+        else {
+            return Err("it does not begin a task".to_owned());
+        };
+        let workflow = self.workflow;
+        let task = self
+            .state
+            .list(workflow, *parent, *slot)
+            .and_then(|list| list.0.get(*index));
+        let Some(task) = task.filter(|task| task.reference == *reference) else {
+            return Err(format!(
+                "the workflow has no task {reference} at that place"
+            ));
+        };
+        self.state.steps += 1;
+        match record {
+            Record::TaskStarted {
+                frame, input, at, ..
+            } => {
+                let raw = self.data_of(*parent)?;
+                let input = Arc::clone(input.as_ref().unwrap_or(&raw));
+                let progress = Progress::begin(&task.kind, &input, *at);
+                let visit = self.enter(*parent, *index, *frame)?;
+                self.state.next_frame = frame.0 + 1;
+                let begun = Frame {
+                    parent: Some(*parent),
+                    slot: *slot,
+                    index: *index,
+                    visit,
+                    raw,
+                    input,
+                    started_at: *at,
+                    timeout: None,
+                    faulted: false,
+                    progress,
+                };
+                self.state.frames.insert(*frame, begun);
+                self.refresh(*parent);
+                self.refresh(*frame);
+            }
+            _ => {
+                let data = self.data_of(*parent)?;
+                self.deliver(*parent, *index, &data, Next::Continue)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What flows into a task of this parent.
+    fn data_of(&self, parent: FrameId) -> Result<Arc<Value>, String> {
+        let frame = self
+            .state
+            .frames
+            .get(&parent)
+            .ok_or_else(|| unknown(parent))?;
+        Ok(Arc::clone(
+            frame
+                .progress
+                .pass()
+                .map_or(&frame.input, |pass| &pass.data),
+        ))
+    }
+
+    /// Puts the parent inside the child; gives the child's visit.
+    fn enter(&mut self, parent: FrameId, index: usize, child: FrameId) -> Result<u32, String> {
+        let progress = &mut self.frame(parent)?.progress;
+        if let Progress::Fork(branches) = progress {
+            let branch = branches
+                .get_mut(index)
+                .ok_or("the fork has no such branch")?;
+            *branch = Branch::Running(child);
+            return Ok(0);
+        }
+        let pass = progress
+            .pass_mut()
+            .ok_or("its parent is not inside a list")?;
+        pass.cursor = Cursor::In(child);
+        if pass.visits.len() <= index {
+            pass.visits.resize(index + 1, 0);
+        }
+        pass.visits[index] += 1;
+        Ok(pass.visits[index] - 1)
+    }
+
+    /// Hands a task's output to its parent and moves the flow on.
+    fn deliver(&mut self, parent: FrameId, index: usize, output: &Arc<Value>, next: Next) -> Fold {
+        let slot = match &self.frame(parent)?.progress {
+            Progress::Try(Attempts {
+                phase: Phase::Handler { .. },
+                ..
+            }) => Slot::Handler,
+            _ => Slot::Body,
+        };
+        let end = self
+            .state
+            .list(self.workflow, parent, slot)
+            .map_or(0, |list| list.0.len());
+        let progress = &mut self.frame(parent)?.progress;
+        if let Progress::Fork(branches) = progress {
+            let branch = branches
+                .get_mut(index)
+                .ok_or("the fork has no such branch")?;
+            *branch = Branch::Done(Arc::clone(output));
+        } else {
+            let pass = progress
+                .pass_mut()
+                .ok_or("its parent is not inside a list")?;
+            pass.data = Arc::clone(output);
+            pass.cursor = Cursor::At(match next {
+                Next::Continue => index + 1,
+                Next::Exit | Next::End => end,
+                Next::Task(target) => target,
+            });
+        }
+        self.refresh(parent);
+        Ok(())
+    }
+
+    fn iteration_started(&mut self, id: FrameId, index: usize) -> Fold {
+        self.state.steps += 1;
+        let frame = self.frame(id)?;
+        let Progress::Loop(state) = &mut frame.progress else {
+            return Err(format!("task execution {} is not a loop", id.0));
+        };
+        if index >= state.items.len() {
+            return Err(format!("the loop has no item {index}"));
+        }
+        let data = state.pass.as_ref().map_or(&frame.input, |pass| &pass.data);
+        state.pass = Some(Pass::new(Arc::clone(data)));
+        state.at = Value::from(index);
+        state.index = index;
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn effect(&mut self, record: &Record) -> Fold {
+        let context = Arc::clone(&self.state.context);
+        let (id, progress) = match record {
+            Record::EffectRequested { frame, effect, .. } => {
+                self.state.next_effect = effect.0 + 1;
+                (
+                    *frame,
+                    Progress::Effect {
+                        effect: *effect,
+                        context,
+                    },
+                )
+            }
+            Record::EffectHeld {
+                frame,
+                output,
+                error,
+                ..
+            } => {
+                let answer = match error {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(output.clone().unwrap_or_default()),
+                };
+                (*frame, Progress::Answered(answer))
+            }
+            _ => return Err("it is not about an effect".to_owned()),
+        };
+        self.frame(id)?.progress = progress;
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn timer_armed(&mut self, id: FrameId, timer: Timer, purpose: TimerPurpose) -> Fold {
+        self.state.next_timer = timer.id.0 + 1;
+        match purpose {
+            TimerPurpose::Wait => self.frame(id)?.progress = Progress::Waiting(timer),
+            TimerPurpose::Timeout => self.frame(id)?.timeout = Some(timer),
+            TimerPurpose::Attempt => self.attempts(id)?.timer = Some(timer),
+        }
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn task_completed(
+        &mut self,
+        id: FrameId,
+        output: Option<&Arc<Value>>,
+        context: Option<&Arc<Value>>,
+        next: Next,
+    ) -> Fold {
+        let frame = self.frame(id)?;
+        let (parent, index) = (frame.parent, frame.index);
+        let Some(parent) = parent else {
+            return Err("the workflow is not a task".to_owned());
+        };
+        let output = output.map_or_else(|| self.state.own_output(id), Arc::clone);
+        if let Some(context) = context {
+            self.state.context = Arc::clone(context);
+        }
+        self.remove(id);
+        self.deliver(parent, index, &output, next)
+    }
+
+    fn error_caught(&mut self, id: FrameId, error: &Error) -> Fold {
+        let handler = self.state.list(self.workflow, id, Slot::Handler).is_some();
+        self.drop_below(id);
+        let input = Arc::clone(&self.frame(id)?.input);
+        let attempts = self.attempts(id)?;
+        attempts.timer = None;
+        attempts.phase = if handler {
+            Phase::Handler {
+                error: Arc::new(error.to_value()),
+                pass: Pass::new(input),
+            }
+        } else {
+            Phase::Caught
+        };
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn attempt_started(&mut self, id: FrameId, attempt: u32) -> Fold {
+        self.state.steps += 1;
+        let input = Arc::clone(&self.frame(id)?.input);
+        let attempts = self.attempts(id)?;
+        attempts.attempt = attempt;
+        attempts.phase = Phase::Body(Pass::new(input));
+        self.refresh(id);
+        Ok(())
+    }
+
+    /// Puts the tree back to where the task that faulted is next, with the same data and visit.
+    fn retry(&mut self, at: Timestamp) -> Fold {
+        if !self.state.frames.contains_key(&FrameId::ROOT) {
+            return Err("a run whose input was refused has nothing to retry".to_owned());
+        }
+        if let Some(origin) = self.state.origin.take() {
+            let frame = self.frame(origin)?;
+            let (parent, index, raw) = (frame.parent, frame.index, Arc::clone(&frame.raw));
+            let parent = parent.ok_or("the workflow is not a task")?;
+            self.drop_below(origin);
+            self.remove(origin);
+            let progress = &mut self.frame(parent)?.progress;
+            if let Progress::Fork(branches) = progress {
+                branches[index] = Branch::Pending;
+            } else {
+                let pass = progress
+                    .pass_mut()
+                    .ok_or("its parent is not inside a list")?;
+                pass.data = raw;
+                pass.cursor = Cursor::At(index);
+                pass.visits[index] -= 1;
+            }
+        }
+        self.state.error = None;
+        self.state.steps = 0;
+        for frame in self.state.frames.values_mut() {
+            frame.faulted = false;
+            // What was in flight was aborted: it is asked for again, under the same key.
+            if matches!(frame.progress, Progress::Effect { .. }) {
+                frame.progress = Progress::Fresh;
+            }
+        }
+        self.go_on(at);
+        Ok(())
+    }
+
+    /// Sets a halted run going. Timeouts stood still meanwhile; waits and retry delays did not.
+    fn go_on(&mut self, at: Timestamp) {
+        self.state.status = RunStatus::Running;
+        if let Some(halted) = self.state.halted_at.take() {
+            let pause = at.duration_since(halted);
+            let later = |timer: &mut Timer| {
+                timer.due = timer.due.checked_add(pause).unwrap_or(Timestamp::MAX);
+            };
+            for frame in self.state.frames.values_mut() {
+                frame.timeout.iter_mut().for_each(later);
+                if let Progress::Try(attempts) = &mut frame.progress {
+                    attempts.timer.iter_mut().for_each(later);
+                }
+            }
+        }
+        self.state.ready.clear();
+        let frames: Vec<FrameId> = self.state.frames.keys().copied().collect();
+        for id in frames {
+            self.refresh(id);
+        }
+    }
+
+    fn end(&mut self, status: RunStatus, at: Timestamp) -> Fold {
+        if self.state.status.is_terminal() {
+            return Err(format!("the run had already ended: {}", self.state.status));
+        }
+        self.state.status = status;
+        self.state.halted_at = Some(at);
+        self.state.frames.clear();
+        self.state.ready.clear();
+        Ok(())
+    }
+
+    fn expect_status(&self, expected: RunStatus) -> Fold {
+        if self.state.status == expected {
+            return Ok(());
+        }
+        Err(format!("the run is {}, not {expected}", self.state.status))
+    }
+
+    fn frame(&mut self, id: FrameId) -> Result<&mut Frame, String> {
+        self.state.frames.get_mut(&id).ok_or_else(|| unknown(id))
+    }
+
+    fn pass(&mut self, id: FrameId) -> Result<&mut Pass, String> {
+        self.frame(id)?
+            .progress
+            .pass_mut()
+            .ok_or_else(|| unknown(id))
+    }
+
+    fn attempts(&mut self, id: FrameId) -> Result<&mut Attempts, String> {
+        match &mut self.frame(id)?.progress {
+            Progress::Try(attempts) => Ok(attempts),
+            _ => Err(format!("task execution {} is not a try", id.0)),
+        }
+    }
+
+    fn drop_below(&mut self, id: FrameId) {
+        for below in self.state.below(id) {
+            self.remove(below);
+        }
+    }
+
+    fn remove(&mut self, id: FrameId) {
+        self.state.frames.remove(&id);
+        self.refresh(id);
+    }
+
+    /// Keeps the queue of ready task executions true after a change to this one.
+    fn refresh(&mut self, id: FrameId) {
+        let place = self.state.ready.iter().position(|ready| *ready == id);
+        match (self.state.is_ready(id, self.workflow), place) {
+            (true, None) => self.state.ready.push_back(id),
+            (false, Some(place)) => {
+                self.state.ready.remove(place);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn unknown(id: FrameId) -> String {
+    format!("there is no task execution {} at that point", id.0)
+}

@@ -1,0 +1,174 @@
+//! What each event means for a run as a whole.
+
+use std::sync::Arc;
+
+use flame_dsl::TaskKind;
+use flame_types::RunStatus;
+use serde_json::{Value, json};
+
+use crate::action::{EffectId, TimerId};
+use crate::data_flow::{check, transform, unless_same};
+use crate::error::Error;
+use crate::event::Event;
+use crate::record::{FrameId, Record, ReplayOrigin, TimerPurpose};
+use crate::scope::{RunView, Scope};
+use crate::state::{Phase, Progress};
+use crate::tasks;
+use crate::turn::Turn;
+
+pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
+    let (status, at) = (turn.state.status, turn.moment.now);
+    match event {
+        Event::Start { input } if status == RunStatus::Pending => start(turn, input, None),
+        Event::EffectDone { effect, outcome } => effect_done(turn, effect, outcome),
+        Event::TimerFired { timer } if status == RunStatus::Running => timer_fired(turn, timer),
+        Event::Cancel if !status.is_terminal() => {
+            turn.cancel_below(FrameId::ROOT, &[]);
+            turn.emit(Record::RunCancelled { at });
+        }
+        Event::Suspend if status == RunStatus::Running => turn.emit(Record::RunSuspended { at }),
+        Event::Resume if status == RunStatus::Suspended => turn.emit(Record::RunResumed { at }),
+        Event::Retry if status == RunStatus::Faulted => retry(turn),
+        // `Continue` needs nothing but its turn; the others came too late or too early.
+        _ => {}
+    }
+}
+
+/// Begins the run. Without input it is an empty object (DSL 1.0.3). `false` where the input is refused.
+pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, replay: Option<ReplayOrigin>) {
+    let input = if input.is_null() {
+        Arc::new(json!({}))
+    } else {
+        input
+    };
+    let at = turn.moment.now;
+    match take_input(turn, &input) {
+        Ok(data) => {
+            let data = unless_same(data, &input);
+            turn.emit(Record::RunStarted {
+                input,
+                data,
+                refused: false,
+                replay,
+                at,
+            });
+            arm_workflow_timeout(turn);
+        }
+        Err(error) => {
+            turn.emit(Record::RunStarted {
+                input,
+                data: None,
+                refused: true,
+                replay,
+                at,
+            });
+            turn.fault_run(None, error);
+        }
+    }
+}
+
+/// `input.schema` and `input.from` of the workflow.
+fn take_input(turn: &Turn<'_>, input: &Arc<Value>) -> Result<Arc<Value>, Error> {
+    check(turn.workflow.input.schema.as_ref(), input, "input.schema")?;
+    let mut begun = turn.state.clone();
+    begun.input = Arc::clone(input);
+    begun.started_at = Some(turn.moment.now);
+    let view = RunView {
+        id: turn.id,
+        workflow: turn.workflow,
+        state: &begun,
+        descriptor: turn.descriptor,
+    };
+    let scope = Scope::new(view, input);
+    transform(
+        turn.workflow.input.transform.as_ref(),
+        input,
+        &scope,
+        "input.from",
+    )
+}
+
+fn arm_workflow_timeout(turn: &mut Turn<'_>) {
+    let Some(source) = &turn.workflow.timeout else {
+        return;
+    };
+    let input = Arc::clone(&turn.state.frame(FrameId::ROOT).input);
+    let timeout = {
+        let mut scope = Scope::new(turn.view(), &input);
+        scope.context = Some(&turn.state.context);
+        scope.input = Some(&input);
+        scope.duration(source, "timeout.after")
+    };
+    match timeout {
+        Ok(timeout) => turn.arm(FrameId::ROOT, TimerPurpose::Timeout, timeout),
+        Err(error) => turn.fault_run(None, error),
+    }
+}
+
+fn effect_done(turn: &mut Turn<'_>, effect: EffectId, outcome: Result<Arc<Value>, Error>) {
+    let Some(frame) = turn.state.effects().get(&effect).copied() else {
+        return;
+    };
+    match turn.state.status {
+        RunStatus::Running => {
+            if let Some(task) = turn.state.task(turn.workflow, frame) {
+                tasks::call::answered(turn, frame, task, outcome);
+            }
+        }
+        RunStatus::Suspended => {
+            let (output, error) = match outcome {
+                Ok(output) => (Some(output), None),
+                Err(error) => (None, Some(error)),
+            };
+            turn.emit(Record::EffectHeld {
+                frame,
+                effect,
+                output,
+                error,
+                at: turn.moment.now,
+            });
+        }
+        _ => {}
+    }
+}
+
+fn timer_fired(turn: &mut Turn<'_>, timer: TimerId) {
+    let Some((due, id)) = turn.state.timers().get(&timer).copied() else {
+        return;
+    };
+    if due > turn.moment.now {
+        // A clock that went back: the timer is armed again.
+        return;
+    }
+    let frame = turn.state.frame(id);
+    if frame.timeout.is_some_and(|timeout| timeout.id == timer) {
+        return turn.timed_out(id);
+    }
+    let Some(task) = turn.state.task(turn.workflow, id) else {
+        return;
+    };
+    match (&frame.progress, &task.kind) {
+        (Progress::Waiting(_), _) => tasks::wait::fired(turn, id, task),
+        (Progress::Try(attempts), TaskKind::Try(definition)) => match attempts.phase {
+            Phase::Delay(_) => tasks::try_catch::attempt(turn, id, task, definition),
+            _ => tasks::try_catch::attempt_timed_out(turn, id, task),
+        },
+        _ => {}
+    }
+}
+
+fn retry(turn: &mut Turn<'_>) {
+    if turn.state.frames.is_empty() {
+        return;
+    }
+    let at = turn.moment.now;
+    turn.emit(Record::RunRetried { at });
+    let expired = turn
+        .state
+        .frame(FrameId::ROOT)
+        .timeout
+        .is_some_and(|timeout| timeout.due <= at);
+    if expired {
+        arm_workflow_timeout(turn);
+    }
+}

@@ -1,0 +1,388 @@
+//! One run: its state, and what follows from each event as records to store and actions to carry out.
+//!
+//! Deliberately absent: storing and carrying out. If a step's records could not be stored, the run in
+//! memory is ahead of its journal: drop it, and resume from the journal.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use flame_dsl::Workflow;
+use flame_types::{RunId, RunStatus, Timestamp};
+use serde_json::Value;
+
+use crate::action::{Action, Call, EffectId, TimerId};
+use crate::apply::{Corrupt, apply};
+use crate::decide;
+use crate::error::Error;
+use crate::event::{Event, Moment};
+use crate::key;
+use crate::record::{FrameId, Record, ReplayOrigin};
+use crate::scope::RunView;
+use crate::state::{Phase, Progress, State};
+use crate::tasks;
+use crate::turn::Turn;
+
+/// How much one run may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Pieces of pure work in one step before the run gives way to others.
+    pub steps_per_turn: u32,
+    /// Tasks, iterations and attempts that a run may begin.
+    pub steps_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            steps_per_turn: 1_000,
+            steps_max: 1_000_000,
+        }
+    }
+}
+
+/// What follows from an event. The records are stored, all in one commit, before any action but
+/// `Action::Emit`, which belongs to that commit.
+#[derive(Debug, Default)]
+pub struct Step {
+    pub records: Vec<Record>,
+    pub actions: Vec<Action>,
+}
+
+/// One execution of a workflow.
+#[derive(Debug)]
+pub struct Run {
+    pub(crate) id: RunId,
+    pub(crate) workflow: Arc<Workflow>,
+    pub(crate) state: State,
+    limits: Limits,
+    descriptor: OnceCell<Value>,
+    /// Effects that this process was asked to invoke and has not answered.
+    invoked: BTreeSet<EffectId>,
+    /// Timers that this process was asked to arm, with their due times.
+    armed: BTreeMap<TimerId, Timestamp>,
+}
+
+/// A task at which a run is at work, for display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtWork {
+    pub reference: Arc<str>,
+    pub name: Arc<str>,
+    /// The kind's word, such as `call http`.
+    pub kind: &'static str,
+    /// Indices of the loops around it, from the outside in.
+    pub iteration: Vec<usize>,
+    /// Of the innermost `try` around it, from 1.
+    pub attempt: u32,
+    pub since: Timestamp,
+    /// When its timer is due, where it waits for one.
+    pub due: Option<Timestamp>,
+}
+
+/// Why a run can't be retried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRetryable {
+    #[error("the run is {0}; only a faulted run can be retried")]
+    Status(RunStatus),
+    #[error(
+        "the run's input was refused, and a retry has the same input; start a new run with another one"
+    )]
+    InputRefused,
+}
+
+impl Run {
+    /// A run that has not begun.
+    pub fn new(id: RunId, workflow: Arc<Workflow>) -> Self {
+        Self {
+            id,
+            workflow,
+            state: State::new(),
+            limits: Limits::default(),
+            descriptor: OnceCell::new(),
+            invoked: BTreeSet::new(),
+            armed: BTreeMap::new(),
+        }
+    }
+
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// A run out of its journal. Evaluates nothing; call [`Run::pending`] to set it going.
+    pub fn resume(
+        id: RunId,
+        workflow: Arc<Workflow>,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Result<Self, Corrupt> {
+        let mut run = Self::new(id, workflow);
+        for record in records {
+            apply(&mut run.state, &run.workflow, &record)?;
+        }
+        Ok(run)
+    }
+
+    /// Decides what follows from an event. An event that the run's state has no use for, such as a late
+    /// answer, gives an empty step.
+    pub fn handle(&mut self, event: Event, moment: Moment) -> Step {
+        match &event {
+            Event::EffectDone { effect, .. } => {
+                self.invoked.remove(effect);
+            }
+            Event::TimerFired { timer } => {
+                self.armed.remove(timer);
+            }
+            _ => {}
+        }
+        self.decide(moment, |turn| decide::event(turn, event))
+    }
+
+    /// What is to be done after [`Run::resume`]: effects without an answer are invoked again under the
+    /// same key, timers armed at their original due times, and `Action::Yield` where pure work is left.
+    pub fn pending(&mut self, moment: Moment) -> Step {
+        let mut turn_limits = self.limits;
+        // Nothing new is decided here, so that the caller sees what was at work first.
+        turn_limits.steps_per_turn = 0;
+        let limits = std::mem::replace(&mut self.limits, turn_limits);
+        let step = self.decide(moment, |_| ());
+        self.limits = limits;
+        step
+    }
+
+    pub(crate) fn decide(&mut self, moment: Moment, decide: impl FnOnce(&mut Turn<'_>)) -> Step {
+        let had_ended = self.state.status.is_terminal();
+        let workflow = Arc::clone(&self.workflow);
+        let mut turn = Turn {
+            id: self.id,
+            workflow: &workflow,
+            state: &mut self.state,
+            limits: self.limits,
+            moment,
+            descriptor: &self.descriptor,
+            records: Vec::new(),
+            emitted: Vec::new(),
+            calls: BTreeMap::new(),
+        };
+        decide(&mut turn);
+        turn.work();
+        evaluate_calls(&mut turn, &self.invoked);
+        let Turn {
+            records,
+            emitted,
+            calls,
+            ..
+        } = turn;
+        let mut actions: Vec<Action> = emitted
+            .into_iter()
+            .map(|event| Action::Emit { event })
+            .collect();
+        self.settle(calls, &mut actions);
+        if self.state.status == RunStatus::Running && !self.state.ready.is_empty() {
+            actions.push(Action::Yield);
+        }
+        if self.state.status.is_terminal() && !had_ended {
+            actions.push(Action::Finish {
+                status: self.state.status,
+            });
+        }
+        Step { records, actions }
+    }
+
+    /// Brings what this process has in flight in line with the state.
+    fn settle(&mut self, mut calls: BTreeMap<EffectId, Call>, actions: &mut Vec<Action>) {
+        let running = self.state.status == RunStatus::Running;
+        // A suspended run lets its calls finish, and keeps their answers.
+        let effects = if running || self.state.status == RunStatus::Suspended {
+            self.state.effects()
+        } else {
+            BTreeMap::new()
+        };
+        let timers = if running {
+            self.state.timers()
+        } else {
+            BTreeMap::new()
+        };
+        self.invoked.retain(|effect| {
+            let wanted = effects.contains_key(effect);
+            if !wanted {
+                actions.push(Action::Abort { effect: *effect });
+            }
+            wanted
+        });
+        self.armed.retain(|timer, due| {
+            let wanted = timers.get(timer).map(|(due, _)| due);
+            if wanted.is_none() {
+                actions.push(Action::Disarm { timer: *timer });
+            }
+            wanted == Some(due)
+        });
+        for (effect, frame) in effects {
+            let (Some(call), Some(task)) = (
+                calls.remove(&effect),
+                self.state.task(&self.workflow, frame),
+            ) else {
+                continue;
+            };
+            let reference = Arc::clone(&task.reference);
+            let key = key::idempotency_key(self.id, &self.state, frame, &reference);
+            self.invoked.insert(effect);
+            actions.push(Action::Invoke {
+                effect,
+                key,
+                reference,
+                call,
+            });
+        }
+        for (timer, (due, _)) in timers {
+            if self.armed.insert(timer, due).is_none() {
+                actions.push(Action::Arm { timer, due });
+            }
+        }
+    }
+
+    pub const fn id(&self) -> RunId {
+        self.id
+    }
+
+    pub const fn workflow(&self) -> &Arc<Workflow> {
+        &self.workflow
+    }
+
+    /// `waiting` where nothing but timers can take the run further.
+    pub fn status(&self) -> RunStatus {
+        let waiting = self.state.status == RunStatus::Running
+            && self.state.ready.is_empty()
+            && self.state.effects().is_empty();
+        if waiting {
+            RunStatus::Waiting
+        } else {
+            self.state.status
+        }
+    }
+
+    pub fn input(&self) -> &Value {
+        &self.state.input
+    }
+
+    /// Of a completed run.
+    pub fn output(&self) -> Option<&Value> {
+        self.state.output.as_deref()
+    }
+
+    /// Of a faulted run.
+    pub const fn error(&self) -> Option<&Error> {
+        self.state.error.as_ref()
+    }
+
+    pub const fn started_at(&self) -> Option<Timestamp> {
+        self.state.started_at
+    }
+
+    /// When the run ended.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.state
+            .halted_at
+            .filter(|_| self.state.status.is_terminal())
+    }
+
+    /// The run and task that this run replays.
+    pub const fn replay_of(&self) -> Option<&ReplayOrigin> {
+        self.state.replay.as_ref()
+    }
+
+    /// Records that the run stands on; the number of the next one.
+    pub const fn sequence(&self) -> u64 {
+        self.state.sequence
+    }
+
+    /// Tasks, iterations and attempts begun.
+    pub const fn steps(&self) -> u64 {
+        self.state.steps
+    }
+
+    /// Whether `Event::Retry` would do anything, and if not, why.
+    pub fn retryable(&self) -> Result<(), NotRetryable> {
+        if self.state.status != RunStatus::Faulted {
+            return Err(NotRetryable::Status(self.status()));
+        }
+        if self.state.frames.is_empty() {
+            return Err(NotRetryable::InputRefused);
+        }
+        Ok(())
+    }
+
+    /// The innermost tasks at work.
+    pub fn at_work(&self) -> Vec<AtWork> {
+        let frames = self.state.frames.iter().filter(|(id, frame)| {
+            let inside = match &frame.progress {
+                Progress::Try(attempts) => !matches!(attempts.phase, Phase::Delay(_)),
+                Progress::List(_) | Progress::Loop(_) | Progress::Fork(_) => true,
+                _ => false,
+            };
+            **id != FrameId::ROOT && !inside
+        });
+        let at_work = |(id, frame): (&FrameId, &crate::state::Frame)| {
+            let task = self.state.task(&self.workflow, *id)?;
+            let due = match &frame.progress {
+                Progress::Waiting(timer) => Some(timer.due),
+                Progress::Try(attempts) => match attempts.phase {
+                    Phase::Delay(timer) => timer.map(|timer| timer.due),
+                    _ => None,
+                },
+                _ => None,
+            };
+            Some(AtWork {
+                reference: Arc::clone(&task.reference),
+                name: Arc::clone(&task.name),
+                kind: task.kind.name(),
+                iteration: key::iterations(&self.state, frame.parent?),
+                attempt: key::attempt(&self.state, *id),
+                since: frame.started_at,
+                due,
+            })
+        };
+        frames.filter_map(at_work).collect()
+    }
+}
+
+/// Evaluates the calls that were not made in this process, so after a crash. One that can no longer be
+/// evaluated faults its task.
+fn evaluate_calls(turn: &mut Turn<'_>, invoked: &BTreeSet<EffectId>) {
+    while turn.state.status == RunStatus::Running {
+        let missing = turn
+            .state
+            .effects()
+            .into_iter()
+            .find(|(effect, _)| !invoked.contains(effect) && !turn.calls.contains_key(effect));
+        let Some((effect, frame)) = missing else {
+            return;
+        };
+        let Some(task) = turn.state.task(turn.workflow, frame) else {
+            return;
+        };
+        let view = RunView {
+            id: turn.id,
+            workflow: turn.workflow,
+            state: turn.state,
+            descriptor: turn.descriptor,
+        };
+        match tasks::call::evaluate(view, frame, task, turn.moment) {
+            Ok(call) => {
+                turn.calls.insert(effect, call);
+            }
+            Err(error) => {
+                turn.fault(frame, error);
+                turn.work();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Run {
+    /// What a fold of the journal must equal.
+    pub(crate) const fn folded(&self) -> &State {
+        &self.state
+    }
+}

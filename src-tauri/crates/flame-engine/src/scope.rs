@@ -1,0 +1,254 @@
+//! The variables that an expression sees, made when it asks for them.
+//!
+//! Deliberately absent: `$secrets` and `$authorization`; validation refuses documents that name them.
+
+use std::cell::OnceCell;
+use std::sync::LazyLock;
+
+use flame_dsl::expression::{Expression, ExpressionError};
+use flame_dsl::{DurationSource, Task, TaskKind, Template, Workflow};
+use flame_types::{RunId, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::duration;
+use crate::error::{Error, StandardError};
+use crate::record::FrameId;
+use crate::state::{Attempts, Phase, Progress, State};
+
+static RUNTIME: LazyLock<Value> = LazyLock::new(
+    || json!({"name": "mastra", "version": env!("CARGO_PKG_VERSION"), "metadata": {}}),
+);
+
+/// What never changes within a run.
+#[derive(Debug)]
+pub(crate) struct RunView<'a> {
+    pub(crate) id: RunId,
+    pub(crate) workflow: &'a Workflow,
+    pub(crate) state: &'a State,
+    /// `$workflow`, made once per run and only when an expression uses it.
+    pub(crate) descriptor: &'a OnceCell<Value>,
+}
+
+/// The task that an expression belongs to: `$task`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TaskView<'a> {
+    pub(crate) task: &'a Task,
+    pub(crate) raw_input: &'a Value,
+    pub(crate) raw_output: Option<&'a Value>,
+    pub(crate) started_at: Timestamp,
+}
+
+/// The variables at one place, and evaluation with them.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    run: RunView<'a>,
+    /// What `.` is.
+    subject: &'a Value,
+    pub(crate) context: Option<&'a Value>,
+    pub(crate) input: Option<&'a Value>,
+    pub(crate) output: Option<&'a Value>,
+    task: Option<TaskView<'a>>,
+    task_descriptor: OnceCell<Value>,
+    /// Of loops and handlers around the place, from the inside out.
+    variables: Vec<(&'a str, &'a Value)>,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn new(run: RunView<'a>, subject: &'a Value) -> Self {
+        Self {
+            run,
+            subject,
+            context: None,
+            input: None,
+            output: None,
+            task: None,
+            task_descriptor: OnceCell::new(),
+            variables: Vec::new(),
+        }
+    }
+
+    /// Of a task whose parent is `parent`.
+    pub(crate) fn of_task(
+        run: RunView<'a>,
+        parent: FrameId,
+        task: TaskView<'a>,
+        subject: &'a Value,
+    ) -> Self {
+        let context = Some(&*run.state.context);
+        let variables = variables(run.state, run.workflow, parent);
+        Self {
+            context,
+            task: Some(task),
+            variables,
+            ..Self::new(run, subject)
+        }
+    }
+
+    /// Adds a variable inside of all others.
+    pub(crate) fn with(mut self, name: &'a str, value: &'a Value) -> Self {
+        self.variables.insert(0, (name, value));
+        self
+    }
+
+    /// The same place, with another `.`.
+    pub(crate) fn on(mut self, subject: &'a Value) -> Self {
+        self.subject = subject;
+        self
+    }
+
+    fn lookup(&self, name: &str) -> Option<&Value> {
+        if let Some((_, value)) = self.variables.iter().find(|(known, _)| *known == name) {
+            return Some(value);
+        }
+        match name {
+            "context" => self.context,
+            "input" => self.input,
+            "output" => self.output,
+            "runtime" => Some(&RUNTIME),
+            "workflow" => Some(self.run.descriptor.get_or_init(|| self.run.describe())),
+            "task" => {
+                let task = self.task?;
+                Some(self.task_descriptor.get_or_init(|| task.describe()))
+            }
+            _ => None,
+        }
+    }
+
+    /// `property` names the place in the task for the error's text.
+    pub(crate) fn expression(
+        &self,
+        expression: &Expression,
+        property: &str,
+    ) -> Result<Value, Error> {
+        expression
+            .evaluate(self.subject, &|name| self.lookup(name))
+            .map_err(|error| failed(&error, property))
+    }
+
+    pub(crate) fn template(&self, template: &Template, property: &str) -> Result<Value, Error> {
+        template
+            .evaluate(self.subject, &|name| self.lookup(name))
+            .map_err(|error| failed(&error, property))
+    }
+
+    /// As jq sees it: everything but null and false holds.
+    pub(crate) fn holds(&self, condition: &Expression, property: &str) -> Result<bool, Error> {
+        let result = self.expression(condition, property)?;
+        Ok(!matches!(result, Value::Null | Value::Bool(false)))
+    }
+
+    pub(crate) fn duration(
+        &self,
+        source: &DurationSource,
+        property: &str,
+    ) -> Result<std::time::Duration, Error> {
+        match source {
+            DurationSource::Fixed(duration) => Ok(*duration),
+            DurationSource::Expression(expression) => {
+                let value = self.expression(expression, property)?;
+                duration::from_value(&value).ok_or_else(|| {
+                    StandardError::Expression.with(
+                        "Not a duration",
+                        format!(
+                            "{property} gave {}; use ISO 8601 such as PT15S, or an object such as \
+                             {{\"seconds\": 15}}",
+                            excerpt(&value)
+                        ),
+                    )
+                })
+            }
+        }
+    }
+}
+
+impl RunView<'_> {
+    fn describe(&self) -> Value {
+        json!({
+            "id": self.id.to_string(),
+            "definition": &*self.workflow.definition,
+            "input": &*self.state.input,
+            "startedAt": self.state.started_at.map(date_time),
+        })
+    }
+}
+
+impl TaskView<'_> {
+    /// The definition's own keys stand beside the descriptor's, which win.
+    fn describe(&self) -> Value {
+        let mut descriptor = match &*self.task.definition {
+            Value::Object(definition) => definition.clone(),
+            _ => Map::new(),
+        };
+        descriptor.insert("name".to_owned(), json!(&*self.task.name));
+        descriptor.insert("reference".to_owned(), json!(&*self.task.reference));
+        descriptor.insert("definition".to_owned(), (*self.task.definition).clone());
+        descriptor.insert("input".to_owned(), self.raw_input.clone());
+        if let Some(output) = self.raw_output {
+            descriptor.insert("output".to_owned(), output.clone());
+        } else {
+            descriptor.remove("output");
+        }
+        descriptor.insert("startedAt".to_owned(), date_time(self.started_at));
+        Value::Object(descriptor)
+    }
+}
+
+/// The date-time descriptor of DSL 1.0.3.
+fn date_time(at: Timestamp) -> Value {
+    json!({
+        "iso8601": at.to_string(),
+        "epoch": {"seconds": at.as_second(), "milliseconds": at.as_millisecond()},
+    })
+}
+
+/// Loop and error variables that stand for tasks of this parent, from the inside out.
+fn variables<'a>(
+    state: &'a State,
+    workflow: &'a Workflow,
+    parent: FrameId,
+) -> Vec<(&'a str, &'a Value)> {
+    let mut found = Vec::new();
+    for (id, frame) in state.outwards(parent) {
+        match &frame.progress {
+            Progress::Loop(progress) if progress.pass.is_some() => {
+                if let Some(TaskKind::For(task)) = state.task(workflow, id).map(|task| &task.kind) {
+                    found.extend(
+                        progress
+                            .items
+                            .get(progress.index)
+                            .map(|item| (&*task.each, item)),
+                    );
+                    found.push((&*task.at, &progress.at));
+                }
+            }
+            Progress::Try(Attempts {
+                phase: Phase::Handler { error, .. },
+                ..
+            }) => {
+                if let Some(TaskKind::Try(task)) = state.task(workflow, id).map(|task| &task.kind) {
+                    found.push((&*task.catch.name, error));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn failed(error: &ExpressionError, property: &str) -> Error {
+    let title = match error {
+        ExpressionError::Budget { .. } => "Expression used more than it may",
+        _ => "Expression failed",
+    };
+    StandardError::Expression.with(title, format!("{property}: {error}"))
+}
+
+/// The beginning of a value, for a message.
+pub(crate) fn excerpt(value: &Value) -> String {
+    const CHARACTERS: usize = 120;
+    let text = value.to_string();
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

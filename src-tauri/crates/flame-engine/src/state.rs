@@ -1,0 +1,403 @@
+//! The state of a run: a tree of task executions, and what each of them waits for.
+//!
+//! Deliberately absent: changing it (that is `apply`) and deciding (that is `turn`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use flame_dsl::{Task, TaskKind, TaskList, Workflow};
+use flame_types::{RunStatus, Timestamp};
+use serde_json::{Value, json};
+
+use crate::action::{EffectId, TimerId};
+use crate::error::Error;
+use crate::record::{FrameId, ReplayOrigin, Slot};
+
+/// Everything a fold of the journal gives. Payloads are shared; those of finished scopes are dropped.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct State {
+    pub(crate) status: RunStatus,
+    pub(crate) input: Arc<Value>,
+    pub(crate) context: Arc<Value>,
+    pub(crate) output: Option<Arc<Value>>,
+    pub(crate) error: Option<Error>,
+    /// The task that raised the error of a faulted run.
+    pub(crate) origin: Option<FrameId>,
+    pub(crate) replay: Option<ReplayOrigin>,
+    pub(crate) started_at: Option<Timestamp>,
+    /// When the run last came to a halt: ended or was suspended.
+    pub(crate) halted_at: Option<Timestamp>,
+    pub(crate) frames: BTreeMap<FrameId, Frame>,
+    /// Task executions with something to do now, in the order in which they get their turn.
+    pub(crate) ready: VecDeque<FrameId>,
+    pub(crate) next_frame: u64,
+    pub(crate) next_effect: u64,
+    pub(crate) next_timer: u64,
+    /// Tasks, iterations and attempts begun, against the step limit.
+    pub(crate) steps: u64,
+    /// Records folded so far.
+    pub(crate) sequence: u64,
+}
+
+/// One execution of one task.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Frame {
+    pub(crate) parent: Option<FrameId>,
+    pub(crate) slot: Slot,
+    pub(crate) index: usize,
+    /// How often the task was begun before in the same pass of its list.
+    pub(crate) visit: u32,
+    /// The data that flowed in.
+    pub(crate) raw: Arc<Value>,
+    /// The data after `input.from`.
+    pub(crate) input: Arc<Value>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) timeout: Option<Timer>,
+    pub(crate) faulted: bool,
+    pub(crate) progress: Progress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Timer {
+    pub(crate) id: TimerId,
+    pub(crate) due: Timestamp,
+}
+
+/// How far a task execution is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Progress {
+    /// Begun, and nothing done.
+    Fresh,
+    /// The workflow, or a `do`.
+    List(Pass),
+    Loop(Loop),
+    Try(Attempts),
+    /// A result for each branch, in declaration order.
+    Fork(Vec<Branch>),
+    /// An effect is in flight. `context` is what its call was evaluated with.
+    Effect {
+        effect: EffectId,
+        context: Arc<Value>,
+    },
+    /// The answer of an effect that came while the run was suspended.
+    Answered(Result<Arc<Value>, Error>),
+    Waiting(Timer),
+}
+
+/// One pass through a list of tasks.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pass {
+    /// What flows into the next task.
+    pub(crate) data: Arc<Value>,
+    pub(crate) cursor: Cursor,
+    /// How often each task was begun; as long as the furthest one.
+    pub(crate) visits: Vec<u32>,
+}
+
+impl Pass {
+    pub(crate) const fn new(data: Arc<Value>) -> Self {
+        Self {
+            data,
+            cursor: Cursor::At(0),
+            visits: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cursor {
+    /// This task is next; past the last one the pass has ended.
+    At(usize),
+    /// Inside this task execution.
+    In(FrameId),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Loop {
+    pub(crate) items: Arc<Vec<Value>>,
+    /// The index as expressions see it.
+    pub(crate) at: Value,
+    pub(crate) index: usize,
+    /// `None` before the first iteration.
+    pub(crate) pass: Option<Pass>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Attempts {
+    /// Counts from 1.
+    pub(crate) attempt: u32,
+    pub(crate) first_at: Timestamp,
+    /// `retry.limit.attempt.duration` of the attempt at work.
+    pub(crate) timer: Option<Timer>,
+    pub(crate) phase: Phase,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Phase {
+    Body(Pass),
+    /// Until the next attempt; without a timer it starts at once.
+    Delay(Option<Timer>),
+    /// In `catch.do`; `error` is what its expressions see.
+    Handler {
+        error: Arc<Value>,
+        pass: Pass,
+    },
+    /// Caught, and there is no `catch.do`.
+    Caught,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Branch {
+    Pending,
+    Running(FrameId),
+    Done(Arc<Value>),
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self {
+            status: RunStatus::Pending,
+            input: Arc::new(Value::Null),
+            context: Arc::new(json!({})),
+            output: None,
+            error: None,
+            origin: None,
+            replay: None,
+            started_at: None,
+            halted_at: None,
+            frames: BTreeMap::new(),
+            ready: VecDeque::new(),
+            next_frame: 1,
+            next_effect: 1,
+            next_timer: 1,
+            steps: 0,
+            sequence: 0,
+        }
+    }
+
+    /// Ids come from records or from this tree, so a missing one is a fault in the engine; callers on
+    /// the fold's side check first.
+    pub(crate) fn frame(&self, id: FrameId) -> &Frame {
+        self.frames
+            .get(&id)
+            .expect("a frame that is at work is in the tree")
+    }
+
+    /// The frame and those around it, from the inside out, with the workflow's own last.
+    pub(crate) fn outwards(&self, id: FrameId) -> impl Iterator<Item = (FrameId, &Frame)> {
+        let mut next = Some(id);
+        std::iter::from_fn(move || {
+            let id = next?;
+            let frame = self.frames.get(&id)?;
+            next = frame.parent;
+            Some((id, frame))
+        })
+    }
+
+    /// The task that a frame executes; `None` for the workflow itself and for what does not fit.
+    pub(crate) fn task<'w>(&self, workflow: &'w Workflow, id: FrameId) -> Option<&'w Task> {
+        let frame = self.frames.get(&id)?;
+        self.list(workflow, frame.parent?, frame.slot)?
+            .0
+            .get(frame.index)
+    }
+
+    /// One of the lists of a frame's task.
+    pub(crate) fn list<'w>(
+        &self,
+        workflow: &'w Workflow,
+        id: FrameId,
+        slot: Slot,
+    ) -> Option<&'w TaskList> {
+        if id == FrameId::ROOT {
+            return (slot == Slot::Body).then_some(&workflow.tasks);
+        }
+        list_of(self.task(workflow, id)?, slot)
+    }
+
+    /// Every frame below this one, children before their parents.
+    pub(crate) fn below(&self, id: FrameId) -> Vec<FrameId> {
+        let mut found = Vec::new();
+        let mut open = vec![id];
+        while let Some(parent) = open.pop() {
+            let Some(frame) = self.frames.get(&parent) else {
+                continue;
+            };
+            let children = frame.progress.children();
+            found.extend(
+                children
+                    .iter()
+                    .filter(|child| self.frames.contains_key(child)),
+            );
+            open.extend(children);
+        }
+        found.reverse();
+        found
+    }
+
+    /// What the task gives by itself: the data of its list, the branches' results, or its input.
+    pub(crate) fn own_output(&self, id: FrameId) -> Arc<Value> {
+        let frame = self.frame(id);
+        match &frame.progress {
+            Progress::Fork(branches) => Arc::new(Value::Array(
+                branches
+                    .iter()
+                    .map(|branch| branch.output().map_or(Value::Null, |v| (**v).clone()))
+                    .collect(),
+            )),
+            progress => progress
+                .pass()
+                .map_or(&frame.input, |pass| &pass.data)
+                .clone(),
+        }
+    }
+
+    /// Effects whose answers are awaited.
+    pub(crate) fn effects(&self) -> BTreeMap<EffectId, FrameId> {
+        let effect = |(id, frame): (&FrameId, &Frame)| match frame.progress {
+            Progress::Effect { effect, .. } => Some((effect, *id)),
+            _ => None,
+        };
+        self.frames.iter().filter_map(effect).collect()
+    }
+
+    /// Timers that have not fired.
+    pub(crate) fn timers(&self) -> BTreeMap<TimerId, (Timestamp, FrameId)> {
+        let mut timers = BTreeMap::new();
+        for (id, frame) in &self.frames {
+            for timer in frame.timers() {
+                timers.insert(timer.id, (timer.due, *id));
+            }
+        }
+        timers
+    }
+
+    pub(crate) fn is_ready(&self, id: FrameId, workflow: &Workflow) -> bool {
+        let Some(frame) = self.frames.get(&id) else {
+            return false;
+        };
+        if frame.faulted {
+            return false;
+        }
+        match &frame.progress {
+            Progress::Fresh | Progress::Answered(_) => true,
+            Progress::List(pass) => pass.is_ready(),
+            Progress::Loop(state) => state.pass.as_ref().is_none_or(Pass::is_ready),
+            Progress::Try(attempts) => match &attempts.phase {
+                Phase::Body(pass) | Phase::Handler { pass, .. } => pass.is_ready(),
+                Phase::Delay(timer) => timer.is_none(),
+                Phase::Caught => true,
+            },
+            Progress::Fork(branches) => {
+                let done = |branch: &Branch| matches!(branch, Branch::Done(_));
+                branches.contains(&Branch::Pending)
+                    || branches.iter().all(done)
+                    || (branches.iter().any(done) && self.competes(id, workflow))
+            }
+            Progress::Effect { .. } | Progress::Waiting(_) => false,
+        }
+    }
+
+    fn competes(&self, id: FrameId, workflow: &Workflow) -> bool {
+        matches!(
+            self.task(workflow, id).map(|task| &task.kind),
+            Some(TaskKind::Fork(fork)) if fork.compete
+        )
+    }
+}
+
+impl Frame {
+    pub(crate) fn timers(&self) -> impl Iterator<Item = Timer> {
+        let own = match &self.progress {
+            Progress::Waiting(timer) => [Some(*timer), None],
+            Progress::Try(attempts) => match attempts.phase {
+                Phase::Delay(timer) => [timer, attempts.timer],
+                _ => [attempts.timer, None],
+            },
+            _ => [None, None],
+        };
+        self.timeout.into_iter().chain(own.into_iter().flatten())
+    }
+}
+
+impl Progress {
+    /// How a task of this kind begins.
+    pub(crate) fn begin(kind: &TaskKind, input: &Arc<Value>, at: Timestamp) -> Self {
+        match kind {
+            TaskKind::Do(_) => Self::List(Pass::new(Arc::clone(input))),
+            TaskKind::Try(_) => Self::Try(Attempts {
+                attempt: 1,
+                first_at: at,
+                timer: None,
+                phase: Phase::Body(Pass::new(Arc::clone(input))),
+            }),
+            TaskKind::Fork(fork) => Self::Fork(vec![Branch::Pending; fork.branches.0.len()]),
+            _ => Self::Fresh,
+        }
+    }
+
+    pub(crate) fn pass(&self) -> Option<&Pass> {
+        match self {
+            Self::List(pass) => Some(pass),
+            Self::Loop(state) => state.pass.as_ref(),
+            Self::Try(attempts) => match &attempts.phase {
+                Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
+                Phase::Delay(_) | Phase::Caught => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(crate) fn pass_mut(&mut self) -> Option<&mut Pass> {
+        match self {
+            Self::List(pass) => Some(pass),
+            Self::Loop(state) => state.pass.as_mut(),
+            Self::Try(attempts) => match &mut attempts.phase {
+                Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
+                Phase::Delay(_) | Phase::Caught => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn children(&self) -> Vec<FrameId> {
+        if let Self::Fork(branches) = self {
+            let running = |branch: &Branch| match branch {
+                Branch::Running(child) => Some(*child),
+                _ => None,
+            };
+            return branches.iter().filter_map(running).collect();
+        }
+        match self.pass().map(|pass| pass.cursor) {
+            Some(Cursor::In(child)) => vec![child],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Pass {
+    const fn is_ready(&self) -> bool {
+        matches!(self.cursor, Cursor::At(_))
+    }
+}
+
+impl Branch {
+    pub(crate) const fn output(&self) -> Option<&Arc<Value>> {
+        match self {
+            Self::Done(output) => Some(output),
+            _ => None,
+        }
+    }
+}
+
+/// One of the lists that a task declares.
+pub(crate) fn list_of(task: &Task, slot: Slot) -> Option<&TaskList> {
+    match (&task.kind, slot) {
+        (TaskKind::Do(tasks), Slot::Body) => Some(tasks),
+        (TaskKind::For(state), Slot::Body) => Some(&state.tasks),
+        (TaskKind::Try(state), Slot::Body) => Some(&state.tasks),
+        (TaskKind::Try(state), Slot::Handler) => state.catch.tasks.as_ref(),
+        (TaskKind::Fork(fork), Slot::Branch) => Some(&fork.branches),
+        _ => None,
+    }
+}

@@ -1,0 +1,192 @@
+//! Calls: the intent is journalled, the call follows from it as an action, its answer is the output.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flame_dsl::{Endpoint, FunctionCall, HttpCall, Task, TaskKind, Template};
+use serde_json::{Map, Value};
+
+use crate::action::{Call, EffectId, HttpRequest};
+use crate::error::{Error, StandardError};
+use crate::event::Moment;
+use crate::key;
+use crate::record::{FrameId, Record};
+use crate::scope::{RunView, Scope, excerpt};
+use crate::state::Progress;
+use crate::turn::{Turn, task_scope};
+use crate::uri_template;
+
+pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
+    match evaluate(turn.view(), id, task, turn.moment) {
+        Ok(call) => {
+            let effect = EffectId(turn.state.next_effect);
+            let key = key::idempotency_key(turn.id, turn.state, id, &task.reference);
+            let attempt = key::attempt(turn.state, id);
+            turn.calls.insert(effect, call);
+            turn.emit(Record::EffectRequested {
+                frame: id,
+                effect,
+                key,
+                attempt,
+                at: turn.moment.now,
+            });
+        }
+        Err(error) => turn.fault(id, error),
+    }
+}
+
+pub(crate) fn answered(
+    turn: &mut Turn<'_>,
+    id: FrameId,
+    task: &Task,
+    answer: Result<Arc<Value>, Error>,
+) {
+    match answer {
+        Ok(output) => turn.complete(id, task, output, task.then),
+        Err(error) => turn.fault(id, error),
+    }
+}
+
+/// The call with every expression evaluated; the same again after a crash.
+pub(crate) fn evaluate(
+    view: RunView<'_>,
+    id: FrameId,
+    task: &Task,
+    moment: Moment,
+) -> Result<Call, Error> {
+    let frame = view.state.frame(id);
+    let timeout = frame.timeout.map(|timer| {
+        Duration::try_from(timer.due.duration_since(moment.now)).unwrap_or(Duration::ZERO)
+    });
+    let context = match &frame.progress {
+        Progress::Effect { context, .. } => context,
+        _ => &view.state.context,
+    };
+    let mut scope = task_scope(view, id, task);
+    scope.context = Some(context);
+    match &task.kind {
+        TaskKind::CallHttp(call) => http(&scope, call, &frame.input, timeout).map(Call::Http),
+        TaskKind::CallFunction(call) => function(&scope, call),
+        kind => Err(StandardError::Runtime.with(
+            "Not a call",
+            format!("a {} task makes no call", kind.name()),
+        )),
+    }
+}
+
+fn function(scope: &Scope<'_>, call: &FunctionCall) -> Result<Call, Error> {
+    Ok(Call::Function {
+        connector: Arc::clone(&call.connector),
+        operation: Arc::clone(&call.operation),
+        version: Arc::clone(&call.version),
+        arguments: Arc::new(scope.template(&call.arguments, "with")?),
+    })
+}
+
+fn http(
+    scope: &Scope<'_>,
+    call: &HttpCall,
+    input: &Value,
+    timeout: Option<Duration>,
+) -> Result<HttpRequest, Error> {
+    let method = scope.template(&call.method, "with.method")?;
+    let Some(method) = method.as_str().filter(|method| is_token(method)) else {
+        return Err(invalid(format!(
+            "with.method gave {}; it needs a method such as get",
+            excerpt(&method)
+        )));
+    };
+    let body = match &call.body {
+        None => None,
+        Some(body) => Some(scope.template(body, "with.body")?).filter(|body| !body.is_null()),
+    };
+    Ok(HttpRequest {
+        method: method.to_ascii_uppercase(),
+        url: url(scope, &call.endpoint, input)?,
+        headers: pairs(scope, call.headers.as_ref(), "with.headers")?,
+        query: pairs(scope, call.query.as_ref(), "with.query")?,
+        body: body.map(Arc::new),
+        output: call.output,
+        redirect: call.redirect,
+        timeout,
+    })
+}
+
+fn url(scope: &Scope<'_>, endpoint: &Endpoint, input: &Value) -> Result<String, Error> {
+    let url = match endpoint {
+        Endpoint::UriTemplate(template) => uri_template::expand(template, input)
+            .map_err(|problem| invalid(format!("with.endpoint {template:?}: {problem}")))?,
+        Endpoint::Expression(expression) => match scope.expression(expression, "with.endpoint")? {
+            Value::String(url) => url,
+            other => {
+                return Err(invalid(format!(
+                    "with.endpoint gave {}; it needs a URL",
+                    excerpt(&other)
+                )));
+            }
+        },
+    };
+    let scheme = url
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !matches!(scheme.as_deref(), Some("http" | "https")) {
+        return Err(invalid(format!(
+            "with.endpoint gave {url:?}; it needs an http:// or https:// URL"
+        )));
+    }
+    Ok(url)
+}
+
+/// Names and values of headers or query parameters: a list repeats the name, null leaves it out.
+fn pairs(
+    scope: &Scope<'_>,
+    template: Option<&Template>,
+    property: &str,
+) -> Result<Vec<(String, String)>, Error> {
+    let members = match template
+        .map(|template| scope.template(template, property))
+        .transpose()?
+    {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(members)) => members,
+        Some(other) => {
+            return Err(invalid(format!(
+                "{property} gave {}; it needs an object",
+                excerpt(&other)
+            )));
+        }
+    };
+    let mut pairs = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        let values = match value {
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        for value in values {
+            match value {
+                Value::Null => {}
+                Value::String(text) => pairs.push((name.clone(), text)),
+                Value::Number(_) | Value::Bool(_) => pairs.push((name.clone(), value.to_string())),
+                other => {
+                    return Err(invalid(format!(
+                        "{property}.{name} gave {}; it needs a text, a number or a boolean",
+                        excerpt(&other)
+                    )));
+                }
+            }
+        }
+    }
+    Ok(pairs)
+}
+
+/// RFC 9110 "token".
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+fn invalid(detail: String) -> Error {
+    StandardError::Configuration.with("The call can't be made", detail)
+}

@@ -1,0 +1,35 @@
+//! `do`, and lists of tasks wherever they stand: the workflow's, a loop's, a `try`'s.
+
+use flame_dsl::{Task, TaskList};
+
+use crate::record::{FrameId, Slot};
+use crate::state::Cursor;
+use crate::turn::Turn;
+
+pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
+    if !next(turn, id, Slot::Body) {
+        let output = turn.state.own_output(id);
+        turn.complete(id, task, output, task.then);
+    }
+}
+
+/// The workflow's own list.
+pub(crate) fn workflow(turn: &mut Turn<'_>) {
+    if !next(turn, FrameId::ROOT, Slot::Body) {
+        turn.finish();
+    }
+}
+
+/// Begins the task that is next in the list; `false` where the list has ended.
+pub(crate) fn next(turn: &mut Turn<'_>, id: FrameId, slot: Slot) -> bool {
+    let cursor = turn.state.frame(id).progress.pass().map(|pass| pass.cursor);
+    let Some(Cursor::At(index)) = cursor else {
+        return false;
+    };
+    let list: Option<&TaskList> = turn.state.list(turn.workflow, id, slot);
+    let Some(task) = list.and_then(|list| list.0.get(index)) else {
+        return false;
+    };
+    turn.begin(id, slot, index, task);
+    true
+}

@@ -1,0 +1,457 @@
+//! One decision: what follows from an event, as records, each folded before the next is decided.
+//!
+//! Deliberately absent: what the single task kinds do (that is `tasks`) and the actions (those follow
+//! from the state, in `run`).
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flame_dsl::{Flow, Task, TaskKind, Workflow};
+use flame_types::{RunId, RunStatus};
+use serde_json::Value;
+
+use crate::action::{Call, EffectId, TimerId};
+use crate::apply::apply;
+use crate::data_flow::{check, transform, unless_same};
+use crate::duration;
+use crate::error::{Error, StandardError};
+use crate::event::Moment;
+use crate::record::{FrameId, Next, Record, Slot, TimerPurpose};
+use crate::run::Limits;
+use crate::scope::{RunView, Scope, TaskView};
+use crate::state::{Branch, Frame, Progress, State};
+use crate::tasks;
+
+/// The instance of an error that no task raised.
+const WORKFLOW: &str = "/";
+
+pub(crate) struct Turn<'r> {
+    pub(crate) id: RunId,
+    pub(crate) workflow: &'r Workflow,
+    pub(crate) state: &'r mut State,
+    pub(crate) limits: Limits,
+    pub(crate) moment: Moment,
+    pub(crate) descriptor: &'r OnceCell<Value>,
+    pub(crate) records: Vec<Record>,
+    /// Events to store in the commit of the records.
+    pub(crate) emitted: Vec<Arc<Value>>,
+    /// Calls evaluated in this turn.
+    pub(crate) calls: BTreeMap<EffectId, Call>,
+}
+
+/// What `if`, `input.schema` and `input.from` make of a task.
+enum Admission {
+    Skip,
+    Enter(Arc<Value>),
+}
+
+impl<'r> Turn<'r> {
+    /// Writes a record and folds it.
+    pub(crate) fn emit(&mut self, record: Record) {
+        apply(self.state, self.workflow, &record)
+            .expect("a decided record fits the state it was decided on");
+        self.records.push(record);
+    }
+
+    /// Gives each ready task execution its turn until none is ready or the budget is used.
+    pub(crate) fn work(&mut self) {
+        let mut budget = self.limits.steps_per_turn;
+        while self.state.status == RunStatus::Running && budget > 0 {
+            let Some(frame) = self.state.ready.front().copied() else {
+                return;
+            };
+            if self.state.steps >= self.limits.steps_max {
+                return self.too_many_steps();
+            }
+            budget -= 1;
+            let before = self.records.len();
+            self.advance(frame);
+            debug_assert!(
+                self.records.len() > before,
+                "a ready task execution has something to do"
+            );
+        }
+    }
+
+    fn too_many_steps(&mut self) {
+        let error = StandardError::Runtime.with(
+            "Step limit reached",
+            format!(
+                "the run began {} tasks, iterations and attempts, as many as one run may; look for a \
+                 loop of `then` that never ends",
+                self.limits.steps_max
+            ),
+        );
+        self.fault_run(None, error);
+    }
+
+    fn advance(&mut self, id: FrameId) {
+        let Some(task) = self.state.task(self.workflow, id) else {
+            return tasks::do_list::workflow(self);
+        };
+        let Frame { progress, .. } = self.state.frame(id);
+        if let Progress::Answered(answer) = progress {
+            let answer = answer.clone();
+            return tasks::call::answered(self, id, task, answer);
+        }
+        match &task.kind {
+            TaskKind::Do(_) => tasks::do_list::advance(self, id, task),
+            TaskKind::Set(template) => tasks::set::advance(self, id, task, template),
+            TaskKind::Switch(cases) => tasks::switch::advance(self, id, task, cases),
+            TaskKind::For(definition) => tasks::for_each::advance(self, id, task, definition),
+            TaskKind::Try(definition) => tasks::try_catch::advance(self, id, task, definition),
+            TaskKind::Raise(template) => tasks::raise::advance(self, id, task, template),
+            TaskKind::Wait(source) => tasks::wait::advance(self, id, task, source),
+            TaskKind::Fork(fork) => tasks::fork::advance(self, id, task, fork),
+            TaskKind::Emit(template) => tasks::emit::advance(self, id, task, template),
+            TaskKind::CallHttp(_) | TaskKind::CallFunction(_) => {
+                tasks::call::advance(self, id, task)
+            }
+        }
+    }
+
+    pub(crate) fn view(&self) -> RunView<'_> {
+        RunView {
+            id: self.id,
+            workflow: self.workflow,
+            state: self.state,
+            descriptor: self.descriptor,
+        }
+    }
+
+    /// What a task's own expressions see: its transformed input as `.` and `$input`.
+    pub(crate) fn scope<'s>(&'s self, id: FrameId, task: &'s Task) -> Scope<'s> {
+        task_scope(self.view(), id, task)
+    }
+
+    /// Begins a task of this parent, unless its `if` says no.
+    pub(crate) fn begin(&mut self, parent: FrameId, slot: Slot, index: usize, task: &'r Task) {
+        let at = self.moment.now;
+        let raw = self.data_of(parent);
+        let (reference, name) = (Arc::clone(&task.reference), Arc::clone(&task.name));
+        let admitted = self.admit(parent, task, &raw);
+        if let Ok(Admission::Skip) = admitted {
+            return self.emit(Record::TaskSkipped {
+                parent,
+                slot,
+                index,
+                reference,
+                name,
+                at,
+            });
+        }
+        let frame = FrameId(self.state.next_frame);
+        let input = match &admitted {
+            Ok(Admission::Enter(input)) => unless_same(Arc::clone(input), &raw),
+            _ => None,
+        };
+        self.emit(Record::TaskStarted {
+            frame,
+            parent,
+            slot,
+            index,
+            reference,
+            name,
+            input,
+            at,
+        });
+        let begun = admitted
+            .and_then(|_| self.arm_timeout(frame, task))
+            .and_then(|()| match &task.kind {
+                TaskKind::Try(definition) => {
+                    tasks::try_catch::arm_attempt(self, frame, task, definition)
+                }
+                _ => Ok(()),
+            });
+        if let Err(error) = begun {
+            self.fault(frame, error);
+        }
+    }
+
+    fn data_of(&self, parent: FrameId) -> Arc<Value> {
+        let frame = self.state.frame(parent);
+        Arc::clone(
+            frame
+                .progress
+                .pass()
+                .map_or(&frame.input, |pass| &pass.data),
+        )
+    }
+
+    fn admit(&self, parent: FrameId, task: &Task, raw: &Arc<Value>) -> Result<Admission, Error> {
+        let view = TaskView {
+            task,
+            raw_input: raw,
+            raw_output: None,
+            started_at: self.moment.now,
+        };
+        let mut scope = Scope::of_task(self.view(), parent, view, raw);
+        if let Some(condition) = &task.condition {
+            scope.input = Some(raw);
+            if !scope.holds(condition, "if")? {
+                return Ok(Admission::Skip);
+            }
+            scope.input = None;
+        }
+        check(task.input.schema.as_ref(), raw, "input.schema")?;
+        transform(task.input.transform.as_ref(), raw, &scope, "input.from").map(Admission::Enter)
+    }
+
+    fn arm_timeout(&mut self, frame: FrameId, task: &Task) -> Result<(), Error> {
+        let Some(source) = &task.timeout else {
+            return Ok(());
+        };
+        let timeout = self.scope(frame, task).duration(source, "timeout.after")?;
+        self.arm(frame, TimerPurpose::Timeout, timeout);
+        Ok(())
+    }
+
+    pub(crate) fn arm(
+        &mut self,
+        frame: FrameId,
+        purpose: TimerPurpose,
+        after: std::time::Duration,
+    ) {
+        let (timer, at) = (TimerId(self.state.next_timer), self.moment.now);
+        self.emit(Record::TimerArmed {
+            frame,
+            timer,
+            purpose,
+            due: duration::after(at, after),
+            at,
+        });
+    }
+
+    /// Ends a task with its raw output: `output.as`, its schema, `export.as`, its schema, then the flow.
+    pub(crate) fn complete(
+        &mut self,
+        id: FrameId,
+        task: &Task,
+        raw_output: Arc<Value>,
+        then: Flow,
+    ) {
+        let finished = self.leave(id, task, &raw_output);
+        let (output, context) = match finished {
+            Ok(finished) => finished,
+            Err(error) => return self.fault(id, error),
+        };
+        let parent = self.state.frame(id).parent.expect("a task has a parent");
+        let output = unless_same(output, &self.state.own_output(id));
+        let (next, at) = (Next::from(then), self.moment.now);
+        let ends = (next == Next::End)
+            .then(|| output.clone().unwrap_or_else(|| self.state.own_output(id)));
+        self.emit(Record::TaskCompleted {
+            frame: id,
+            output,
+            context,
+            next,
+            at,
+        });
+        if let Some(output) = ends {
+            self.end_from(parent, &output);
+        }
+    }
+
+    /// The transformed output, and the context where `export` changes it.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a name for the pair would say no more"
+    )]
+    fn leave(
+        &self,
+        id: FrameId,
+        task: &Task,
+        raw_output: &Arc<Value>,
+    ) -> Result<(Arc<Value>, Option<Arc<Value>>), Error> {
+        let frame = self.state.frame(id);
+        let parent = frame.parent.expect("a task has a parent");
+        let view = TaskView {
+            task,
+            raw_input: &frame.raw,
+            raw_output: Some(raw_output),
+            started_at: frame.started_at,
+        };
+        let mut scope = Scope::of_task(self.view(), parent, view, raw_output);
+        scope.input = Some(&frame.input);
+        let output = transform(
+            task.output.transform.as_ref(),
+            raw_output,
+            &scope,
+            "output.as",
+        )?;
+        check(task.output.schema.as_ref(), &output, "output.schema")?;
+        let context = match &task.export.transform {
+            None => None,
+            Some(export) => {
+                let mut scope = Scope::of_task(self.view(), parent, view, &output);
+                scope.input = Some(&frame.input);
+                scope.output = Some(&output);
+                Some(Arc::new(scope.template(export, "export.as")?))
+            }
+        };
+        let exported = context.as_deref().unwrap_or(&self.state.context);
+        check(task.export.schema.as_ref(), exported, "export.schema")?;
+        let context = context.and_then(|context| unless_same(context, &self.state.context));
+        Ok((output, context))
+    }
+
+    /// `then: end`: closes everything around a task, and the run.
+    fn end_from(&mut self, from: FrameId, output: &Arc<Value>) {
+        let mut frame = from;
+        while let Some(parent) = self.state.frame(frame).parent {
+            self.cancel_below(frame, &[]);
+            let given = unless_same(Arc::clone(output), &self.state.own_output(frame));
+            let at = self.moment.now;
+            self.emit(Record::TaskCompleted {
+                frame,
+                output: given,
+                context: None,
+                next: Next::End,
+                at,
+            });
+            frame = parent;
+        }
+        self.finish();
+    }
+
+    /// Ends the run with the data of the workflow's own list.
+    pub(crate) fn finish(&mut self) {
+        let data = self.state.own_output(FrameId::ROOT);
+        let output = {
+            let mut scope = Scope::new(self.view(), &data);
+            scope.context = Some(&self.state.context);
+            let definition = &self.workflow.output;
+            transform(definition.transform.as_ref(), &data, &scope, "output.as").and_then(
+                |output| {
+                    check(definition.schema.as_ref(), &output, "output.schema")?;
+                    Ok(output)
+                },
+            )
+        };
+        match output {
+            Ok(output) => {
+                let output = unless_same(output, &data);
+                self.emit(Record::RunCompleted {
+                    output,
+                    at: self.moment.now,
+                });
+            }
+            Err(error) => self.fault_run(None, error),
+        }
+    }
+
+    /// Lets an error go up from a task until a `try` catches it, or the run faults.
+    pub(crate) fn fault(&mut self, origin: FrameId, error: Error) {
+        let (mut origin, mut error) = (origin, error);
+        // Each round leaves at least one `try` behind, so it ends.
+        loop {
+            if let Some(task) = self.state.task(self.workflow, origin) {
+                error = error.at(&task.reference);
+            }
+            let chain: Vec<FrameId> = self
+                .state
+                .outwards(origin)
+                .map(|(id, _)| id)
+                .filter(|id| *id != FrameId::ROOT)
+                .collect();
+            let caught = tasks::try_catch::find(self, &chain, &error);
+            let reach = match &caught {
+                Ok(None) => chain.len(),
+                Ok(Some(place)) | Err((place, _)) => *place,
+            };
+            // In an uncaught fault the branches beside it stay in the tree, for a retry.
+            let cancelled_in = chain.get(reach).copied().unwrap_or(origin);
+            self.cancel_below(cancelled_in, &chain);
+            for frame in &chain[..reach] {
+                let (error, at) = (error.clone(), self.moment.now);
+                self.emit(Record::TaskFaulted {
+                    frame: *frame,
+                    error,
+                    at,
+                });
+            }
+            let next = match caught {
+                Ok(None) => return self.fault_run(Some(origin), error),
+                Ok(Some(place)) => (place, tasks::try_catch::caught(self, chain[place], &error)),
+                Err((place, own)) => (place, Err(own)),
+            };
+            match next {
+                (_, Ok(())) => return,
+                (place, Err(own)) => (origin, error) = (chain[place], own),
+            }
+        }
+    }
+
+    /// Faults the run; its tree stays for a retry.
+    pub(crate) fn fault_run(&mut self, frame: Option<FrameId>, error: Error) {
+        let error = error.at(WORKFLOW);
+        self.emit(Record::RunFaulted {
+            error,
+            frame,
+            at: self.moment.now,
+        });
+    }
+
+    /// Cancels what is at work below a task, except the frames to keep and those that faulted.
+    pub(crate) fn cancel_below(&mut self, id: FrameId, keep: &[FrameId]) {
+        for frame in self.state.below(id) {
+            if !keep.contains(&frame) && !self.state.frame(frame).faulted {
+                self.emit(Record::TaskCancelled {
+                    frame,
+                    at: self.moment.now,
+                });
+            }
+        }
+    }
+
+    /// The timeout of a task, or of the workflow, is over.
+    pub(crate) fn timed_out(&mut self, id: FrameId) {
+        let Some(task) = self.state.task(self.workflow, id) else {
+            let error = StandardError::Timeout
+                .with("Timed out", "the workflow took longer than its timeout");
+            return self.fault_run(None, error);
+        };
+        let error = StandardError::Timeout.with(
+            "Timed out",
+            format!("the task {:?} took longer than its timeout", task.name),
+        );
+        self.cancel_below(id, &[]);
+        self.fault(id, error);
+    }
+
+    /// Dice for one use in this decision; `salt` tells uses apart.
+    pub(crate) fn roll(&self, salt: u64) -> u64 {
+        // SplitMix64: every bit of the input changes half of the output's.
+        let mut z = self
+            .moment
+            .entropy
+            .wrapping_add(salt.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// The branches of a fork.
+    pub(crate) fn branches(&self, id: FrameId) -> &[Branch] {
+        match &self.state.frame(id).progress {
+            Progress::Fork(branches) => branches,
+            _ => &[],
+        }
+    }
+}
+
+/// What a task's own expressions see: its transformed input as `.` and `$input`.
+pub(crate) fn task_scope<'s>(view: RunView<'s>, id: FrameId, task: &'s Task) -> Scope<'s> {
+    let frame = view.state.frame(id);
+    let parent = frame.parent.unwrap_or(FrameId::ROOT);
+    let shown = TaskView {
+        task,
+        raw_input: &frame.raw,
+        raw_output: None,
+        started_at: frame.started_at,
+    };
+    let mut scope = Scope::of_task(view, parent, shown, &frame.input);
+    scope.input = Some(&frame.input);
+    scope
+}
