@@ -1,5 +1,9 @@
 //! Fakes, fixtures and servers that tests share; never shipped.
 
+mod agent;
+mod effects;
 mod podman;
 
+pub use agent::Agent;
+pub use effects::Effects;
 pub use podman::Podman;

@@ -1,0 +1,109 @@
+//! An HTTP server that counts effects: what was asked of it, under which idempotency key.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::sync::watch;
+
+/// The most that a request body may hold.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The server; it ends with this value.
+#[derive(Debug)]
+pub struct Effects {
+    address: SocketAddr,
+    ledger: Arc<Ledger>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Ledger {
+    requests: Mutex<BTreeMap<String, Vec<String>>>,
+    count: watch::Sender<u64>,
+}
+
+impl Effects {
+    /// Answers every request with 200 and the path that was asked for.
+    pub async fn start() -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let ledger = Arc::new(Ledger {
+            requests: Mutex::default(),
+            count: watch::Sender::new(0),
+        });
+        let routes = Router::new()
+            .fallback(record)
+            .with_state(Arc::clone(&ledger));
+        let server = tokio::spawn(async move {
+            // `axum::serve` never returns an error: it retries what fails.
+            let _ = axum::serve(listener, routes).await;
+        });
+        Ok(Self {
+            address,
+            ledger,
+            server,
+        })
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits until `more` further requests have come in, counted from now.
+    pub async fn after(&self, more: u64) {
+        let mut count = self.ledger.count.subscribe();
+        let until = *count.borrow() + more;
+        // The sender lives as long as `self`.
+        let _ = count.wait_for(|count| *count >= until).await;
+    }
+
+    /// Requests so far.
+    pub fn count(&self) -> u64 {
+        *self.ledger.count.borrow()
+    }
+
+    /// Paths asked for, in order, by idempotency key; requests without one stand under "".
+    pub fn by_key(&self) -> BTreeMap<String, Vec<String>> {
+        self.ledger
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Drop for Effects {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn record(State(ledger): State<Arc<Ledger>>, request: Request) -> impl IntoResponse {
+    let (parts, body) = request.into_parts();
+    if axum::body::to_bytes(body, BODY_BYTES_MAX).await.is_err() {
+        return (
+            StatusCode::BAD_REQUEST,
+            Json(json!({ "error": "the body can't be read" })),
+        );
+    }
+    let key = parts
+        .headers
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok());
+    let path = parts.uri.path().to_owned();
+    ledger
+        .requests
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .entry(key.unwrap_or_default().to_owned())
+        .or_default()
+        .push(path.clone());
+    ledger.count.send_modify(|count| *count += 1);
+    (StatusCode::OK, Json(json!({ "path": path })))
+}
