@@ -54,9 +54,17 @@ pub(crate) fn iterations(state: &State, parent: FrameId) -> Vec<usize> {
 /// The attempt of the innermost `try` around a task execution; 1 where there is none.
 pub(crate) fn attempt(state: &State, frame: FrameId) -> u32 {
     state
+        .frame(frame)
+        .parent
+        .map_or(1, |parent| own_attempt(state, parent))
+}
+
+/// The same, where a `try` counts as around itself.
+pub(crate) fn own_attempt(state: &State, frame: FrameId) -> u32 {
+    state
         .outwards(frame)
-        .find_map(|(id, level)| match &level.progress {
-            Progress::Try(Attempts { attempt, .. }) if id != frame => Some(*attempt),
+        .find_map(|(_, level)| match &level.progress {
+            Progress::Try(Attempts { attempt, .. }) => Some(*attempt),
             _ => None,
         })
         .unwrap_or(1)

@@ -290,6 +290,57 @@ pub enum Record {
 }
 
 impl Record {
+    /// The word that stands under `type` in JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::RunStarted { .. } => "runStarted",
+            Self::ContextRestored { .. } => "contextRestored",
+            Self::FlowPositioned { .. } => "flowPositioned",
+            Self::TaskStarted { .. } => "taskStarted",
+            Self::TaskSkipped { .. } => "taskSkipped",
+            Self::LoopStarted { .. } => "loopStarted",
+            Self::IterationStarted { .. } => "iterationStarted",
+            Self::EffectRequested { .. } => "effectRequested",
+            Self::EffectHeld { .. } => "effectHeld",
+            Self::TimerArmed { .. } => "timerArmed",
+            Self::EventEmitted { .. } => "eventEmitted",
+            Self::TaskCompleted { .. } => "taskCompleted",
+            Self::TaskFaulted { .. } => "taskFaulted",
+            Self::TaskCancelled { .. } => "taskCancelled",
+            Self::ErrorCaught { .. } => "errorCaught",
+            Self::RetryScheduled { .. } => "retryScheduled",
+            Self::AttemptStarted { .. } => "attemptStarted",
+            Self::RunSuspended { .. } => "runSuspended",
+            Self::RunResumed { .. } => "runResumed",
+            Self::RunRetried { .. } => "runRetried",
+            Self::RunCompleted { .. } => "runCompleted",
+            Self::RunFaulted { .. } => "runFaulted",
+            Self::RunCancelled { .. } => "runCancelled",
+        }
+    }
+
+    /// The task execution that it is about.
+    pub const fn frame(&self) -> Option<FrameId> {
+        match self {
+            Self::FlowPositioned { frame, .. }
+            | Self::TaskStarted { frame, .. }
+            | Self::LoopStarted { frame, .. }
+            | Self::IterationStarted { frame, .. }
+            | Self::EffectRequested { frame, .. }
+            | Self::EffectHeld { frame, .. }
+            | Self::TimerArmed { frame, .. }
+            | Self::EventEmitted { frame, .. }
+            | Self::TaskCompleted { frame, .. }
+            | Self::TaskFaulted { frame, .. }
+            | Self::TaskCancelled { frame, .. }
+            | Self::ErrorCaught { frame, .. }
+            | Self::RetryScheduled { frame, .. }
+            | Self::AttemptStarted { frame, .. } => Some(*frame),
+            Self::RunFaulted { frame, .. } => *frame,
+            _ => None,
+        }
+    }
+
     /// When it happened.
     pub const fn at(&self) -> Timestamp {
         match self {

@@ -156,14 +156,7 @@ impl<'r> Turn<'r> {
             input,
             at,
         });
-        let begun = admitted
-            .and_then(|_| self.arm_timeout(frame, task))
-            .and_then(|()| match &task.kind {
-                TaskKind::Try(definition) => {
-                    tasks::try_catch::arm_attempt(self, frame, task, definition)
-                }
-                _ => Ok(()),
-            });
+        let begun = admitted.and_then(|_| self.arm_timers(frame, task));
         if let Err(error) = begun {
             self.fault(frame, error);
         }
@@ -198,13 +191,18 @@ impl<'r> Turn<'r> {
         transform(task.input.transform.as_ref(), raw, &scope, "input.from").map(Admission::Enter)
     }
 
-    fn arm_timeout(&mut self, frame: FrameId, task: &Task) -> Result<(), Error> {
-        let Some(source) = &task.timeout else {
-            return Ok(());
-        };
-        let timeout = self.scope(frame, task).duration(source, "timeout.after")?;
-        self.arm(frame, TimerPurpose::Timeout, timeout);
-        Ok(())
+    /// The timers that run from a task's beginning: its timeout, and that of a `try`'s first attempt.
+    pub(crate) fn arm_timers(&mut self, frame: FrameId, task: &Task) -> Result<(), Error> {
+        if let Some(source) = &task.timeout {
+            let timeout = self.scope(frame, task).duration(source, "timeout.after")?;
+            self.arm(frame, TimerPurpose::Timeout, timeout);
+        }
+        match &task.kind {
+            TaskKind::Try(definition) => {
+                tasks::try_catch::arm_attempt(self, frame, task, definition)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn arm(
@@ -254,10 +252,6 @@ impl<'r> Turn<'r> {
     }
 
     /// The transformed output, and the context where `export` changes it.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a name for the pair would say no more"
-    )]
     fn leave(
         &self,
         id: FrameId,
