@@ -3,7 +3,9 @@
 mod agent;
 mod effects;
 mod podman;
+mod postgres;
 
 pub use agent::Agent;
 pub use effects::Effects;
 pub use podman::Podman;
+pub use postgres::{Encryption, Postgres};
