@@ -3,7 +3,29 @@
 //! Deliberately absent: running anything. What a document says is settled here (references resolved,
 //! flow targets checked, expressions compiled), so that the engine trusts the model.
 
+mod catalog;
+mod duration;
+mod editor;
 pub mod expression;
+mod hash;
+mod lower;
 mod model;
+mod parse;
+mod pipeline;
+mod problem;
+mod shape;
+mod source;
+mod uri_template;
 
+pub use catalog::{CatalogFunction, catalog};
+pub use duration::{DURATION_MAX, DurationError, parse_duration, parse_iso8601};
+pub use editor::{editor_schema, pipeline_editor_schema};
 pub use model::*;
+pub use parse::{Examined, examine, parse, parse_bytes};
+pub use pipeline::{
+    DocumentKind, Pipeline, PipelineSink, PipelineSource, PipelineWatch, document_kind,
+    examine_pipeline, parse_pipeline,
+};
+pub use problem::{PROBLEMS_MAX, Problem, Rule, Severity};
+pub use source::{Format, NESTING_MAX, TEXT_BYTES_MAX, VALUES_MAX};
+pub use uri_template::{UriTemplateError, uri_template_names};

@@ -282,9 +282,13 @@ pub struct Webhook {
 pub enum WebhookProtection {
     None,
     /// The named connection's secret must stand in the `Authorization: Bearer` header.
-    Secret { connection: String },
+    Secret {
+        connection: String,
+    },
     /// Standard Webhooks signature with the named connection's secret.
-    StandardWebhooks { connection: String },
+    StandardWebhooks {
+        connection: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,186 @@
+//! Expressions and templates out of the tree, each fault at its own line and column.
+
+use std::sync::Arc;
+
+use super::Lowering;
+use crate::expression::{self, Expression, ExpressionError, Part};
+use crate::problem::{Problem, Rule};
+use crate::source::{Content, Node, Span, pointer_step};
+use crate::{Template, TextPart};
+
+/// Variables of the DSL that this release refuses by name.
+const UNSUPPORTED: &[&str] = &["secrets", "authorization"];
+
+impl Lowering<'_> {
+    /// jq, bare or within `${ }`: conditions and the like.
+    pub(crate) fn expression(&mut self, node: &Node, pointer: &str) -> Option<Expression> {
+        let text = node.text()?;
+        let source = expression::strip(text).unwrap_or(text);
+        self.compile(node, text, source, pointer)
+    }
+
+    /// jq, bare or within `${ }`, or an object with `${ }` inside: `from`, `as`, `in`, `set`.
+    pub(super) fn transform(&mut self, node: &Node, pointer: &str) -> Option<Template> {
+        match node.text() {
+            Some(text) if expression::strip(text).is_none() && text.contains("${") => {
+                self.template(node, pointer)
+            }
+            Some(_) => self.expression(node, pointer).map(Template::Expression),
+            None => self.template(node, pointer),
+        }
+    }
+
+    /// JSON with `${ }` anywhere inside.
+    pub(super) fn template(&mut self, node: &Node, pointer: &str) -> Option<Template> {
+        match &node.content {
+            Content::Text(text) => self.text_template(node, text, pointer),
+            Content::List(items) => {
+                let mut lowered = Vec::with_capacity(items.len());
+                for (at, item) in items.iter().enumerate() {
+                    lowered.push(self.template(item, &pointer_step(pointer, at)));
+                }
+                let lowered: Vec<Template> = lowered.into_iter().collect::<Option<_>>()?;
+                let is_literal = lowered.iter().all(|t| matches!(t, Template::Literal(_)));
+                Some(if is_literal {
+                    literal(node)
+                } else {
+                    Template::Array(lowered)
+                })
+            }
+            Content::Object(entries) => {
+                let mut lowered = Vec::with_capacity(entries.len());
+                for entry in entries {
+                    let value = self.template(&entry.value, &pointer_step(pointer, &entry.key));
+                    lowered.push(value.map(|value| (entry.key.clone(), value)));
+                }
+                let lowered: Vec<(String, Template)> =
+                    lowered.into_iter().collect::<Option<_>>()?;
+                let is_literal = lowered
+                    .iter()
+                    .all(|(_, t)| matches!(t, Template::Literal(_)));
+                Some(if is_literal {
+                    literal(node)
+                } else {
+                    Template::Object(lowered)
+                })
+            }
+            Content::Null | Content::Boolean(_) | Content::Number(..) => Some(literal(node)),
+        }
+    }
+
+    fn text_template(&mut self, node: &Node, text: &str, pointer: &str) -> Option<Template> {
+        if let Some(source) = expression::strip(text) {
+            return self
+                .compile(node, text, source, pointer)
+                .map(Template::Expression);
+        }
+        let parts =
+            match expression::split(text) {
+                Ok(parts) => parts,
+                Err(unclosed) => {
+                    let span = self.span_inside(node, text, unclosed.offset);
+                    let problem = Problem::new(
+                        Rule::Expression,
+                        span,
+                        pointer,
+                        "'${' without its closing '}'",
+                    );
+                    return self.refuse(problem.value(&text[unclosed.offset..]).hint(
+                        "close it with '}'; quotes and brackets inside must be closed before",
+                    ));
+                }
+            };
+        if let [] | [Part::Literal(_)] = parts.as_slice() {
+            return Some(literal(node));
+        }
+        let mut lowered = Vec::with_capacity(parts.len());
+        for part in parts {
+            lowered.push(match part {
+                Part::Literal(text) => Some(TextPart::Literal(text.to_owned())),
+                Part::Expression(source) => self
+                    .compile(node, text, source, pointer)
+                    .map(TextPart::Expression),
+            });
+        }
+        lowered
+            .into_iter()
+            .collect::<Option<_>>()
+            .map(Template::Text)
+    }
+
+    /// Compiles `source`, a slice of `text`, the value of `node`.
+    pub(super) fn compile(
+        &mut self,
+        node: &Node,
+        text: &str,
+        source: &str,
+        pointer: &str,
+    ) -> Option<Expression> {
+        if source.trim().is_empty() {
+            let problem = Problem::new(
+                Rule::Expression,
+                node.span,
+                pointer,
+                "the expression is empty",
+            );
+            return self
+                .refuse(problem.hint("write jq, such as .order.id; '.' is the whole input"));
+        }
+        let variables: Vec<&str> = self.scope.iter().map(String::as_str).collect();
+        let (message, offset) = match Expression::compile(source, &variables) {
+            Ok(expression) => return Some(expression),
+            Err(ExpressionError::Syntax { message, offset }) => (message, offset),
+            Err(error) => (error.to_string(), 0),
+        };
+        // A slice of the text, so its distance from the start is where it stands.
+        let start = (source.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let span = self.span_inside(node, text, start + offset);
+        let rest = source
+            .get(offset..)
+            .unwrap_or_default()
+            .trim_start_matches('$');
+        let name = rest
+            .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .next()
+            .unwrap_or_default();
+        let is_variable = source
+            .get(..=offset)
+            .is_some_and(|head| head.ends_with('$'));
+        if is_variable && UNSUPPORTED.contains(&name) {
+            let message = format!("${name} is not supported yet");
+            let problem = Problem::new(Rule::Unsupported, span, pointer, message);
+            return self.refuse(problem.hint("name a connection instead: it holds the secret"));
+        }
+        let hint = if is_variable {
+            let known: Vec<String> = self.scope.iter().map(|name| format!("${name}")).collect();
+            crate::shape::did_you_mean(&format!("${name}"), known.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("in scope are {}", known.join(", ")))
+        } else if text.contains("{{") {
+            "expressions are jq within ${ }, not {{ }}".to_owned()
+        } else {
+            "see the jq manual for the syntax".to_owned()
+        };
+        self.refuse(
+            Problem::new(
+                Rule::Expression,
+                span,
+                pointer,
+                format!("not a jq expression: {message}"),
+            )
+            .value(source)
+            .hint(hint),
+        )
+    }
+
+    /// One character at a byte offset of a text's value.
+    pub(super) fn span_inside(&self, node: &Node, text: &str, offset: usize) -> Span {
+        let start = self.lines.inside(node.span, text, offset);
+        let mut end = start;
+        end.column += 1;
+        Span { start, end }
+    }
+}
+
+fn literal(node: &Node) -> Template {
+    Template::Literal(Arc::new(node.to_json()))
+}

@@ -1,0 +1,78 @@
+//! What stands around the tasks: the document's names, what it defines for use, its schedule.
+
+use flame_types::WorkflowId;
+
+use super::Lowering;
+use crate::problem::{Problem, Rule};
+use crate::source::{Node, pointer_step};
+use crate::{Schedule, Webhook};
+
+/// The readable part of `document`.
+pub(super) struct Head {
+    pub(super) id: WorkflowId,
+    pub(super) title: Option<String>,
+    pub(super) summary: Option<String>,
+    pub(super) webhook: Option<Webhook>,
+}
+
+impl Lowering<'_> {
+    pub(super) fn head(&mut self, node: &Node, pointer: &str) -> Option<Head> {
+        let text = |key: &str| node.get(key).and_then(Node::text);
+        let webhook = self.optional(node, "metadata", pointer, |this, node, pointer| {
+            this.optional(node, "mastra.io/webhook", pointer, Self::webhook)
+        });
+        let id = WorkflowId {
+            namespace: text("namespace")?.parse().ok()?,
+            name: text("name")?.parse().ok()?,
+            version: text("version")?.parse().ok()?,
+        };
+        Some(Head {
+            id,
+            title: text("title").map(str::to_owned),
+            summary: text("summary").map(str::to_owned),
+            webhook: webhook?.flatten(),
+        })
+    }
+
+    /// Reads what `use` defines, so that what nobody refers to is checked as well.
+    pub(super) fn definitions(&mut self, node: &Node, pointer: &str) {
+        let entries = |list: &str| node.get(list).and_then(Node::object).unwrap_or_default();
+        for entry in entries("errors") {
+            self.error(
+                &entry.value,
+                &pointer_step(&format!("{pointer}/errors"), &entry.key),
+            );
+        }
+        for entry in entries("retries") {
+            let pointer = pointer_step(&format!("{pointer}/retries"), &entry.key);
+            // Whoever refers to it may call the error otherwise; that is checked there.
+            if !self.referred.contains(&entry.key) {
+                self.within(&["error"], |this| this.retry_policy(&entry.value, &pointer));
+            }
+        }
+        for entry in entries("timeouts") {
+            let pointer = pointer_step(&format!("{pointer}/timeouts"), &entry.key);
+            self.required(&entry.value, "after", &pointer, Self::duration);
+        }
+    }
+
+    pub(super) fn schedule(&mut self, node: &Node, pointer: &str) -> Option<Option<Schedule>> {
+        self.optional(node, "cron", pointer, Self::cron)
+    }
+
+    /// `evaluate`: nothing but the default is there to choose.
+    pub(super) fn evaluate(&mut self, node: &Node, pointer: &str) {
+        for (key, only) in [("language", "jq"), ("mode", "strict")] {
+            if let Some(value) = node.get(key)
+                && let Some(text) = value.text()
+                && text != only
+            {
+                let message = format!("the {key} '{text}' of expressions is not supported yet");
+                let pointer = pointer_step(pointer, key);
+                let problem = Problem::new(Rule::Unsupported, value.span, &pointer, message);
+                self.problems
+                    .push(problem.value(text).hint(format!("write {key}: {only}")));
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `call: http`.
+
+use super::Lowering;
+use crate::expression;
+use crate::problem::{Problem, Rule};
+use crate::source::{Content, Node, pointer_step};
+use crate::uri_template::uri_template_names;
+use crate::{Endpoint, HttpCall, HttpOutput};
+
+impl Lowering<'_> {
+    pub(super) fn http_call(&mut self, node: &Node, pointer: &str) -> Option<HttpCall> {
+        let method = self.required(node, "method", pointer, Self::template);
+        let endpoint = self.required(node, "endpoint", pointer, Self::endpoint);
+        if let Some(headers) = node.get("headers") {
+            self.header_names(headers, &pointer_step(pointer, "headers"));
+        }
+        let headers = self.optional(node, "headers", pointer, Self::template);
+        let query = self.optional(node, "query", pointer, Self::template);
+        let body = self.optional(node, "body", pointer, Self::template);
+        let output = match node.get("output").and_then(Node::text) {
+            Some("raw") => HttpOutput::Raw,
+            Some("response") => HttpOutput::Response,
+            _ => HttpOutput::Content,
+        };
+        let redirect = matches!(
+            node.get("redirect").map(|n| &n.content),
+            Some(Content::Boolean(true))
+        );
+        Some(HttpCall {
+            method: method?,
+            endpoint: endpoint?,
+            headers: headers?,
+            query: query?,
+            body: body?,
+            output,
+            redirect,
+        })
+    }
+
+    fn endpoint(&mut self, node: &Node, pointer: &str) -> Option<Endpoint> {
+        let Some(text) = node.text() else {
+            return self.required(node, "uri", pointer, Self::endpoint);
+        };
+        if let Some(source) = expression::strip(text) {
+            return self
+                .compile(node, text, source, pointer)
+                .map(Endpoint::Expression);
+        }
+        if text.contains("${") {
+            return self.strict(
+                node,
+                pointer,
+                "the expression does not span the whole endpoint",
+                r#"write ${ "https://example.com/\(.id)" } or https://example.com/{id}"#,
+            );
+        }
+        match uri_template_names(text) {
+            Ok(_) => Some(Endpoint::UriTemplate(text.into())),
+            Err(error) => {
+                let span = self.span_inside(node, text, error.offset);
+                let message = format!("not a URI template (RFC 6570): {error}");
+                self.refuse(
+                    Problem::new(Rule::Expression, span, pointer, message)
+                        .value(text)
+                        .hint("{id} takes 'id' of the task's input; for more write ${ } around the whole"),
+                )
+            }
+        }
+    }
+
+    fn header_names(&mut self, node: &Node, pointer: &str) {
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        for entry in node.object().unwrap_or_default() {
+            if entry.key.is_empty() || !entry.key.chars().all(is_token) {
+                let pointer = pointer_step(pointer, &entry.key);
+                let problem = Problem::new(
+                    Rule::Strict,
+                    entry.key_span,
+                    &pointer,
+                    "not the name of an HTTP header",
+                );
+                self.problems.push(
+                    problem
+                        .value(&entry.key)
+                        .hint("letters, digits and hyphens"),
+                );
+            }
+        }
+    }
+}

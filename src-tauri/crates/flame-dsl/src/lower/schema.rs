@@ -1,0 +1,75 @@
+//! `input`, `output` and `export`: JSON Schemas compiled, transforms read.
+
+use std::sync::Arc;
+
+use super::Lowering;
+use crate::problem::{Problem, Rule};
+use crate::source::{Node, pointer_step};
+use crate::{Export, Filter, Schema};
+
+impl Lowering<'_> {
+    pub(super) fn input(&mut self, node: &Node, pointer: &str) -> Option<Filter> {
+        let schema = self.optional(node, "schema", pointer, Self::schema);
+        let transform = self.optional(node, "from", pointer, Self::transform);
+        Some(Filter {
+            schema: schema?,
+            transform: transform?,
+        })
+    }
+
+    pub(super) fn output(&mut self, node: &Node, pointer: &str) -> Option<Filter> {
+        let schema = self.optional(node, "schema", pointer, Self::schema);
+        let transform = self.optional(node, "as", pointer, Self::transform);
+        Some(Filter {
+            schema: schema?,
+            transform: transform?,
+        })
+    }
+
+    pub(super) fn export(&mut self, node: &Node, pointer: &str) -> Option<Export> {
+        let Filter { schema, transform } = self.output(node, pointer)?;
+        Some(Export { schema, transform })
+    }
+
+    fn schema(&mut self, node: &Node, pointer: &str) -> Option<Schema> {
+        if let Some(format) = node.get("format")
+            && let Some(text) = format.text()
+            && text != "json"
+            && !text.starts_with("json:")
+        {
+            let message = format!("schemas of the format '{text}' are not supported yet");
+            let pointer = pointer_step(pointer, "format");
+            let problem = Problem::new(Rule::Unsupported, format.span, &pointer, message);
+            return self.refuse(
+                problem
+                    .value(text)
+                    .hint("write a JSON Schema (format: json)"),
+            );
+        }
+        self.required(node, "document", pointer, Self::schema_document)
+    }
+
+    fn schema_document(&mut self, node: &Node, pointer: &str) -> Option<Schema> {
+        let source = node.to_json();
+        match jsonschema::options().build(&source) {
+            Ok(validator) => Some(Schema {
+                source: Arc::new(source),
+                validator: Arc::new(validator),
+            }),
+            Err(error) => {
+                let path = error.instance_path().to_string();
+                let place = node.at_pointer(&path);
+                let message = format!("not a JSON Schema: {error}");
+                let pointer = format!("{pointer}{path}");
+                self.refuse(
+                    Problem::new(Rule::Strict, place.span, &pointer, message)
+                        .value(place.shown())
+                        .hint(
+                            "JSON Schema 2020-12 is read unless $schema names another draft; \
+                               references to other documents are not followed",
+                        ),
+                )
+            }
+        }
+    }
+}

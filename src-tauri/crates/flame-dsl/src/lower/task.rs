@@ -1,0 +1,156 @@
+//! One task: what every kind shares, and the kinds that hold no tasks.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Lowering;
+use super::flow::Targets;
+use crate::problem::{Problem, Rule};
+use crate::shape::KINDS;
+use crate::source::{Content, Entry, Node, pointer_step};
+use crate::{Flow, Task, TaskKind, Template};
+
+/// Attributes of CloudEvents 1.0 that an emitted event's `with` may set.
+const EVENT_ATTRIBUTES: &[&str] = &[
+    "id",
+    "source",
+    "type",
+    "time",
+    "subject",
+    "datacontenttype",
+    "dataschema",
+    "data",
+];
+
+impl Lowering<'_> {
+    pub(super) fn task(
+        &mut self,
+        entry: &Entry,
+        reference: &str,
+        targets: Targets<'_>,
+    ) -> Option<Task> {
+        let node = &entry.value;
+        node.object()?;
+        let condition = self.optional(node, "if", reference, Self::expression);
+        let input = self.optional(node, "input", reference, Self::input);
+        let output = self.optional(node, "output", reference, Self::output);
+        let export = self.optional(node, "export", reference, Self::export);
+        let timeout = self.optional(node, "timeout", reference, Self::timeout);
+        let then = self.optional(node, "then", reference, |this, node, pointer| {
+            this.flow(node, pointer, targets)
+        });
+        let kind = self.kind(node, reference, targets);
+        let metadata = match node.get("metadata").map(Node::to_json) {
+            Some(Value::Object(metadata)) => metadata,
+            _ => serde_json::Map::new(),
+        };
+        Some(Task {
+            name: entry.key.as_str().into(),
+            reference: reference.into(),
+            definition: Arc::new(node.to_json()),
+            condition: condition?,
+            input: input?.unwrap_or_default(),
+            output: output?.unwrap_or_default(),
+            export: export?.unwrap_or_default(),
+            timeout: timeout?,
+            then: then?.unwrap_or(Flow::Continue),
+            metadata,
+            kind: kind?,
+        })
+    }
+
+    fn kind(&mut self, node: &Node, pointer: &str, targets: Targets<'_>) -> Option<TaskKind> {
+        let keyword = keyword(node)?;
+        Some(match keyword {
+            "do" => TaskKind::Do(self.required(node, "do", pointer, Self::tasks)?),
+            "for" => TaskKind::For(self.for_each(node, pointer)?),
+            "try" => TaskKind::Try(Box::new(self.try_catch(node, pointer, targets)?)),
+            "fork" => TaskKind::Fork(self.required(node, "fork", pointer, Self::fork)?),
+            "switch" => TaskKind::Switch(self.required(
+                node,
+                "switch",
+                pointer,
+                |this, node, pointer| this.cases(node, pointer, targets),
+            )?),
+            "set" => TaskKind::Set(self.required(node, "set", pointer, Self::transform)?),
+            "wait" => TaskKind::Wait(self.required(node, "wait", pointer, Self::duration)?),
+            "raise" => TaskKind::Raise(self.required(
+                node,
+                "raise",
+                pointer,
+                |this, node, pointer| this.required(node, "error", pointer, Self::raised),
+            )?),
+            "emit" => {
+                TaskKind::Emit(self.required(node, "emit", pointer, |this, node, pointer| {
+                    this.required(node, "event", pointer, |this, node, pointer| {
+                        this.required(node, "with", pointer, Self::event)
+                    })
+                })?)
+            }
+            "call" if node.get("call").and_then(Node::text) == Some("http") => {
+                let call = self.required(node, "with", pointer, Self::http_call)?;
+                TaskKind::CallHttp(Box::new(call))
+            }
+            "call" => TaskKind::CallFunction(self.function_call(node, pointer)?),
+            _ => return None,
+        })
+    }
+
+    /// The event's attributes, with its source filled in where it names none.
+    fn event(&mut self, node: &Node, pointer: &str) -> Option<Template> {
+        for entry in node.object()? {
+            let key = entry.key.as_str();
+            let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+            if !EVENT_ATTRIBUTES.contains(&key) && (key.is_empty() || !key.bytes().all(is_name)) {
+                let pointer = pointer_step(pointer, key);
+                let problem = Problem::new(
+                    Rule::Strict,
+                    entry.key_span,
+                    &pointer,
+                    format!("'{key}' can't be an attribute of an event"),
+                );
+                self.problems.push(problem.hint(
+                    "CloudEvents takes lower-case letters and digits; put the rest into 'data'",
+                ));
+            }
+        }
+        let template = self.template(node, pointer)?;
+        if node.get("source").is_some() {
+            return Some(template);
+        }
+        let source = Value::String(self.origin.clone());
+        Some(match template {
+            Template::Object(mut members) => {
+                members.insert(
+                    0,
+                    ("source".to_owned(), Template::Literal(Arc::new(source))),
+                );
+                Template::Object(members)
+            }
+            Template::Literal(value) => {
+                let mut value = Arc::unwrap_or_clone(value);
+                value["source"] = source;
+                Template::Literal(Arc::new(value))
+            }
+            other => other,
+        })
+    }
+}
+
+/// The keyword that says what a task does; `None` where there is not exactly one.
+fn keyword(node: &Node) -> Option<&'static str> {
+    let Content::Object(entries) = &node.content else {
+        return None;
+    };
+    let is_loop = entries.iter().any(|entry| entry.key == "for");
+    let mut found = KINDS
+        .iter()
+        .map(|kind| kind.keyword)
+        .filter(|keyword| !(is_loop && *keyword == "do"))
+        .filter(|keyword| entries.iter().any(|entry| entry.key == *keyword));
+    match (found.next(), found.next()) {
+        (Some(keyword), None) => Some(keyword),
+        _ => None,
+    }
+}

@@ -1,0 +1,49 @@
+//! The whole workflow.
+
+use std::sync::Arc;
+
+use super::Lowering;
+use crate::Workflow;
+use crate::hash::definition_hash;
+use crate::problem::Problems;
+use crate::source::{Lines, Node};
+
+/// Makes the model; `None` where a part can't be read, which is then among the problems.
+pub(crate) fn workflow(
+    root: &Node,
+    lines: &Lines<'_>,
+    problems: &mut Problems,
+) -> Option<Workflow> {
+    let mut lowering = Lowering::new(lines, problems);
+    lowering.uses = root.get("use");
+    let head = lowering.required(root, "document", "", Lowering::head);
+    if let Some(head) = &head {
+        lowering.origin = format!("/{}", head.id);
+    }
+    let input = lowering.optional(root, "input", "", Lowering::input);
+    let output = lowering.optional(root, "output", "", Lowering::output);
+    let timeout = lowering.optional(root, "timeout", "", Lowering::timeout);
+    let schedule = lowering.optional(root, "schedule", "", Lowering::schedule);
+    if let Some(evaluate) = root.get("evaluate") {
+        lowering.evaluate(evaluate, "/evaluate");
+    }
+    let tasks = lowering.required(root, "do", "", Lowering::tasks);
+    if let Some(uses) = root.get("use") {
+        lowering.definitions(uses, "/use");
+    }
+    let head = head?;
+    let definition = root.to_json();
+    Some(Workflow {
+        id: head.id,
+        hash: definition_hash(&definition).into(),
+        definition: Arc::new(definition),
+        title: head.title,
+        summary: head.summary,
+        input: input?.unwrap_or_default(),
+        output: output?.unwrap_or_default(),
+        timeout: timeout?,
+        schedule: schedule?.flatten(),
+        webhook: head.webhook,
+        tasks: tasks?,
+    })
+}

@@ -1,0 +1,66 @@
+//! Every example of the standard is read, or refused with a reason that is right.
+
+use flame_dsl::{Format, Rule, parse};
+
+use crate::shared::examples;
+
+/// What an example's first problem says must not be there yet; `None` where it is read.
+fn expected(name: &str) -> Option<&'static str> {
+    let table: &[(&str, &str)] = &[
+        ("accumulate-room-readings", "'listen' tasks are"),
+        ("authentication-bearer", "authentication of endpoints is"),
+        ("authentication-oauth2-secret", "secrets in workflows are"),
+        ("authentication-oauth2", "authentication of endpoints is"),
+        ("authentication-oidc-secret", "secrets in workflows are"),
+        ("authentication-oidc", "authentication of endpoints is"),
+        ("authentication-reusable", "reusable authentications are"),
+        ("call-asyncapi", "'call: asyncapi' is"),
+        (
+            "call-custom-function-cataloged",
+            "functions from an address are",
+        ),
+        ("call-custom-function-inline", "custom functions are"),
+        ("call-grpc", "'call: grpc' is"),
+        ("call-mcp", "'call: mcp' is"),
+        ("call-openapi", "'call: openapi' is"),
+        ("for.yaml", "'listen' tasks are"),
+        ("listen-", "'listen' tasks are"),
+        ("mock-service-extension", "extensions are"),
+        ("run-", "'run' tasks are"),
+        ("schedule-event-driven", "schedules by events ('on') are"),
+        ("set-expression", "schedules by events ('on') are"),
+        ("set.yaml", "schedules by events ('on') are"),
+    ];
+    table
+        .iter()
+        .find(|(start, _)| name.starts_with(start))
+        .map(|(_, reason)| *reason)
+}
+
+#[test]
+fn every_example_is_read_or_refused_by_name() {
+    for release in ["1.0.3", "next"] {
+        for (name, text) in examples(release) {
+            match (parse(&text, Format::Yaml), expected(&name)) {
+                (Ok(_), None) => {}
+                (Ok(_), Some(reason)) => panic!("{release}/{name} is read, but {reason} not there"),
+                (Err(problems), None) => panic!("{release}/{name}: {}", problems[0]),
+                (Err(problems), Some(reason)) => {
+                    let message = &problems[0].message;
+                    assert_eq!(
+                        *message,
+                        format!("{reason} not supported yet"),
+                        "{release}/{name}"
+                    );
+                    for problem in problems {
+                        assert_eq!(
+                            problem.rule,
+                            Rule::Unsupported,
+                            "{release}/{name}:{problem}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
