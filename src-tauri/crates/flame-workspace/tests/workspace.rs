@@ -1,5 +1,7 @@
 //! The workspace as its callers see it, on a real file.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use flame_errors::Code;
