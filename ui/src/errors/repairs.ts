@@ -1,0 +1,26 @@
+//! From a code to the one thing that repairs it. A code stands here because something can be done about it.
+import { restartAgent } from "$features/runtime/runtime.svelte";
+import type { ErrorView } from "$ipc";
+import { address, go } from "../routes/router.svelte";
+
+export interface Repair {
+  label: string;
+  run: () => void;
+}
+
+const REPAIRS: Record<string, Repair> = {
+  "MD-202": { label: "Restart the agent", run: () => void restartAgent() },
+  "MD-301": { label: "Open Doctor", run: () => go(address("doctor")) },
+  "MD-302": { label: "Open Doctor", run: () => go(address("doctor")) },
+  "MD-401": { label: "New connection", run: () => go(address("connections", "new")) },
+  "MD-402": { label: "Open connections", run: () => go(address("connections")) },
+  "MD-403": { label: "Open connections", run: () => go(address("connections")) },
+  "MD-501": { label: "Open Doctor", run: () => go(address("doctor")) },
+  "MD-502": { label: "Restart the agent", run: () => void restartAgent() },
+  "MD-503": { label: "Restart the agent", run: () => void restartAgent() },
+};
+
+export function repairOf(error: ErrorView): Repair | null {
+  if (error.code.startsWith("MD-6")) return { label: "Open Doctor", run: () => go(address("doctor")) };
+  return REPAIRS[error.code] ?? null;
+}

@@ -1,0 +1,12 @@
+//! What the doctor found last. It runs once after the start and whenever somebody asks.
+import { commands, Resource, type DoctorCheck, type DoctorReport } from "$ipc";
+
+export const doctor = new Resource<DoctorReport>(() => commands.doctorCheck());
+
+export function toRepair(report: DoctorReport | undefined): DoctorCheck[] {
+  return (report?.checks ?? []).filter((check) => check.state !== "ok");
+}
+
+export function fine(report: DoctorReport | undefined): DoctorCheck[] {
+  return (report?.checks ?? []).filter((check) => check.state === "ok");
+}

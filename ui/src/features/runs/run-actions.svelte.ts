@@ -1,0 +1,28 @@
+//! What a person can do to a run. Each is busy while it works, so that ten clicks are one.
+import { done, failed } from "$components/toasts.svelte";
+import { commands, viewOf, type RunSummary } from "$ipc";
+import type { RunView } from "./run.svelte";
+
+async function act(view: RunView, kind: "retry" | "cancel", what: () => Promise<RunSummary>, said: string): Promise<void> {
+  if (view.busy) return;
+  view.busy = kind;
+  try {
+    await what();
+    done(said);
+    await view.detail.reload();
+  } catch (thrown) {
+    const error = viewOf(thrown);
+    failed(`${error.title}: ${error.detail}`);
+  } finally {
+    view.busy = null;
+  }
+}
+
+/** Goes on at the task that faulted, with the input it had. */
+export function retryRun(view: RunView): Promise<void> {
+  return act(view, "retry", () => commands.runRetry({ id: view.id }), "The run goes on where it faulted");
+}
+
+export function cancelRun(view: RunView): Promise<void> {
+  return act(view, "cancel", () => commands.runCancel({ id: view.id }), "The run was cancelled");
+}

@@ -1,0 +1,44 @@
+//! How the agent is: the pill, the status bar, Home and Settings read this.
+import type { Tone } from "$components/tone";
+import { commands, Resource, viewOf, type RuntimePhase, type RuntimeStatus } from "$ipc";
+import { failed } from "$components/toasts.svelte";
+
+export const runtime = new Resource<RuntimeStatus>(() => commands.runtimeStatus());
+
+const WORDS: Record<RuntimePhase, { word: string | null; tone: Tone }> = {
+  ready: { word: null, tone: "completed" },
+  starting: { word: "Starting", tone: "running" },
+  switching: { word: "Switching", tone: "running" },
+  degraded: { word: "Degraded", tone: "waiting" },
+  stopped: { word: "Agent stopped", tone: "faulted" },
+  failed: { word: "Agent stopped", tone: "faulted" },
+};
+
+export const modeTitle = (mode: RuntimeStatus["mode"]) => (mode === "native" ? "Native" : "Podman");
+
+/** What the pill says and in which tone. */
+export function pillOf(status: RuntimeStatus): { word: string; tone: Tone } {
+  const { word, tone } = WORDS[status.phase];
+  return { word: word ?? modeTitle(status.mode), tone };
+}
+
+/** Whether commands that need the agent can work now. */
+export function isAway(status: RuntimeStatus | undefined): boolean {
+  return status?.phase === "stopped" || status?.phase === "failed";
+}
+
+export const restarting = $state({ now: false });
+
+/** Restarts the agent; runs go on where they were. */
+export async function restartAgent(): Promise<void> {
+  if (restarting.now) return;
+  restarting.now = true;
+  try {
+    runtime.put(await commands.runtimeRestart());
+  } catch (thrown) {
+    const view = viewOf(thrown);
+    failed(`The agent was not restarted: ${view.detail}`);
+  } finally {
+    restarting.now = false;
+  }
+}

@@ -1,0 +1,40 @@
+//! Keeps the window's shared data as fresh as the shell's event stream.
+import { untrack } from "svelte";
+import { listen } from "$ipc";
+import { connections } from "$features/connections/connections.svelte";
+import { doctor } from "$features/doctor/doctor.svelte";
+import { documents } from "$features/workflows/documents.svelte";
+import { runtime } from "$features/runtime/runtime.svelte";
+import { applySettings, settings } from "$features/settings/settings.svelte";
+import { app } from "./app.svelte";
+
+/** How often lists that need a whole read follow the stream. */
+const LIST_MS = 1000;
+
+/** Reads everything once and listens until the calling component is gone. */
+export function followShell(): void {
+  $effect(() => untrack(follow));
+}
+
+function follow(): () => void {
+  void app.reload();
+  void runtime.reload().then(() => doctor.reload());
+  void documents.reload();
+  void connections.reload();
+  void settings.reload().then(() => settings.data && applySettings(settings.data));
+  const ends = [
+    listen("runtimeStatus", (status) => {
+      const back = runtime.data && runtime.data.phase !== "ready" && status.phase === "ready";
+      runtime.put(status);
+      if (back) void documents.reload();
+    }),
+    listen("documentsChanged", () => documents.reloadSoon()),
+    listen("runsChanged", () => documents.reloadSoon(LIST_MS)),
+    listen("connectionsChanged", () => connections.reloadSoon()),
+    listen("settingsChanged", (changed) => {
+      settings.put(changed);
+      applySettings(changed);
+    }),
+  ];
+  return () => ends.forEach((end) => end());
+}

@@ -1,0 +1,104 @@
+//! Runs of the fake: started, moved along by timers, cancelled, retried and replayed.
+import type { RunSummary } from "../bindings";
+import type { Handlers } from "./handlers";
+import { detailOf } from "./runs";
+import { failure, type World } from "./world";
+
+type Part = Pick<
+  Handlers,
+  "runStart" | "runsList" | "runGet" | "runJournal" | "runTaskInput" | "runFollow" | "runUnfollow" | "runCancel" | "runRetry" | "runReplay"
+>;
+
+const TASK_MS = 600;
+
+export function runHandlers(world: World): Part {
+  return {
+    runStart: ({ documentId, input }) => {
+      world.needAgent();
+      const { summary } = world.document(documentId);
+      world.inputs.set(documentId, input);
+      const parsed: unknown = JSON.parse(input);
+      const subject = typeof parsed === "object" && parsed !== null && "id" in parsed ? String(parsed.id) : null;
+      return begin(world, { name: summary.name, title: summary.title, version: summary.version, subject, startedBy: { kind: "api", detail: null, replayOf: null } });
+    },
+    runsList: ({ statuses, workflow, text, since, cursor, limit }) => {
+      world.needAgent();
+      const all = world.runs.filter(
+        (run) =>
+          (!statuses?.length || statuses.includes(run.status)) &&
+          (!workflow || `${run.namespace}/${run.name}` === workflow) &&
+          (!text || `${run.id} ${run.title} ${run.subject ?? ""}`.toLowerCase().includes(text.toLowerCase())) &&
+          (!since || run.createdAt >= since),
+      );
+      const from = cursor ? Number(cursor) : 0;
+      const items = all.slice(from, from + limit);
+      return { items, next: from + limit < all.length ? String(from + limit) : null, total: all.length };
+    },
+    runGet: ({ id }) => {
+      world.needAgent();
+      return detailOf(world.run(id), Date.now());
+    },
+    runJournal: ({ id, after, limit }) => {
+      const detail = detailOf(world.run(id), Date.now());
+      const items = [{ at: detail.summary.createdAt, kind: "started", task: null as string | null, data: { input: detail.input } as unknown }];
+      for (const task of detail.tasks) {
+        if (!task.startedAt) continue;
+        items.push({ at: task.startedAt, kind: "taskStarted", task: task.reference, data: { input: task.input } });
+        for (const attempt of task.attempts) {
+          if (attempt.error) items.push({ at: attempt.endedAt ?? attempt.startedAt, kind: "attemptFaulted", task: task.reference, data: { attempt: attempt.number, error: attempt.error } });
+        }
+        if (task.endedAt) items.push({ at: task.endedAt, kind: task.status === "faulted" ? "taskFaulted" : "taskCompleted", task: task.reference, data: { output: task.output } });
+      }
+      const all = items.map((item, index) => ({ ...item, seq: index + 1 })).filter((item) => item.seq > (after ?? 0));
+      return { items: all.slice(0, limit), next: null };
+    },
+    runTaskInput: ({ id, task }) => {
+      const detail = detailOf(world.run(id), Date.now());
+      const found = detail.tasks.find((view) => view.key === task || view.reference === task);
+      return { text: JSON.stringify(found?.input ?? detail.input, null, 2) };
+    },
+    runFollow: () => null,
+    runUnfollow: () => null,
+    runCancel: ({ id }) => {
+      const run = world.run(id);
+      if (run.endedAt) throw failure("MD-212", "The run is not in a state that allows this", `The run is ${run.status}.`, { value: run.status });
+      end(world, run, "cancelled");
+      return run;
+    },
+    runRetry: ({ id }) => {
+      const run = world.run(id);
+      Object.assign(run, { status: "running", endedAt: null, error: null });
+      world.tell(run);
+      setTimeout(() => end(world, run, "completed"), TASK_MS * 2);
+      return run;
+    },
+    runReplay: ({ id, input }) => {
+      const old = world.run(id);
+      JSON.parse(input);
+      return begin(world, { name: old.name, title: old.title, version: old.version, subject: old.subject, startedBy: { kind: "replay", detail: null, replayOf: id } });
+    },
+  };
+}
+
+function begin(world: World, fields: Partial<RunSummary>): RunSummary {
+  const run = world.makeRun({ ...fields, status: "running", currentTask: "computeTotals" });
+  world.runs.unshift(run);
+  world.tell(run);
+  const steps = 5;
+  for (let step = 1; step < steps; step += 1) {
+    setTimeout(() => {
+      if (run.endedAt) return;
+      run.durationMs = Date.now() - Date.parse(run.createdAt);
+      world.tell(run);
+    }, TASK_MS * step);
+  }
+  setTimeout(() => end(world, run, "completed"), TASK_MS * steps);
+  return run;
+}
+
+function end(world: World, run: RunSummary, status: "completed" | "cancelled"): void {
+  if (run.endedAt) return;
+  const now = Date.now();
+  Object.assign(run, { status, endedAt: new Date(now).toISOString(), durationMs: now - Date.parse(run.createdAt), currentTask: null });
+  world.tell(run);
+}
