@@ -6,11 +6,10 @@ use std::cell::OnceCell;
 use std::sync::LazyLock;
 
 use flame_dsl::expression::{Expression, ExpressionError};
-use flame_dsl::{DurationSource, Task, TaskKind, Template, Workflow};
+use flame_dsl::{DurationSource, Task, TaskKind, Template, Workflow, parse_duration};
 use flame_types::{RunId, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::duration;
 use crate::error::{Error, StandardError};
 use crate::record::FrameId;
 use crate::state::{Attempts, Phase, Progress, State};
@@ -146,14 +145,10 @@ impl<'a> Scope<'a> {
             DurationSource::Fixed(duration) => Ok(*duration),
             DurationSource::Expression(expression) => {
                 let value = self.expression(expression, property)?;
-                duration::from_value(&value).ok_or_else(|| {
+                parse_duration(&value).map_err(|problem| {
                     StandardError::Expression.with(
                         "Not a duration",
-                        format!(
-                            "{property} gave {}; use ISO 8601 such as PT15S, or an object such as \
-                             {{\"seconds\": 15}}",
-                            excerpt(&value)
-                        ),
+                        format!("{property} gave {}: {problem}", excerpt(&value)),
                     )
                 })
             }

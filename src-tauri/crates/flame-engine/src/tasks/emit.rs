@@ -34,7 +34,7 @@ fn event(turn: &Turn<'_>, frame: FrameId, attributes: Value) -> Result<(Value, R
     let default = |name: &str| match name {
         "specversion" => Value::from("1.0"),
         "id" => Value::from(event_id(turn, frame)),
-        "source" => Value::from(format!("/workflows/{}", turn.workflow.id)),
+        "source" => Value::from(format!("/{}", turn.workflow.id)),
         _ => Value::from(turn.moment.now.to_string()),
     };
     let mut event = Map::new();

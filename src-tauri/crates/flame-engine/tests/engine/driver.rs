@@ -1,0 +1,359 @@
+//! Drives a run by a script, and holds it to the laws on the way: after every step the journal, read back
+//! from its JSON, folds to the live state.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flame_dsl::{Format, Workflow};
+use flame_engine::{
+    Action, Call, EffectId, Error, Event, Limits, Moment, Record, Run, StandardError, Step, TimerId,
+};
+use flame_types::{RunId, RunStatus, Timestamp};
+use serde_json::Value;
+
+pub(crate) const RUN: &str = "0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e5f";
+
+pub(crate) fn run_id(text: &str) -> RunId {
+    RunId::from_str(text).unwrap()
+}
+
+/// A document with everything but its head.
+pub(crate) fn workflow(rest: &str) -> Arc<Workflow> {
+    let head = "document: {dsl: '1.0.3', namespace: test, name: sample, version: '1.0.0'}\n";
+    let text = format!("{head}{rest}");
+    match flame_dsl::parse(&text, Format::Yaml) {
+        Ok(workflow) => Arc::new(workflow),
+        Err(problems) => panic!("the document is refused: {problems:#?}\n{text}"),
+    }
+}
+
+/// A call in flight.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Invocation {
+    pub(crate) effect: EffectId,
+    pub(crate) key: String,
+    pub(crate) reference: String,
+    pub(crate) call: Call,
+}
+
+impl Invocation {
+    /// The last part of the reference.
+    pub(crate) fn name(&self) -> &str {
+        self.reference.rsplit('/').next().unwrap()
+    }
+
+    pub(crate) fn http(&self) -> &flame_engine::HttpRequest {
+        match &self.call {
+            Call::Http(request) => request,
+            other => panic!("not an HTTP call: {other:?}"),
+        }
+    }
+}
+
+pub(crate) type Answer = Result<Value, Error>;
+
+pub(crate) fn communication(status: u16) -> Error {
+    Error {
+        status,
+        ..StandardError::Communication.with("Refused", "the other side said no")
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) workflow: Arc<Workflow>,
+    pub(crate) run: Run,
+    /// One JSON text per record.
+    pub(crate) journal: Vec<String>,
+    pub(crate) now: Timestamp,
+    entropy: u64,
+    pub(crate) in_flight: BTreeMap<EffectId, Invocation>,
+    pub(crate) timers: BTreeMap<TimerId, Timestamp>,
+    pub(crate) emitted: Vec<Value>,
+    pub(crate) invoked: Vec<Invocation>,
+    pub(crate) aborted: Vec<EffectId>,
+    pub(crate) yielded: bool,
+    pub(crate) finished: Vec<RunStatus>,
+    /// Lengths of the journal at the ends of steps.
+    pub(crate) commits: Vec<usize>,
+    limits: Limits,
+}
+
+impl Driver {
+    pub(crate) fn new(workflow: Arc<Workflow>) -> Self {
+        let run = Run::new(run_id(RUN), Arc::clone(&workflow));
+        Self::of(workflow, run)
+    }
+
+    pub(crate) fn of(workflow: Arc<Workflow>, run: Run) -> Self {
+        Self {
+            workflow,
+            run,
+            journal: Vec::new(),
+            now: Timestamp::from_second(1_700_000_000).unwrap(),
+            entropy: 7,
+            in_flight: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            emitted: Vec::new(),
+            invoked: Vec::new(),
+            aborted: Vec::new(),
+            yielded: false,
+            finished: Vec::new(),
+            commits: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self.run = self.run.with_limits(limits);
+        self
+    }
+
+    pub(crate) fn moment(&mut self) -> Moment {
+        self.entropy = self
+            .entropy
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        Moment {
+            now: self.now,
+            entropy: self.entropy,
+        }
+    }
+
+    pub(crate) fn start(&mut self, input: Value) {
+        self.handle(Event::Start {
+            input: Arc::new(input),
+        });
+    }
+
+    pub(crate) fn handle(&mut self, event: Event) {
+        match &event {
+            Event::EffectDone { effect, .. } => {
+                self.in_flight.remove(effect);
+            }
+            Event::TimerFired { timer } => {
+                self.timers.remove(timer);
+            }
+            _ => {}
+        }
+        let moment = self.moment();
+        let step = self.run.handle(event, moment);
+        self.absorb(step);
+    }
+
+    pub(crate) fn absorb(&mut self, step: Step) {
+        for record in &step.records {
+            self.journal.push(serde_json::to_string(record).unwrap());
+        }
+        if !step.records.is_empty() {
+            self.commits.push(self.journal.len());
+        }
+        assert!(
+            self.fold() == self.run,
+            "the journal folds to another state:\n{self:#?}"
+        );
+        self.yielded = false;
+        for action in step.actions {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Invoke {
+                effect,
+                key,
+                reference,
+                call,
+            } => {
+                let invocation = Invocation {
+                    effect,
+                    key: key.as_str().to_owned(),
+                    reference: reference.to_string(),
+                    call,
+                };
+                self.invoked.push(invocation.clone());
+                assert!(
+                    self.in_flight.insert(effect, invocation).is_none(),
+                    "invoked twice"
+                );
+            }
+            Action::Abort { effect } => {
+                assert!(
+                    self.in_flight.remove(&effect).is_some(),
+                    "{effect:?} was not in flight"
+                );
+                self.aborted.push(effect);
+            }
+            Action::Arm { timer, due } => {
+                self.timers.insert(timer, due);
+            }
+            Action::Disarm { timer } => {
+                assert!(
+                    self.timers.remove(&timer).is_some(),
+                    "{timer:?} was not armed"
+                );
+            }
+            Action::Emit { event } => self.emitted.push((*event).clone()),
+            Action::Yield => self.yielded = true,
+            Action::Finish { status } => {
+                assert!(
+                    self.in_flight.is_empty() && self.timers.is_empty(),
+                    "left in flight"
+                );
+                self.finished.push(status);
+            }
+        }
+    }
+
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.journal
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    pub(crate) fn fold(&self) -> Run {
+        Run::resume(self.run.id(), Arc::clone(&self.workflow), self.records()).unwrap()
+    }
+
+    /// Forgets all but the journal, as a killed process does, and goes on from there.
+    pub(crate) fn crash(&mut self) {
+        self.run = self.fold().with_limits(self.limits);
+        self.in_flight.clear();
+        self.timers.clear();
+        self.yielded = false;
+        // Setting the run going again rolls no dice.
+        let step = self.run.pending(Moment {
+            now: self.now,
+            entropy: self.entropy,
+        });
+        self.absorb(step);
+    }
+
+    /// Fires the timer that is due next, at its time.
+    pub(crate) fn fire(&mut self) {
+        let (timer, due) = self
+            .timers
+            .iter()
+            .min_by_key(|(timer, due)| (**due, **timer))
+            .map(|(timer, due)| (*timer, *due))
+            .expect("a timer is armed");
+        self.now = self.now.max(due);
+        self.handle(Event::TimerFired { timer });
+    }
+
+    pub(crate) fn answer(&mut self, effect: EffectId, answer: Answer) {
+        self.now += Duration::from_millis(10);
+        self.handle(Event::EffectDone {
+            effect,
+            outcome: answer.map(Arc::new),
+        });
+    }
+
+    /// Answers the call of the task of this name.
+    pub(crate) fn answer_named(&mut self, name: &str, answer: Answer) {
+        let effect = self.named(name).effect;
+        self.answer(effect, answer);
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Invocation {
+        let found = self
+            .in_flight
+            .values()
+            .find(|invocation| invocation.name() == name);
+        found
+            .unwrap_or_else(|| panic!("{name} is not in flight: {:?}", self.in_flight))
+            .clone()
+    }
+
+    /// Goes on until nothing is left to do, with the script's answers.
+    pub(crate) fn settle(&mut self, mut script: impl FnMut(&Invocation) -> Answer) {
+        for _ in 0..10_000 {
+            if self.yielded {
+                self.handle(Event::Continue);
+            } else if let Some(invocation) = self.in_flight.values().next().cloned() {
+                let answer = script(&invocation);
+                self.answer(invocation.effect, answer);
+            } else if !self.timers.is_empty() {
+                self.fire();
+            } else {
+                return;
+            }
+        }
+        panic!("the run does not come to an end");
+    }
+
+    pub(crate) fn status(&self) -> RunStatus {
+        self.run.status()
+    }
+
+    #[track_caller]
+    pub(crate) fn output(&self) -> Value {
+        match self.run.output() {
+            Some(output) => output.clone(),
+            None => panic!("no output: {} {:?}", self.status(), self.run.error()),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn error(&self) -> Error {
+        match self.run.error() {
+            Some(error) => error.clone(),
+            None => panic!("no error: {} {:?}", self.status(), self.run.output()),
+        }
+    }
+
+    /// How many records of a kind there are.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.records()
+            .iter()
+            .filter(|record| record.kind() == kind)
+            .count()
+    }
+}
+
+/// Runs a document without calls to its output.
+#[track_caller]
+pub(crate) fn output(rest: &str, input: Value) -> Value {
+    ended(rest, input).output()
+}
+
+/// Runs a document without calls to its error.
+#[track_caller]
+pub(crate) fn error(rest: &str, input: Value) -> Error {
+    ended(rest, input).error()
+}
+
+#[track_caller]
+pub(crate) fn ended(rest: &str, input: Value) -> Driver {
+    let mut driver = Driver::new(workflow(rest));
+    driver.start(input);
+    driver.settle(|invocation| panic!("an unexpected call: {invocation:?}"));
+    driver
+}
+
+/// Runs a document whose calls get the scripted answers of their task's name, one after another.
+#[track_caller]
+pub(crate) fn scripted<const N: usize>(
+    rest: &str,
+    input: Value,
+    script: [(&str, Vec<Answer>); N],
+) -> Driver {
+    let mut script: BTreeMap<&str, VecDeque<Answer>> = script
+        .into_iter()
+        .map(|(name, answers)| (name, answers.into()))
+        .collect();
+    let mut driver = Driver::new(workflow(rest));
+    driver.start(input);
+    driver.settle(|invocation| {
+        let answers = script.get_mut(invocation.name());
+        answers
+            .and_then(VecDeque::pop_front)
+            .unwrap_or_else(|| panic!("no answer for {invocation:?}"))
+    });
+    driver
+}

@@ -1,0 +1,179 @@
+//! New runs that go on from a task of an old one.
+
+use flame_engine::{NotReplayable, ReplayFrom, Run};
+use flame_types::RunStatus;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use crate::driver::{Driver, RUN, communication, run_id, scripted};
+
+const NEW: &str = "0192d3a4-7c1e-7e6b-9a51-3f2b8c1d0000";
+
+fn get(output: &str) -> String {
+    format!(
+        "call: http, with: {{method: get, endpoint: 'http://x.test/'}}, output: {{as: '{output}'}}"
+    )
+}
+
+/// Replays and leaves the new run at its first halt.
+fn replay(old: &Driver, from: &ReplayFrom<'_>) -> Result<Driver, NotReplayable> {
+    let mut driver = Driver::new(Arc::clone(&old.workflow));
+    let moment = driver.moment();
+    let (run, step) = Run::replay(
+        run_id(NEW),
+        Arc::clone(&old.workflow),
+        run_id(RUN),
+        old.records(),
+        from,
+        moment,
+    )?;
+    driver.run = run;
+    driver.absorb(step);
+    Ok(driver)
+}
+
+fn from<'a>(reference: &'a str, input: Option<Value>) -> ReplayFrom<'a> {
+    ReplayFrom {
+        reference,
+        iteration: None,
+        input: input.map(Arc::new),
+    }
+}
+
+fn sample() -> Driver {
+    scripted(
+        &format!(
+            "do: [{{a: {{{}, export: {{as: '{{seen: .}}'}}}}}}, {{b: {{{}}}}}, {{c: {{set: {{n: '${{ .n }}', seen: '${{ $context.seen.n }}'}}}}}}]",
+            get("{n: .}"),
+            get("{n: (. + $input.n)}")
+        ),
+        json!({"k": 1}),
+        [("a", vec![Ok(json!(1))]), ("b", vec![Ok(json!(10))])],
+    )
+}
+
+#[test]
+fn a_replay_begins_at_the_task_with_what_was_there() {
+    let old = sample();
+    assert_eq!(old.output(), json!({"n": 11, "seen": 1}));
+    let mut new = replay(&old, &from("/do/1/b", None)).unwrap();
+    assert_eq!(
+        new.run
+            .replay_of()
+            .map(|origin| (origin.run, origin.task.as_str())),
+        Some((run_id(RUN), "/do/1/b"))
+    );
+    assert_eq!(new.run.input(), &json!({"k": 1}));
+    let call = new.named("b");
+    assert!(
+        call.key.starts_with(NEW),
+        "a replay makes its effects anew: {}",
+        call.key
+    );
+    new.answer_named("b", Ok(json!(20)));
+    assert_eq!(new.output(), json!({"n": 21, "seen": 1}));
+    assert_eq!(new.invoked.len(), 1);
+}
+
+#[test]
+fn a_replay_takes_an_edited_input() {
+    let old = sample();
+    let mut new = replay(&old, &from("/do/1/b", Some(json!({"n": 100})))).unwrap();
+    new.crash();
+    new.answer_named("b", Ok(json!(1)));
+    assert_eq!(new.output(), json!({"n": 101, "seen": 1}));
+}
+
+#[test]
+fn a_faulted_run_can_be_replayed_from_where_it_faulted() {
+    let old = scripted(
+        &format!("do: [{{a: {{{}}}}}]", get(".")),
+        json!({}),
+        [("a", vec![Err(communication(500))])],
+    );
+    assert_eq!(old.status(), RunStatus::Faulted);
+    let mut new = replay(&old, &from("/do/0/a", Some(json!({"id": 2})))).unwrap();
+    new.answer_named("a", Ok(json!(3)));
+    assert_eq!(new.output(), json!(3));
+}
+
+#[test]
+fn scopes_around_the_task_are_entered_again() {
+    let document = format!(
+        "do: [{{d: {{input: {{from: .in}}, do: [{{l: {{for: {{each: x, in: .xs}}, do: [{{t: {{try: [{{a: {{{}}}}}], \
+         catch: {{do: [{{h: {{{}}}}}]}}}}}}]}}}}]}}}}, {{z: {{set: {{end: '${{ . }}'}}}}}}]",
+        get("{xs: $input.xs, out: ($input.out + [[$x, .]])}"),
+        get("{xs: $input.xs, out: ($input.out + [[$x, $error.status, .]])}")
+    );
+    let old = scripted(
+        &document,
+        json!({"in": {"xs": [1, 2, 3]}}),
+        [
+            (
+                "a",
+                vec![Ok(json!("a1")), Err(communication(503)), Ok(json!("a3"))],
+            ),
+            ("h", vec![Ok(json!("h2"))]),
+        ],
+    );
+    assert_eq!(
+        old.output()["end"]["out"],
+        json!([[1, "a1"], [2, 503, "h2"], [3, "a3"]])
+    );
+    let reference = "/do/0/d/do/0/l/do/0/t";
+    let a = format!("{reference}/try/0/a");
+    let h = format!("{reference}/catch/do/0/h");
+
+    let mut last = replay(&old, &from(&a, None)).unwrap();
+    last.settle(|_| Ok(json!("again")));
+    assert_eq!(
+        last.output()["end"]["out"],
+        json!([[1, "a1"], [2, 503, "h2"], [3, "again"]])
+    );
+
+    let first = ReplayFrom {
+        reference: &a,
+        iteration: Some(&[0]),
+        input: None,
+    };
+    let mut first = replay(&old, &first).unwrap();
+    first.settle(|call| Ok(json!(call.name())));
+    assert_eq!(
+        first.output()["end"]["out"],
+        json!([[1, "a"], [2, "a"], [3, "a"]])
+    );
+
+    let mut handler = replay(&old, &from(&h, Some(json!({"xs": [], "out": ["edited"]})))).unwrap();
+    handler.crash();
+    handler.settle(|call| Ok(json!(call.name())));
+    assert_eq!(
+        handler.output()["end"]["out"],
+        json!(["edited", [2, 503, "h"], [3, "a"]])
+    );
+}
+
+#[test]
+fn what_can_not_be_replayed_says_why() {
+    let old = scripted(
+        &format!(
+            "do: [{{f: {{fork: {{branches: [{{a: {{{}}}}}, {{b: {{set: {{}}}}}}]}}}}}}, {{c: {{if: .never, set: {{}}}}}}]",
+            get(".")
+        ),
+        json!({}),
+        [("a", vec![Ok(json!(1))])],
+    );
+    let refused = |reference: &str| {
+        replay(&old, &from(reference, None))
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
+    };
+    let a = "/do/0/f/fork/branches/0/a";
+    assert_eq!(
+        refused(a),
+        format!("the task {a} is in a branch of the fork /do/0/f; replay from the fork instead")
+    );
+    assert!(refused("/do/1/c").contains("never began the task /do/1/c"));
+    assert!(refused("/do/9/x").contains("never began"));
+    assert!(replay(&old, &from("/do/0/f", None)).is_ok());
+}
