@@ -59,11 +59,8 @@ pub struct ConnectionCheck {
 pub struct CheckStep {
     pub name: String,
     pub ok: bool,
-    /// What was found, or what failed with its value.
+    /// What was found, or what failed with its value and what to do.
     pub detail: String,
-    /// What to do when it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
     pub duration_ms: u64,
 }
 
@@ -74,9 +71,10 @@ pub struct ConnectorView {
     pub kind: String,
     pub title: String,
     pub summary: String,
-    /// JSON Schema of a connection's settings.
-    #[schema(value_type = Object)]
-    pub settings_schema: Value,
+    /// JSON Schema of a connection's settings; absent where it takes no connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub settings_schema: Option<Value>,
     /// The word for the secret it needs, such as "Password"; absent where it needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,

@@ -40,7 +40,7 @@ pub struct EventQuery {
     /// The CloudEvent's `type`, in full.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Events of a page, 1 to 1,000; 100 without it.
+    /// Events of a page, 1 to 999; 100 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }

@@ -36,8 +36,8 @@ pub use operation::{
 pub use pipeline::{FeedList, FeedQuery, FeedState, FeedStatus, PipelineList, PipelineView};
 pub use problem::{DefinitionProblem, Problem, Severity};
 pub use run::{
-    CurrentTask, JournalEntry, JournalPage, JournalQuery, JournalType, ReplayOf, ReplayRequest,
-    RunError, RunPage, RunQuery, RunView, StartQuery, Trigger,
+    CurrentTask, HookAccepted, JournalEntry, JournalPage, JournalQuery, JournalType, ReplayOf,
+    ReplayRequest, RunError, RunPage, RunQuery, RunView, StartQuery, Trigger,
 };
 pub use secret::SecretText;
 pub use status::{

@@ -42,7 +42,7 @@ pub struct RunView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
-    /// The tasks that work or wait now; several in a fork. Absent in lists.
+    /// The tasks that work or wait now; several in a fork. Lists show the first alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub current_tasks: Vec<CurrentTask>,
     /// Sequence of the last journal entry; 0 before the first.
@@ -164,30 +164,37 @@ pub struct ReplayRequest {
 #[serde(rename_all = "camelCase")]
 pub enum JournalType {
     RunStarted,
+    /// A replay took over `$context` of the run it replays.
+    ContextRestored,
+    /// A replay goes on at a place of a list.
+    FlowPositioned,
+    TaskStarted,
+    /// Its `if` did not hold.
+    TaskSkipped,
+    LoopStarted,
+    IterationStarted,
+    /// A call goes out; it carries `key`.
+    EffectRequested,
+    /// The answer of a call came while the run was suspended.
+    EffectHeld,
+    /// A wait or a timeout began; it ends at `due`.
+    TimerArmed,
+    EventEmitted,
+    TaskCompleted,
+    TaskFaulted,
+    TaskCancelled,
+    /// A `try` caught an error and goes on in `catch.do`, or after it.
+    ErrorCaught,
+    /// A `try` caught an error and runs its list again at `due`.
+    RetryScheduled,
+    AttemptStarted,
     RunSuspended,
     RunResumed,
+    /// A person runs the task again at which the run faulted.
     RunRetried,
     RunCompleted,
     RunFaulted,
     RunCancelled,
-    TaskStarted,
-    TaskSkipped,
-    TaskCompleted,
-    TaskFaulted,
-    TaskCancelled,
-    /// A catch took an error; `error` holds it.
-    ErrorCaught,
-    /// The next attempt of a `try` waits until `due`.
-    RetryScheduled,
-    /// A call went out; it carries `key`.
-    EffectRequested,
-    /// The answer of a call arrived.
-    EffectCompleted,
-    TimerSet,
-    TimerFired,
-    EventEmitted,
-    /// What only the engine needs to go on, such as a branch taken.
-    Progress,
 }
 
 /// One fact of a run's journal. Fields that do not belong to its type are absent.
@@ -208,19 +215,28 @@ pub struct JournalEntry {
     /// The word for the task's kind, such as `switch` or `call http`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_kind: Option<String>,
-    /// Index of every loop around the task, outermost first.
+    /// Pairs the entries of one execution of a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<u64>,
+    /// The execution around it; absent in the workflow's own list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u64>,
+    /// Index of every loop around the task, from 0, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub iteration: Vec<u64>,
     /// How often the flow has come to this task, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visit: Option<u64>,
-    /// Attempt of the nearest `try` around it, from 1.
+    /// Attempt of the innermost `try` around it, from 1; of a `try` itself, its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
+    /// `$context`, where the task changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
     /// When a timer fires.
@@ -230,9 +246,19 @@ pub struct JournalEntry {
     /// Idempotency key that the call carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// What was called, such as `POST https://pay.example.com/charges`.
+    /// Where the flow goes, unless to the next task: `exit`, `end` or a task's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<String>,
+    pub then: Option<String>,
+}
+
+/// What a webhook answers where it does not wait for the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HookAccepted {
+    #[schema(value_type = String, format = Uuid)]
+    pub run_id: RunId,
+    #[schema(value_type = schemas::RunStatus)]
+    pub status: RunStatus,
 }
 
 /// A page of a journal, oldest first.
@@ -252,7 +278,7 @@ pub struct JournalQuery {
     /// Entries after this sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// Entries of a page, 1 to 1,000; 200 without it.
+    /// Entries of a page, 1 to 999; 200 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }

@@ -19,6 +19,8 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Bytes of an answer that a caller takes at most.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -56,6 +58,8 @@ impl AgentClient {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
+            // Shorter than the agent keeps a silent connection, so that none is used as it closes.
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .tls_backend_preconfigured(tls()?)
             .build()
             .map_err(|error| Error::Setup(Box::new(error)))?;

@@ -74,6 +74,7 @@ codes! {
     ConnectionDenied = "MD-403", 502, "The other side refused the credentials";
     ExpressionBudget = "MD-404", 422, "An expression used more than it may";
     FeedOffset = "MD-405", 409, "The feed does not start where the last one stopped";
+    RunFaulted = "MD-406", 502, "The run that was to answer has no output";
     // 5xx: the shell
     AgentMissing = "MD-501", 0, "The flame-agent program was not found";
     AgentDown = "MD-502", 0, "The agent does not answer";
@@ -109,8 +110,14 @@ mod tests {
     fn every_page_says_what_it_means_and_what_to_do() {
         for code in Code::ALL {
             let page = code.help();
-            assert!(page.starts_with(&format!("# {code}")), "{code}: the title names the code");
-            assert!(page.contains("\n## What to do\n"), "{code}: a section says what to do");
+            assert!(
+                page.starts_with(&format!("# {code}")),
+                "{code}: the title names the code"
+            );
+            assert!(
+                page.contains("\n## What to do\n"),
+                "{code}: a section says what to do"
+            );
         }
     }
 

@@ -5,7 +5,7 @@ use flame_errors::Code;
 use super::description::{Access, Answer, Body, Description, Method, Parameter, Shape};
 use super::media;
 use crate::event::EventPage;
-use crate::run::RunView;
+use crate::run::HookAccepted;
 
 pub(super) const LIST: Description = Description {
     id: "listEvents",
@@ -17,7 +17,7 @@ pub(super) const LIST: Description = Description {
     parameters: &[
         Parameter::query::<u64>("after", "Events after this offset."),
         Parameter::query::<String>("type", "The CloudEvent's type, in full."),
-        Parameter::query::<u32>("limit", "Events of a page, 1 to 1,000; 100 without it."),
+        Parameter::query::<u32>("limit", "Events of a page, 1 to 999; 100 without it."),
     ],
     body: None,
     answers: &[Answer::json::<EventPage>(200, "A page.")],
@@ -63,7 +63,7 @@ pub(super) const HOOK: Description = Description {
         Answer {
             status: 202,
             description: "The run is committed, or did not end within 30 s and goes on.",
-            content: Some((media::JSON, Some(Shape::of::<RunView>()))),
+            content: Some((media::JSON, Some(Shape::of::<HookAccepted>()))),
         },
     ],
     codes: &[
@@ -72,6 +72,8 @@ pub(super) const HOOK: Description = Description {
         Code::BodyInvalid,
         Code::InputInvalid,
         Code::IdempotencyConflict,
+        Code::ConnectionUnknown,
+        Code::RunFaulted,
         Code::TooManyRequests,
         Code::StorageFull,
         Code::ShuttingDown,
