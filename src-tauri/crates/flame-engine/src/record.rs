@@ -341,6 +341,14 @@ impl Record {
         }
     }
 
+    /// Whether it ends the run.
+    pub const fn ends_run(&self) -> bool {
+        matches!(
+            self,
+            Self::RunCompleted { .. } | Self::RunFaulted { .. } | Self::RunCancelled { .. }
+        )
+    }
+
     /// When it happened.
     pub const fn at(&self) -> Timestamp {
         match self {

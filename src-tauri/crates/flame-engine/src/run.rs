@@ -151,7 +151,6 @@ impl Run {
     }
 
     pub(crate) fn decide(&mut self, moment: Moment, decide: impl FnOnce(&mut Turn<'_>)) -> Step {
-        let had_ended = self.state.status.is_terminal();
         let workflow = Arc::clone(&self.workflow);
         let mut turn = Turn {
             id: self.id,
@@ -181,7 +180,7 @@ impl Run {
         if self.state.status == RunStatus::Running && !self.state.ready.is_empty() {
             actions.push(Action::Yield);
         }
-        if self.state.status.is_terminal() && !had_ended {
+        if records.iter().any(Record::ends_run) {
             actions.push(Action::Finish {
                 status: self.state.status,
             });

@@ -21,8 +21,8 @@ fn an_http_call_is_evaluated_in_full() {
       with:
         method: post
         endpoint: https://x.test/pets/{id}{?tags*}
-        headers: {X-Id: '${ .id }', X-Many: [a, b], X-None: '${ .none }'}
-        query: {q: '${ .q }', flag: true}
+        headers: {X-Id: '${ .id }', X-Many: '${ [.id, .q] }', X-None: '${ .none }'}
+        query: {q: '${ .q }', flag: '${ true }'}
         body: {id: '${ .id }', kind: '${ $workflow.definition.document.name }'}
         output: response
         redirect: true
@@ -39,8 +39,8 @@ fn an_http_call_is_evaluated_in_full() {
         request.headers,
         [
             pair("X-Id", "a b"),
-            pair("X-Many", "a"),
-            pair("X-Many", "b")
+            pair("X-Many", "a b"),
+            pair("X-Many", "x&y")
         ]
     );
     assert_eq!(request.query, [pair("q", "x&y"), pair("flag", "true")]);
@@ -79,7 +79,7 @@ fn expressions_may_stand_for_whole_parts() {
 #[test]
 fn a_function_call_carries_its_arguments() {
     let mut driver = Driver::new(workflow(
-        "do: [{a: {call: 'sqlite.upsert:1.0.0@default', with: {connection: main, table: orders, key: [id], rows: '${ .rows }'}}}]",
+        "do: [{a: {call: 'sqlite.upsert:1.0.0@default', with: {connection: main, table: orders, key: [id], records: '${ .rows }'}}}]",
     ));
     driver.start(json!({"rows": [{"id": 1}]}));
     let Call::Function {
@@ -95,7 +95,7 @@ fn a_function_call_carries_its_arguments() {
         (&*connector, &*operation, &*version),
         ("sqlite", "upsert", "1.0.0")
     );
-    assert_eq!(arguments["rows"], json!([{"id": 1}]));
+    assert_eq!(arguments["records"], json!([{"id": 1}]));
     driver.answer_named("a", Ok(json!({"written": 1})));
     assert_eq!(driver.output(), json!({"written": 1}));
 }
@@ -114,7 +114,7 @@ fn a_call_that_can_not_be_made_is_a_configuration_error() {
             "with.headers gave",
         ),
         (
-            "{method: get, endpoint: 'http://x.test', query: {a: {b: 1}}}",
+            "{method: get, endpoint: 'http://x.test', query: {a: '${ {b: 1} }'}}",
             "with.query.a gave",
         ),
     ] {

@@ -43,7 +43,7 @@ fn cancel_stops_everything_once() {
 
 #[test]
 fn a_run_that_has_not_begun_can_be_cancelled() {
-    let mut driver = Driver::new(workflow("do: [{a: {set: {}}}]"));
+    let mut driver = Driver::new(workflow("do: [{a: {set: {e: 1}}}]"));
     driver.handle(Event::Cancel);
     assert_eq!(driver.status(), RunStatus::Cancelled);
     driver.start(json!({}));

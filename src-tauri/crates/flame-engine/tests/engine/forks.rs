@@ -88,7 +88,7 @@ fn end_in_a_branch_ends_the_workflow() {
 #[test]
 fn a_branch_that_never_ends_starves_nobody() {
     let mut driver = Driver::new(workflow(
-        "do: [{f: {fork: {compete: true, branches: [{a: {do: [{x: {set: {}, then: y}}, {y: {set: {}, then: x}}]}}, \
+        "do: [{f: {fork: {compete: true, branches: [{a: {do: [{x: {set: {e: 1}, then: y}}, {y: {set: {e: 1}, then: x}}]}}, \
          {b: {for: {in: '[range(200)]'}, do: [{c: {set: {n: '${ $index }'}}}]}}]}}}]",
     ));
     driver.start(json!({}));

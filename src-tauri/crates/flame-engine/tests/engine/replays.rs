@@ -156,7 +156,7 @@ fn scopes_around_the_task_are_entered_again() {
 fn what_can_not_be_replayed_says_why() {
     let old = scripted(
         &format!(
-            "do: [{{f: {{fork: {{branches: [{{a: {{{}}}}}, {{b: {{set: {{}}}}}}]}}}}}}, {{c: {{if: .never, set: {{}}}}}}]",
+            "do: [{{f: {{fork: {{branches: [{{a: {{{}}}}}, {{b: {{set: {{e: 1}}}}}}]}}}}}}, {{c: {{if: 'false', set: {{e: 1}}}}}}]",
             get(".")
         ),
         json!({}),

@@ -107,11 +107,16 @@ impl Author {
     }
 
     fn list(&mut self, depth: u64, length_max: u64) -> Value {
+        self.tasks(depth, length_max, true)
+    }
+
+    /// Without `jumps` no task goes on at another one of the list.
+    fn tasks(&mut self, depth: u64, length_max: u64, jumps: bool) -> Value {
         let length = self.dice.below(length_max) + 1;
         let names: Vec<String> = (0..length).map(|_| self.name()).collect();
         let tasks = (0..names.len()).map(|place| {
             let mut task = self.task(depth);
-            self.common(&mut task, &names, place);
+            self.common(&mut task, if jumps { &names } else { &[] }, place);
             json!({ names[place].clone(): task })
         });
         tasks.collect()
@@ -151,14 +156,13 @@ impl Author {
             );
         }
         if self.dice.chance(12) {
-            let ahead = place as u64 + self.dice.below((names.len() - place) as u64);
+            let left = names.len().saturating_sub(place).max(1);
+            let ahead = place + self.dice.below(left as u64) as usize;
             let target = match self.dice.below(8) {
                 0 => "exit",
                 1 => "end",
                 2 => "continue",
-                _ => names
-                    .get(ahead as usize + 1)
-                    .map_or("continue", String::as_str),
+                _ => names.get(ahead + 1).map_or("continue", String::as_str),
             };
             task.insert("then".to_owned(), json!(target));
         }
@@ -187,7 +191,7 @@ impl Author {
                 "do": self.list(depth + 1, 2),
             }),
             9 => {
-                json!({"fork": {"compete": self.dice.chance(30), "branches": self.list(depth + 1, 3)}})
+                json!({"fork": {"compete": self.dice.chance(30), "branches": self.tasks(depth + 1, 3, false)}})
             }
             _ => self.attempt(depth),
         };
@@ -299,12 +303,10 @@ fn interference_breaks_nothing(seed: u64) {
     }
     driver.handle(Event::Cancel);
     assert!(driver.status().is_terminal());
-    let ended = driver.records().into_iter().filter(|record| {
-        matches!(
-            record.kind(),
-            "runCompleted" | "runFaulted" | "runCancelled"
-        )
-    });
+    let ended = driver
+        .records()
+        .into_iter()
+        .filter(flame_engine::Record::ends_run);
     assert_eq!(
         ended.count(),
         driver.finished.len(),

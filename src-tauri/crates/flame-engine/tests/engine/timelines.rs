@@ -22,7 +22,7 @@ fn timeline(driver: &Driver) -> Vec<Value> {
 fn entries_carry_what_records_leave_out() {
     let driver = scripted(
         "do: [{l: {for: {in: '[1, 2]'}, do: [{t: {try: [{a: {call: http, with: {method: get, endpoint: 'http://x.test/'}}}], \
-         catch: {retry: {delay: {seconds: 1}, limit: {attempt: {count: 3}}}}}}]}}, {n: {if: 'false', set: {}}}, {s: {switch: [{c: {then: e}}]}}, {e: {set: {x: 1}}}]",
+         catch: {retry: {delay: {seconds: 1}, limit: {attempt: {count: 3}}}}}}]}}, {n: {if: 'false', set: {e: 1}}}, {s: {switch: [{c: {then: e}}]}}, {e: {set: {x: 1}}}]",
         json!({"in": true}),
         [(
             "a",

@@ -326,7 +326,7 @@ fn waiting_for_a_retry_is_waiting() {
 #[test]
 fn the_context_of_a_failed_attempt_stays() {
     let document = format!(
-        "do: [{{t: {{try: [{{s: {{set: {{}}, export: {{as: '{{n: (($context.n // 0) + 1)}}'}}}}}}, {{a: {{{GET}}}}}], \
+        "do: [{{t: {{try: [{{s: {{set: {{e: 1}}, export: {{as: '{{n: (($context.n // 0) + 1)}}'}}}}}}, {{a: {{{GET}}}}}], \
          catch: {{retry: {{limit: {{attempt: {{count: 5}}}}}}}}}}}}, {{e: {{set: '${{ $context }}'}}}}]"
     );
     let driver = scripted(
