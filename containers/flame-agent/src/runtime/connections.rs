@@ -26,7 +26,9 @@ pub struct Connectors {
 
 impl std::fmt::Debug for Connectors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.list.iter().map(|connector| connector.kind())).finish()
+        f.debug_list()
+            .entries(self.list.iter().map(|connector| connector.kind()))
+            .finish()
     }
 }
 
@@ -46,7 +48,11 @@ impl Connectors {
 
     /// The kinds, for a message.
     pub fn kinds(&self) -> String {
-        self.list.iter().map(|connector| connector.kind()).collect::<Vec<_>>().join(", ")
+        self.list
+            .iter()
+            .map(|connector| connector.kind())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -56,11 +62,17 @@ pub struct Connections {
     connectors: Connectors,
     folders: Folders,
     held: RwLock<BTreeMap<String, ConnectionEntry>>,
+    changed: tokio::sync::watch::Sender<()>,
 }
 
 impl Connections {
     pub(super) fn new(connectors: Connectors, folders: Folders) -> Self {
-        Self { connectors, folders, held: RwLock::default() }
+        Self {
+            connectors,
+            folders,
+            held: RwLock::default(),
+            changed: tokio::sync::watch::Sender::default(),
+        }
     }
 
     pub fn connectors(&self) -> &Connectors {
@@ -77,8 +89,12 @@ impl Connections {
             self.fits(&connection)?;
         }
         let name = connection.name.clone();
-        let entry = ConnectionEntry { connection: Arc::new(connection), updated: now };
+        let entry = ConnectionEntry {
+            connection: Arc::new(connection),
+            updated: now,
+        };
         let before = self.write(|held| held.insert(name, entry));
+        self.changed.send_replace(());
         if let Some(before) = &before {
             self.forget(&before.connection).await;
         }
@@ -95,12 +111,35 @@ impl Connections {
     }
 
     pub fn get(&self, name: &str) -> Option<ConnectionEntry> {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.held
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
+    }
+
+    /// Waits until there is a connection of that name.
+    pub(super) async fn named(&self, name: &str) -> ConnectionEntry {
+        let mut changed = self.changed.subscribe();
+        loop {
+            if let Some(entry) = self.get(name) {
+                return entry;
+            }
+            if changed.changed().await.is_err() {
+                // The sender lives in `self`, so this does not happen; waiting for ever is right.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// By name.
     pub fn list(&self) -> Vec<ConnectionEntry> {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.held
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// Tries a connection step by step.
@@ -110,26 +149,39 @@ impl Connections {
     }
 
     fn connector(&self, kind: &str) -> Result<&Arc<dyn Connector>, Error> {
-        self.connectors.get(kind).ok_or_else(|| Error::ConnectorUnknown {
-            kind: kind.to_owned(),
-            known: self.connectors.kinds(),
-        })
+        self.connectors
+            .get(kind)
+            .ok_or_else(|| Error::ConnectorUnknown {
+                kind: kind.to_owned(),
+                known: self.connectors.kinds(),
+            })
     }
 
     fn fits(&self, connection: &Connection) -> Result<(), Error> {
-        let unfit = |problems| Error::ConnectionInvalid { name: connection.name.clone(), problems };
-        let Some(spec) = self.connector(&connection.kind)?.connection() else {
-            return Err(unfit(vec![format!("{} takes no connection", connection.kind)]));
+        let unfit = |problems| Error::ConnectionInvalid {
+            name: connection.name.clone(),
+            problems,
         };
-        let validator = jsonschema::validator_for(&spec.settings).map_err(|error| Error::Internal {
-            detail: format!("the settings schema of {}: {error}", connection.kind),
-        })?;
+        let Some(spec) = self.connector(&connection.kind)?.connection() else {
+            return Err(unfit(vec![format!(
+                "{} takes no connection",
+                connection.kind
+            )]));
+        };
+        let validator =
+            jsonschema::validator_for(&spec.settings).map_err(|error| Error::Internal {
+                detail: format!("the settings schema of {}: {error}", connection.kind),
+            })?;
         let problems: Vec<String> = validator
             .iter_errors(&connection.settings)
             .take(20)
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
-        if problems.is_empty() { Ok(()) } else { Err(unfit(problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(unfit(problems))
+        }
     }
 
     async fn forget(&self, connection: &Connection) {

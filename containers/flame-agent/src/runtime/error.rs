@@ -1,7 +1,6 @@
 //! Why the runtime refused something, with the stable code for it.
 
-/// Replaced by the DSL crate's own type as soon as it exports it.
-type Problem = String;
+use flame_dsl::Problem;
 use flame_errors::Code;
 use flame_types::{RunId, RunStatus, WorkflowId};
 
@@ -13,7 +12,10 @@ pub enum Error {
     #[error("the definition has {} problem(s), the first: {}", .problems.len(), first(.problems))]
     DefinitionInvalid { problems: Vec<Problem> },
     #[error("the path names {path}, the document {document}; make them agree")]
-    PathMismatch { path: WorkflowId, document: WorkflowId },
+    PathMismatch {
+        path: WorkflowId,
+        document: WorkflowId,
+    },
     #[error("there is no workflow {workflow}; put it first")]
     WorkflowUnknown { workflow: WorkflowId },
     #[error("{workflow} has {runs} run(s) in flight; cancel them or wait for their end")]
@@ -23,10 +25,19 @@ pub enum Error {
     #[error("there is no run {run}")]
     RunUnknown { run: RunId },
     #[error("run {run} is {status}: {action} needs a run that is {needed}")]
-    RunNotInState { run: RunId, status: RunStatus, action: &'static str, needed: &'static str },
+    RunNotInState {
+        run: RunId,
+        status: RunStatus,
+        action: &'static str,
+        needed: &'static str,
+    },
     /// The replay names a task that the run's definition does not have or that never ran.
     #[error("run {run} can't be replayed from {task:?}: {detail}")]
-    ReplayImpossible { run: RunId, task: String, detail: String },
+    ReplayImpossible {
+        run: RunId,
+        task: String,
+        detail: String,
+    },
     #[error("the idempotency key {key:?} was used for run {run} with another body")]
     IdempotencyConflict { key: String, run: RunId },
     #[error("the input does not fit the workflow's schema: {}", .problems.join("; "))]
@@ -73,5 +84,8 @@ impl Error {
 }
 
 fn first(problems: &[Problem]) -> String {
-    problems.first().map(ToString::to_string).unwrap_or_default()
+    problems
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }

@@ -1,15 +1,21 @@
 //! What everybody else holds of the runtime. Clones share it.
 
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use flame_dsl::Workflow;
 use flame_store::{Page, Run, RunFilter, RunSummary, Store};
 use flame_types::{RunId, WorkflowId};
 use serde_json::Value;
-use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
 use super::connections::Connections;
+use super::message::{Command, Message};
+use super::open::{self, Threads};
+use super::shared::{Shared, decode, now};
+use super::start::{self, Begin};
 use super::value::{
     Change, CurrentTask, Deployed, JournalEntry, Load, OutboundHost, StartRequest, Started,
 };
@@ -18,76 +24,337 @@ use super::{Error, Options};
 /// The running runtime.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    inner: Arc<()>,
+    shared: Arc<Shared>,
+    threads: Arc<Threads>,
 }
 
 impl Handle {
     /// Opens the data folder and takes up every run that has not ended.
-    pub async fn open(options: Options) -> Result<Self, Error> { let _ = options; todo!() }
-
-    // Definitions
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let (shared, threads) = open::open(options).await?;
+        Ok(Self {
+            shared,
+            threads: Arc::new(threads),
+        })
+    }
 
     /// Parses, checks and stores a workflow; `path` is the address it was put at, if any. The flag is
     /// true where the address is new.
-    pub async fn deploy(&self, text: &str, content_type: &str, path: Option<&WorkflowId>) -> Result<(Arc<Deployed>, bool), Error> { todo!() }
+    pub async fn deploy(
+        &self,
+        text: &str,
+        content_type: &str,
+        path: Option<&WorkflowId>,
+    ) -> Result<(Arc<Deployed>, bool), Error> {
+        self.must_accept()?;
+        let (id, new) = self
+            .shared
+            .definitions
+            .deploy(text, content_type, path, now())
+            .await?;
+        self.shared.schedules.refresh(&self.shared).await?;
+        self.shared.announce(|| Change::Workflows);
+        let deployed = self.deployed(&id).await?;
+        let deployed = deployed.ok_or(Error::WorkflowUnknown { workflow: id })?;
+        Ok((deployed, new))
+    }
 
     /// Removes a workflow that has no runs in flight; false where there was none.
-    pub async fn undeploy(&self, workflow: &WorkflowId) -> Result<bool, Error> { todo!() }
+    pub async fn undeploy(&self, workflow: &WorkflowId) -> Result<bool, Error> {
+        self.must_accept()?;
+        let removed = self.shared.definitions.undeploy(workflow).await?;
+        if removed {
+            self.shared.schedules.refresh(&self.shared).await?;
+            self.shared.announce(|| Change::Workflows);
+        }
+        Ok(removed)
+    }
 
-    pub async fn deployed(&self, workflow: &WorkflowId) -> Result<Option<Arc<Deployed>>, Error> { todo!() }
+    pub async fn deployed(&self, workflow: &WorkflowId) -> Result<Option<Arc<Deployed>>, Error> {
+        let next = self.shared.schedules.next(workflow);
+        Ok(self
+            .shared
+            .definitions
+            .deployed(workflow, next)
+            .await?
+            .map(Arc::new))
+    }
 
     /// By address.
-    pub async fn deployed_list(&self) -> Result<Vec<Arc<Deployed>>, Error> { todo!() }
+    pub async fn deployed_list(&self) -> Result<Vec<Arc<Deployed>>, Error> {
+        let mut list = Vec::new();
+        for id in self.shared.definitions.ids() {
+            // One that is removed meanwhile is not in the list.
+            list.extend(self.deployed(&id).await?);
+        }
+        Ok(list)
+    }
 
     /// The workflow that answers at a webhook path, which has no leading slash.
-    pub async fn hook(&self, path: &str) -> Result<Option<Arc<Deployed>>, Error> { todo!() }
+    pub async fn hook(&self, path: &str) -> Result<Option<Arc<Deployed>>, Error> {
+        match self.shared.definitions.at_hook(path) {
+            Some(id) => self.deployed(&id).await,
+            None => Ok(None),
+        }
+    }
 
     /// The definition that a run is pinned to, also after it was replaced.
-    pub async fn pinned(&self, hash: &str) -> Result<Option<Arc<Workflow>>, Error> { todo!() }
-
-    // Runs
+    pub async fn pinned(&self, hash: &str) -> Result<Option<Arc<Workflow>>, Error> {
+        self.shared.definitions.pinned(hash).await
+    }
 
     /// Starts a run; it is on disk when this returns.
-    pub async fn start(&self, request: StartRequest) -> Result<Started, Error> { todo!() }
+    pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
+        if let Some(started) = self.started_before(&request).await? {
+            return Ok(started);
+        }
+        Begin::of(&self.shared, request, Vec::new())
+            .await?
+            .send(&self.shared)
+            .await
+    }
 
     /// Starts a run and waits until it has ended, at most `timeout`; then the newest state.
-    pub async fn start_and_wait(&self, request: StartRequest, timeout: Duration) -> Result<Started, Error> { todo!() }
+    pub async fn start_and_wait(
+        &self,
+        request: StartRequest,
+        timeout: Duration,
+    ) -> Result<Started, Error> {
+        let mut started = match self.started_before(&request).await? {
+            Some(started) => started,
+            None => {
+                let mut begin = Begin::of(&self.shared, request, Vec::new()).await?;
+                let (sender, ended) = oneshot::channel();
+                begin.end = Some(sender);
+                let started = begin.send(&self.shared).await?;
+                if !started.existing && !started.run.summary.status.is_terminal() {
+                    return match tokio::time::timeout(timeout, ended).await {
+                        Ok(Ok(run)) => Ok(Started {
+                            run,
+                            existing: false,
+                        }),
+                        // Out of time, or the run was parked: what is on disk is the answer.
+                        _ => Ok(Started {
+                            run: self.shared.stored(started.run.summary.id).await?,
+                            existing: false,
+                        }),
+                    };
+                }
+                started
+            }
+        };
+        if !started.run.summary.status.is_terminal() {
+            started.run = self.wait(started.run.summary.id, timeout).await?;
+        }
+        Ok(started)
+    }
 
     /// Waits until a run has ended, at most `timeout`; gives its newest state either way.
-    pub async fn wait(&self, run: RunId, timeout: Duration) -> Result<Run, Error> { todo!() }
+    pub async fn wait(&self, run: RunId, timeout: Duration) -> Result<Run, Error> {
+        let stored = self.shared.stored(run).await?;
+        if stored.summary.status.is_terminal() {
+            return Ok(stored);
+        }
+        let (ended, end) = oneshot::channel();
+        self.shared.send(run, Message::Watch { run, ended });
+        // Out of time or parked: what is on disk is the answer either way.
+        let _ = tokio::time::timeout(timeout, end).await;
+        self.shared.stored(run).await
+    }
 
-    pub async fn cancel(&self, run: RunId) -> Result<Run, Error> { todo!() }
-    pub async fn suspend(&self, run: RunId) -> Result<Run, Error> { todo!() }
-    pub async fn resume(&self, run: RunId) -> Result<Run, Error> { todo!() }
+    pub async fn cancel(&self, run: RunId) -> Result<Run, Error> {
+        self.command(run, Command::Cancel).await
+    }
+
+    pub async fn suspend(&self, run: RunId) -> Result<Run, Error> {
+        self.command(run, Command::Suspend).await
+    }
+
+    pub async fn resume(&self, run: RunId) -> Result<Run, Error> {
+        self.command(run, Command::Resume).await
+    }
+
     /// Runs the task at which a faulted run stopped again.
-    pub async fn retry(&self, run: RunId) -> Result<Run, Error> { todo!() }
+    pub async fn retry(&self, run: RunId) -> Result<Run, Error> {
+        self.command(run, Command::Retry).await
+    }
+
     /// A new run from a task of an old one, with the input it had or another. An empty task is the start.
-    pub async fn replay(&self, run: RunId, task: &str, input: Option<Value>) -> Result<Run, Error> { todo!() }
+    pub async fn replay(&self, run: RunId, task: &str, input: Option<Value>) -> Result<Run, Error> {
+        self.must_accept()?;
+        let old = self.shared.stored(run).await?;
+        let begin = Begin::replay(&self.shared, &old, task, input).await?;
+        Ok(begin.send(&self.shared).await?.run)
+    }
 
-    pub async fn run(&self, run: RunId) -> Result<Option<Run>, Error> { todo!() }
+    pub async fn run(&self, run: RunId) -> Result<Option<Run>, Error> {
+        Ok(self.shared.store.run(run).await?)
+    }
+
     /// Newest first.
-    pub async fn runs(&self, filter: RunFilter, page: Page<RunId>) -> Result<Vec<RunSummary>, Error> { todo!() }
-    /// Entries after a sequence, oldest first.
-    pub async fn journal(&self, run: RunId, after: u64, limit: usize) -> Result<Vec<JournalEntry>, Error> { todo!() }
-    /// The tasks of a run that work or wait now; empty for one that has ended.
-    pub async fn current_tasks(&self, run: RunId) -> Result<Vec<CurrentTask>, Error> { todo!() }
+    pub async fn runs(
+        &self,
+        filter: RunFilter,
+        page: Page<RunId>,
+    ) -> Result<Vec<RunSummary>, Error> {
+        Ok(self.shared.store.runs(filter, page).await?)
+    }
 
-    // What others see
+    /// Entries after a sequence, oldest first.
+    pub async fn journal(
+        &self,
+        run: RunId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>, Error> {
+        let mut entries = Vec::new();
+        // Record 0 is entry 1, so the first wanted record has the number `after`.
+        let mut next = after;
+        while entries.len() < limit {
+            let batches = self.shared.store.journal(run, next).await?;
+            if batches.is_empty() {
+                break;
+            }
+            for batch in batches {
+                let records = decode(run, &batch.records)?;
+                let numbered = (batch.first + 1..).zip(records);
+                entries.extend(
+                    numbered
+                        .filter(|(sequence, _)| *sequence > after)
+                        .map(|(sequence, record)| JournalEntry { sequence, record }),
+                );
+                next = batch.first + u64::from(batch.count);
+                if entries.len() >= limit {
+                    break;
+                }
+            }
+        }
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    /// The tasks of a run that work or wait now; empty for one that has ended.
+    pub async fn current_tasks(&self, run: RunId) -> Result<Vec<CurrentTask>, Error> {
+        let (reply, tasks) = oneshot::channel();
+        self.shared.send(run, Message::Inspect { run, reply });
+        tasks.await.map_err(|_| Error::ShuttingDown)
+    }
 
     /// Everything that changes from now on. A receiver that falls behind is told so and reads anew.
-    pub fn changes(&self) -> broadcast::Receiver<Change> { todo!() }
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
     /// Tells everybody who follows about a change that was committed outside the runtime.
-    pub fn announce(&self, change: Change) { let _ = change; todo!() }
-    pub fn load(&self) -> Load { todo!() }
+    pub fn announce(&self, change: Change) {
+        self.shared.announce(|| change);
+    }
+
+    pub fn load(&self) -> Load {
+        let shared = &self.shared;
+        shared
+            .counters
+            .snapshot(shared.options.in_flight_max, shared.calls.under_way())
+    }
+
     /// Most recent first.
-    pub fn outbound(&self) -> Vec<OutboundHost> { todo!() }
+    pub fn outbound(&self) -> Vec<OutboundHost> {
+        self.shared.calls.ledger().list()
+    }
+
     /// True until `drain` was called.
-    pub fn is_accepting(&self) -> bool { todo!() }
-    pub fn store(&self) -> &Store { todo!() }
-    pub fn connections(&self) -> &Connections { todo!() }
-    pub fn options(&self) -> &Options { todo!() }
+    pub fn is_accepting(&self) -> bool {
+        self.shared.is_accepting()
+    }
+
+    /// Waits until every run of before is in the hands of its shard.
+    pub fn recovered(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut recovered = self.threads.recovered();
+        async move {
+            // An error means that the recovery is over, in whatever way.
+            let _ = recovered.wait_for(|done| *done).await;
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    pub fn connections(&self) -> &Connections {
+        &self.shared.connections
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
 
     /// Takes no more work, lets what is being decided commit, and closes the store. Runs that have not
     /// ended go on with the next start. `patience` bounds the wait for calls that are under way.
-    pub async fn drain(&self, patience: Duration) { let _ = patience; todo!() }
+    pub async fn drain(&self, patience: Duration) {
+        if !self.shared.accepting.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        self.shared.stopped.notify_waiters();
+        if tokio::time::timeout(patience, self.threads.idle(&self.shared))
+            .await
+            .is_err()
+        {
+            tracing::info!("Calls that are still under way are made again at the next start");
+        }
+        let threads = Arc::clone(&self.threads);
+        let store = self.shared.store.clone();
+        let shared = Arc::clone(&self.shared);
+        let closed = tokio::task::spawn_blocking(move || {
+            threads.stop(&shared);
+            store.close();
+        });
+        if closed.await.is_err() {
+            tracing::error!("Closing the store failed; the next start repairs what is left");
+        }
+    }
+
+    async fn command(&self, run: RunId, command: Command) -> Result<Run, Error> {
+        self.must_accept()?;
+        // The store knows whether there is such a run; a shard would read a journal that is not there.
+        self.shared.stored(run).await?;
+        let (reply, outcome) = oneshot::channel();
+        self.shared.send(
+            run,
+            Message::Command {
+                run,
+                command,
+                reply,
+            },
+        );
+        outcome.await.unwrap_or(Err(Error::ShuttingDown))?;
+        self.shared.stored(run).await
+    }
+
+    fn must_accept(&self) -> Result<(), Error> {
+        if self.shared.is_accepting() {
+            Ok(())
+        } else {
+            Err(Error::ShuttingDown)
+        }
+    }
+
+    /// The run that an idempotency key stands for already. The commit decides in the end; this spares
+    /// it the common case.
+    async fn started_before(&self, request: &StartRequest) -> Result<Option<Started>, Error> {
+        let Some(wanted) = &request.idempotency else {
+            return Ok(None);
+        };
+        let scope = start::scope(&request.workflow);
+        match self.shared.store.idempotency(&scope, &wanted.key).await? {
+            None => Ok(None),
+            Some((run, hash)) if hash == wanted.body_hash => Ok(Some(Started {
+                run: self.shared.stored(run).await?,
+                existing: true,
+            })),
+            Some((run, _)) => Err(Error::IdempotencyConflict {
+                key: wanted.key.clone(),
+                run,
+            }),
+        }
+    }
 }

@@ -4,10 +4,22 @@
 //! shared. Calls, files and clocks are the async side's. Deliberately absent: HTTP servers, and what
 //! a workflow means (that is the engine's).
 
+mod calls;
 mod connections;
+mod definitions;
 mod error;
 mod handle;
+mod ledger;
+mod live;
+mod load;
+mod message;
+mod open;
 mod options;
+mod outbound;
+mod schedule;
+mod shard;
+mod shared;
+mod start;
 mod value;
 
 pub use connections::{ConnectionEntry, Connections, Connectors};

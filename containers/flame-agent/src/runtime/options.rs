@@ -35,7 +35,6 @@ pub struct OutboundOptions {
     pub timeout: Duration,
     pub connect_timeout: Duration,
     pub response_bytes_max: usize,
-    pub redirects_max: usize,
     /// Certificates (PEM) that are trusted beside the public ones.
     pub authorities: Vec<PathBuf>,
 }
@@ -65,7 +64,6 @@ impl Default for OutboundOptions {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             response_bytes_max: 10 * 1024 * 1024,
-            redirects_max: 10,
             authorities: Vec::new(),
         }
     }

@@ -1,0 +1,217 @@
+//! Carries out the calls that runs ask for: HTTP, and operations of connectors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
+use flame_dsl::{Endpoint, Task, TaskKind, TaskList, Workflow};
+use flame_engine::{Call, Error, StandardError};
+use flame_types::{IdempotencyKey, Timestamp};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::connections::Connections;
+use super::ledger::Ledger;
+use super::outbound::{Outbound, host_and_port, is_named_by};
+
+/// After a start, how long a call waits for its connection: connections are held in memory only, and
+/// whoever puts them needs a moment, while the runs of before go on at once.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) struct Calls {
+    outbound: Outbound,
+    connections: Arc<Connections>,
+    ledger: Ledger,
+    permits: Semaphore,
+    under_way: AtomicUsize,
+    timeout: Duration,
+    begun: Instant,
+}
+
+/// One call of one run.
+pub(super) struct Invoked {
+    pub(super) workflow: Arc<Workflow>,
+    pub(super) reference: Arc<str>,
+    pub(super) key: IdempotencyKey,
+    pub(super) call: Call,
+}
+
+impl Calls {
+    pub(super) fn new(
+        outbound: Outbound,
+        connections: Arc<Connections>,
+        calls_max: usize,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            outbound,
+            connections,
+            ledger: Ledger::default(),
+            permits: Semaphore::new(calls_max.max(1)),
+            under_way: AtomicUsize::new(0),
+            timeout,
+            begun: Instant::now(),
+        }
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Makes the call once there is room for it. Dropping the future stops it.
+    pub(super) async fn invoke(&self, invoked: &Invoked) -> Result<Arc<Value>, Error> {
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Err(
+                StandardError::Runtime.with("The call was not made", "the agent is shutting down")
+            );
+        };
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let _counted = Counted(&self.under_way);
+        match &invoked.call {
+            Call::Http(request) => {
+                let named = names_host(&invoked.workflow, &invoked.reference, &request.url);
+                let outcome = self.outbound.call(request, &invoked.key, named).await;
+                if let Ok(url) = reqwest::Url::parse(&request.url) {
+                    let caller = invoked.workflow.id.to_string();
+                    let now = Timestamp::now();
+                    self.ledger
+                        .record(&host_and_port(&url), &caller, outcome.is_err(), now);
+                }
+                outcome.map(Arc::new)
+            }
+            Call::Function {
+                connector,
+                operation,
+                version,
+                arguments,
+            } => self
+                .function(connector, operation, version, arguments, &invoked.key)
+                .await
+                .map(Arc::new)
+                .map_err(into_error),
+        }
+    }
+
+    async fn function(
+        &self,
+        kind: &str,
+        operation: &str,
+        version: &str,
+        arguments: &Value,
+        key: &IdempotencyKey,
+    ) -> Result<Value, Fault> {
+        let connectors = self.connections.connectors();
+        let Some(connector) = connectors.get(kind) else {
+            return Err(Fault::configuration(format!(
+                "There is no connector {kind:?}. This agent has {}.",
+                connectors.kinds()
+            )));
+        };
+        flame_connector::operation(connector.as_ref(), operation, version)?;
+        let connection = match arguments::connection_name(arguments) {
+            Some(name) => Some(self.connection(name, kind).await?),
+            None => None,
+        };
+        let invocation = Invocation {
+            key,
+            connection: connection.as_deref(),
+            deadline: Some(Instant::now() + self.timeout),
+            folders: self.connections.folders(),
+        };
+        match tokio::time::timeout(
+            self.timeout,
+            connector.invoke(operation, arguments, invocation),
+        )
+        .await
+        {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Fault::timeout(format!(
+                "{kind}.{operation} gave no answer within {} ms.",
+                self.timeout.as_millis()
+            ))),
+        }
+    }
+
+    async fn connection(&self, name: &str, kind: &str) -> Result<Arc<Connection>, Fault> {
+        let patience = CONNECTION_PATIENCE.saturating_sub(self.begun.elapsed());
+        let found = tokio::time::timeout(patience, self.connections.named(name)).await;
+        // Time is up: one last look, for the common case of no patience at all.
+        let entry = found.ok().or_else(|| self.connections.get(name));
+        let connection = entry
+            .ok_or_else(|| Fault::connection_unknown(name))?
+            .connection;
+        if connection.kind != kind {
+            return Err(Fault::configuration(format!(
+                "The connection {name:?} is of kind {:?}; {kind} operations need one of kind {kind:?}.",
+                connection.kind
+            )));
+        }
+        Ok(connection)
+    }
+}
+
+/// Counts down however a call ends, also when it is dropped.
+struct Counted<'c>(&'c AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether the document itself names the host that a task calls.
+fn names_host(workflow: &Workflow, reference: &str, url: &str) -> bool {
+    let Some(task) = find(&workflow.tasks, reference) else {
+        return false;
+    };
+    let TaskKind::CallHttp(call) = &task.kind else {
+        return false;
+    };
+    match &call.endpoint {
+        Endpoint::UriTemplate(template) => is_named_by(template, url),
+        Endpoint::Expression(expression) => is_named_by(expression.source(), url),
+    }
+}
+
+fn find<'w>(tasks: &'w TaskList, reference: &str) -> Option<&'w Task> {
+    tasks.0.iter().find_map(|task| {
+        if &*task.reference == reference {
+            return Some(task);
+        }
+        // A reference is a pointer: what is below a task begins with it.
+        if !reference.starts_with(&*task.reference) {
+            return None;
+        }
+        match &task.kind {
+            TaskKind::Do(tasks) => find(tasks, reference),
+            TaskKind::For(definition) => find(&definition.tasks, reference),
+            TaskKind::Fork(fork) => find(&fork.branches, reference),
+            TaskKind::Try(definition) => find(&definition.tasks, reference)
+                .or_else(|| find(definition.catch.tasks.as_ref()?, reference)),
+            _ => None,
+        }
+    })
+}
+
+/// A connector's fault in the terms of the DSL.
+fn into_error(fault: Fault) -> Error {
+    let standard = match fault.kind {
+        FaultKind::Configuration => StandardError::Configuration,
+        FaultKind::Validation => StandardError::Validation,
+        FaultKind::Authentication => StandardError::Authentication,
+        FaultKind::Authorization => StandardError::Authorization,
+        FaultKind::Timeout => StandardError::Timeout,
+        FaultKind::Communication => StandardError::Communication,
+        FaultKind::Runtime => StandardError::Runtime,
+    };
+    Error {
+        status: fault.status,
+        ..standard.with(&fault.title, fault.detail)
+    }
+}

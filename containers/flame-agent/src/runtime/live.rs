@@ -1,0 +1,387 @@
+//! One run in memory: what it waits for, and the commits that its steps become.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use flame_engine::{Action, EffectId, Event, Moment, Record, Run as EngineRun, Step, TimerId};
+use flame_store::{
+    AppendedEvent, Commit, JournalBatch, NewRun, Operation, Run, RunState, RunSummary,
+};
+use flame_types::{RunStatus, Timestamp};
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::Error;
+use super::load::Place;
+use super::message::Command;
+use super::shared::now;
+use super::start::{Begin, First, entropy};
+
+/// Records after which a commit is closed; what waits becomes the next one.
+const COMMIT_RECORDS_MAX: usize = 5_000;
+
+/// Told about the outcome of a command.
+pub(super) type Reply = oneshot::Sender<Result<(), Error>>;
+
+pub(super) struct Live {
+    pub(super) run: EngineRun,
+    /// As the store has it, or will have it after the commit that is under way.
+    pub(super) summary: RunSummary,
+    pub(super) inbox: VecDeque<Item>,
+    pub(super) pending: Option<Pending>,
+    /// A commit that the store could not take yet.
+    pub(super) held: Option<Commit>,
+    pub(super) effects: BTreeMap<EffectId, AbortHandle>,
+    pub(super) timers: BTreeSet<TimerId>,
+    pub(super) watchers: Vec<oneshot::Sender<()>>,
+    /// Who waits for the run from its start on, with the input that the answer holds.
+    pub(super) end: Option<(Vec<u8>, oneshot::Sender<Run>)>,
+    pub(super) place: Place,
+}
+
+/// What waits for the run's turn.
+pub(super) enum Item {
+    Event(Event),
+    /// Decided elsewhere; only the first of a run.
+    Step(Step),
+    /// What is at work after a load.
+    Pending,
+    Command(Command, Reply),
+}
+
+/// What follows once the commit that is under way is on disk.
+pub(super) struct Pending {
+    pub(super) actions: Vec<Action>,
+    pub(super) replies: Vec<Reply>,
+    /// Of a run that begins.
+    pub(super) begun: Option<Begun>,
+}
+
+pub(super) struct Begun {
+    pub(super) reply: oneshot::Sender<Result<Run, Error>>,
+    pub(super) input: Vec<u8>,
+}
+
+/// What a turn came to.
+pub(super) enum Turn {
+    /// Nothing to store; these follow at once.
+    Free(Pending),
+    /// `pending` is set; this is to be stored first.
+    Store(Box<Commit>),
+    /// The engine failed; the journal is as it was.
+    Broken(Error),
+}
+
+/// The parts of a first commit.
+pub(super) struct Opening {
+    operations: Vec<Operation>,
+    new: NewRun,
+    begun: Option<Begun>,
+}
+
+impl Live {
+    /// A run that begins, and what its first commit holds beside the journal.
+    pub(super) fn begin(begin: Begin, place: Place) -> (Self, Opening) {
+        let input = begin.input.to_string().into_bytes();
+        let workflow = begin.run.workflow();
+        let summary = RunSummary {
+            id: begin.run.id(),
+            workflow: workflow.id.clone(),
+            hash: workflow.hash.to_string(),
+            trigger: begin.trigger.as_str().to_owned(),
+            subject: begin.subject,
+            replay_of: begin.replay_of,
+            created: begin.created,
+            status: RunStatus::Pending,
+            task: None,
+            updated: begin.created,
+            ended: None,
+            wakes: None,
+            error: None,
+            records: 0,
+        };
+        let mut operations = Vec::with_capacity(begin.extra.len() + 3);
+        operations.extend(begin.claim.map(Operation::ClaimKey));
+        operations.extend(begin.extra);
+        let new = NewRun {
+            id: summary.id,
+            workflow: summary.workflow.clone(),
+            hash: summary.hash.clone(),
+            trigger: summary.trigger.clone(),
+            subject: summary.subject.clone(),
+            replay_of: summary.replay_of.clone(),
+            created: summary.created,
+            input: input.clone(),
+            state: state(&begin.run, &summary),
+        };
+        let end = begin.end.map(|end| (input.clone(), end));
+        let begun = begin.reply.map(|reply| Begun { reply, input });
+        let mut live = Self::new(begin.run, summary, place);
+        live.end = end;
+        live.inbox.push_back(match begin.first {
+            First::Event(event) => Item::Event(event),
+            First::Step(step) => Item::Step(step),
+        });
+        (
+            live,
+            Opening {
+                operations,
+                new,
+                begun,
+            },
+        )
+    }
+
+    /// A run out of its journal.
+    pub(super) fn loaded(run: EngineRun, summary: RunSummary, place: Place) -> Self {
+        let mut live = Self::new(run, summary, place);
+        live.inbox.push_back(Item::Pending);
+        live
+    }
+
+    fn new(run: EngineRun, summary: RunSummary, place: Place) -> Self {
+        Self {
+            run,
+            summary,
+            inbox: VecDeque::new(),
+            pending: None,
+            held: None,
+            effects: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            watchers: Vec::new(),
+            end: None,
+            place,
+        }
+    }
+
+    /// Decides everything that waits and puts it into one commit.
+    pub(super) fn turn(&mut self, opening: Option<Opening>) -> Turn {
+        let first = self.summary.records;
+        let (begun, operations, new) = match opening {
+            Some(opening) => (opening.begun, opening.operations, Some(opening.new)),
+            None => (None, Vec::new(), None),
+        };
+        let mut made = Made::default();
+        let mut outcome = Ok(());
+        while outcome.is_ok() && made.records.len() < COMMIT_RECORDS_MAX {
+            let Some(item) = self.inbox.pop_front() else {
+                break;
+            };
+            outcome = self.decide(item, &mut made);
+        }
+        let pending = Pending {
+            actions: made.actions,
+            replies: made.replies,
+            begun,
+        };
+        let commit = match outcome {
+            Ok(()) if made.records.is_empty() => return Turn::Free(pending),
+            Ok(()) => self.commit(
+                first,
+                &made.records,
+                &pending.actions,
+                operations,
+                new,
+                made.reopened,
+            ),
+            Err(error) => Err(error),
+        };
+        // Also where it failed: whoever waits for the outcome is told when the run is parked.
+        self.pending = Some(pending);
+        match commit {
+            Ok(commit) => Turn::Store(Box::new(commit)),
+            Err(error) => Turn::Broken(error),
+        }
+    }
+
+    fn decide(&mut self, item: Item, made: &mut Made) -> Result<(), Error> {
+        let moment = Moment {
+            now: now(),
+            entropy: entropy(),
+        };
+        let run = &mut self.run;
+        // A panic in here would take all runs of this thread along; the run alone is parked instead.
+        let step = catch_unwind(AssertUnwindSafe(|| match item {
+            Item::Event(event) => Ok((run.handle(event, moment), None)),
+            Item::Step(step) => Ok((step, None)),
+            Item::Pending => Ok((run.pending(moment), None)),
+            Item::Command(command, reply) => match command.allowed(run) {
+                Ok(()) => Ok((run.handle(command.event(), moment), Some((command, reply)))),
+                Err(error) => Err((error, reply)),
+            },
+        }));
+        match step {
+            Ok(Ok((step, commanded))) => {
+                made.add(step);
+                if let Some((command, reply)) = commanded {
+                    made.reopened |= command == Command::Retry;
+                    made.replies.push(reply);
+                }
+                Ok(())
+            }
+            Ok(Err((error, reply))) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(Err(error));
+                Ok(())
+            }
+            Err(_) => Err(Error::Internal {
+                detail: format!(
+                    "the engine panicked in run {}; the run is parked",
+                    self.run.id()
+                ),
+            }),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        first: u64,
+        records: &[Record],
+        actions: &[Action],
+        mut operations: Vec<Operation>,
+        new: Option<NewRun>,
+        reopened: bool,
+    ) -> Result<Commit, Error> {
+        let id = self.run.id();
+        let bytes = serde_json::to_vec(records).map_err(|error| Error::Internal {
+            detail: format!("writing the journal of {id}: {error}"),
+        })?;
+        let count = u32::try_from(records.len()).map_err(|_| Error::Internal {
+            detail: format!("{} records at once", records.len()),
+        })?;
+        let before = (self.summary.status, self.summary.wakes);
+        self.summary.records = first + u64::from(count);
+        let state = self.renew(records.last().map_or(self.summary.updated, Record::at));
+        match new {
+            Some(new) => operations.push(Operation::CreateRun(Box::new(NewRun { state, ..new }))),
+            None if before != (state.status, state.wakes)
+                || reopened
+                || state.status.is_terminal() =>
+            {
+                operations.push(Operation::UpdateRun {
+                    id,
+                    state: Box::new(state),
+                    reopen: reopened,
+                });
+            }
+            None => {}
+        }
+        operations.push(Operation::Append(JournalBatch {
+            run: id,
+            first,
+            count,
+            records: bytes,
+        }));
+        for action in actions {
+            if let Action::Emit { event } = action {
+                operations.push(Operation::AppendEvent(Box::new(self.event(event))));
+            }
+        }
+        Ok(Commit { operations })
+    }
+
+    /// Brings the summary in line with the run.
+    fn renew(&mut self, updated: Timestamp) -> RunState {
+        self.summary.updated = updated;
+        let state = state(&self.run, &self.summary);
+        self.summary.status = state.status;
+        self.summary.task.clone_from(&state.task);
+        self.summary.ended = state.ended;
+        self.summary.wakes = state.wakes;
+        self.summary.error.clone_from(&state.error);
+        self.place.show(state.status);
+        state
+    }
+
+    fn event(&self, event: &Value) -> AppendedEvent {
+        let text = |name: &str| {
+            event
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        AppendedEvent {
+            run: Some(self.run.id()),
+            kind: text("type"),
+            source: text("source"),
+            time: self.summary.updated,
+            body: event.to_string().into_bytes(),
+        }
+    }
+
+    /// The run as a reader would see it.
+    pub(super) fn as_stored(&self, input: Vec<u8>) -> Run {
+        Run {
+            summary: self.summary.clone(),
+            input,
+            output: output(&self.run),
+        }
+    }
+
+    /// Tells everybody who waits that the run has ended.
+    pub(super) fn tell_end(&mut self) {
+        if let Some((input, end)) = self.end.take() {
+            // Whoever waited may have gone, here and below.
+            let _ = end.send(self.as_stored(input));
+        }
+        for watcher in self.watchers.drain(..) {
+            let _ = watcher.send(());
+        }
+    }
+}
+
+/// What the items of one turn came to.
+#[derive(Default)]
+struct Made {
+    records: Vec<Record>,
+    actions: Vec<Action>,
+    replies: Vec<Reply>,
+    reopened: bool,
+}
+
+impl Made {
+    fn add(&mut self, step: Step) {
+        self.records.extend(step.records);
+        for action in step.actions {
+            match &action {
+                // What was asked for in this very turn and is not wanted any more never begins.
+                Action::Abort { effect } => self.actions.retain(
+                    |earlier| !matches!(earlier, Action::Invoke { effect: asked, .. } if asked == effect),
+                ),
+                Action::Yield => self.actions.retain(|earlier| !matches!(earlier, Action::Yield)),
+                _ => {}
+            }
+            self.actions.push(action);
+        }
+    }
+}
+
+fn state(run: &EngineRun, summary: &RunSummary) -> RunState {
+    let status = run.status();
+    let error = run.error().and_then(|error| serde_json::to_vec(error).ok());
+    let at_work = if status.is_terminal() {
+        Vec::new()
+    } else {
+        run.at_work()
+    };
+    let task = match run.error() {
+        Some(error) => error.instance.clone(),
+        None => at_work.first().map(|task| task.reference.to_string()),
+    };
+    let due = at_work.iter().filter_map(|task| task.due).min();
+    RunState {
+        status,
+        task,
+        updated: summary.updated,
+        ended: run.ended_at(),
+        wakes: due.filter(|_| status == RunStatus::Waiting),
+        output: output(run),
+        error,
+    }
+}
+
+fn output(run: &EngineRun) -> Option<Vec<u8>> {
+    run.output().map(|output| output.to_string().into_bytes())
+}

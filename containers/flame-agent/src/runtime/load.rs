@@ -1,0 +1,144 @@
+//! How much work there is: counted where it happens, read by `/metrics` and the UI.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use flame_types::RunStatus;
+
+use super::Error;
+use super::value::Load;
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    in_flight: AtomicUsize,
+    waiting: AtomicU64,
+    suspended: AtomicU64,
+    held: AtomicU64,
+    started: AtomicU64,
+    completed: AtomicU64,
+    faulted: AtomicU64,
+    cancelled: AtomicU64,
+}
+
+/// A place among the runs in flight; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    counters: Arc<Counters>,
+    shown: Shown,
+}
+
+/// As what a run in flight is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Running,
+    Waiting,
+    Suspended,
+}
+
+impl Counters {
+    /// A place for a new run, unless there are `limit` already.
+    pub(super) fn admit(self: &Arc<Self>, limit: usize) -> Result<Place, Error> {
+        let taken = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        if taken >= limit {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::TooManyRequests {
+                in_flight: taken,
+                limit,
+            });
+        }
+        Ok(Place {
+            counters: Arc::clone(self),
+            shown: Shown::Running,
+        })
+    }
+
+    /// A place for a run that was taken before; there is always one.
+    pub(super) fn readmit(self: &Arc<Self>) -> Place {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Place {
+            counters: Arc::clone(self),
+            shown: Shown::Running,
+        }
+    }
+
+    pub(super) fn started(&self) {
+        self.started.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn ended(&self, status: RunStatus) {
+        let counter = match status {
+            RunStatus::Completed => &self.completed,
+            RunStatus::Faulted => &self.faulted,
+            RunStatus::Cancelled => &self.cancelled,
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn held(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn released(&self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn snapshot(&self, in_flight_max: usize, calls: usize) -> Load {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let in_flight = self.in_flight.load(Ordering::Relaxed) as u64;
+        let (waiting, suspended) = (read(&self.waiting), read(&self.suspended));
+        Load {
+            in_flight,
+            running: in_flight.saturating_sub(waiting + suspended),
+            waiting,
+            suspended,
+            in_flight_max: in_flight_max as u64,
+            held: read(&self.held),
+            calls: calls as u64,
+            started: read(&self.started),
+            completed: read(&self.completed),
+            faulted: read(&self.faulted),
+            cancelled: read(&self.cancelled),
+        }
+    }
+
+    fn of(&self, shown: Shown) -> Option<&AtomicU64> {
+        match shown {
+            Shown::Running => None,
+            Shown::Waiting => Some(&self.waiting),
+            Shown::Suspended => Some(&self.suspended),
+        }
+    }
+
+    fn moved(&self, from: Shown, to: Shown) {
+        if from == to {
+            return;
+        }
+        if let Some(counter) = self.of(from) {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(counter) = self.of(to) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Place {
+    /// Counts the run as what it is now.
+    pub(super) fn show(&mut self, status: RunStatus) {
+        let shown = match status {
+            RunStatus::Waiting => Shown::Waiting,
+            RunStatus::Suspended => Shown::Suspended,
+            _ => Shown::Running,
+        };
+        self.counters.moved(self.shown, shown);
+        self.shown = shown;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.counters.moved(self.shown, Shown::Running);
+        self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,120 @@
+//! What a shard is told.
+
+use flame_engine::{Event, Run as EngineRun};
+use flame_store::{Refused, RunSummary};
+use flame_types::{RunId, RunStatus};
+use tokio::sync::oneshot;
+
+use super::Error;
+use super::start::Begin;
+use super::value::CurrentTask;
+
+pub(super) enum Message {
+    Begin(Box<Begin>),
+    /// Take up a run of before, unless it is here already.
+    Recover {
+        run: RunId,
+    },
+    /// A run out of its journal, asked for by this shard.
+    Loaded {
+        run: RunId,
+        outcome: Result<Box<Loaded>, Error>,
+    },
+    /// The answer of an effect.
+    Event {
+        run: RunId,
+        event: Event,
+    },
+    /// Pure work that gave way to other runs goes on.
+    Continue {
+        run: RunId,
+    },
+    Command {
+        run: RunId,
+        command: Command,
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
+    /// `ended` is told, or dropped, when the run has ended.
+    Watch {
+        run: RunId,
+        ended: oneshot::Sender<()>,
+    },
+    Inspect {
+        run: RunId,
+        reply: oneshot::Sender<Vec<CurrentTask>>,
+    },
+    /// The store has answered.
+    Committed {
+        run: RunId,
+        outcome: Result<(), Refused>,
+    },
+    /// Begin nothing new; `idle` is told when nothing is under way any more.
+    Drain {
+        idle: oneshot::Sender<()>,
+    },
+    /// End the thread.
+    Stop,
+}
+
+pub(super) struct Loaded {
+    pub(super) run: EngineRun,
+    pub(super) summary: RunSummary,
+}
+
+/// What a person does to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    Cancel,
+    Suspend,
+    Resume,
+    Retry,
+}
+
+impl Command {
+    pub(super) const fn event(self) -> Event {
+        match self {
+            Self::Cancel => Event::Cancel,
+            Self::Suspend => Event::Suspend,
+            Self::Resume => Event::Resume,
+            Self::Retry => Event::Retry,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancelling",
+            Self::Suspend => "suspending",
+            Self::Resume => "resuming",
+            Self::Retry => "retrying",
+        }
+    }
+
+    /// Whether it makes sense for this run.
+    pub(super) fn allowed(self, run: &EngineRun) -> Result<(), Error> {
+        let status = run.status();
+        let (allowed, needed) = match self {
+            Self::Cancel => (!status.is_terminal(), "not at its end"),
+            Self::Suspend => (
+                matches!(
+                    status,
+                    RunStatus::Pending | RunStatus::Running | RunStatus::Waiting
+                ),
+                "running or waiting",
+            ),
+            Self::Resume => (status == RunStatus::Suspended, "suspended"),
+            Self::Retry => (
+                run.retryable().is_ok(),
+                "faulted, after its input was taken",
+            ),
+        };
+        if allowed {
+            return Ok(());
+        }
+        Err(Error::RunNotInState {
+            run: run.id(),
+            status,
+            action: self.word(),
+            needed,
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! Puts a runtime together, takes up the runs of before, and takes it apart again.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use connector_file::File;
+use connector_postgres::Postgres;
+use connector_sqlite::Sqlite;
+use flame_connector::Folders;
+use flame_store::{Page, Store};
+use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
+
+use super::calls::Calls;
+use super::connections::{Connections, Connectors};
+use super::definitions::Definitions;
+use super::message::Message;
+use super::outbound::Outbound;
+use super::schedule::{self, Schedules};
+use super::shared::Shared;
+use super::{Error, Options, shard};
+
+/// Changes that a slow follower may be behind before it has to read anew.
+const CHANGES_MAX: usize = 1_024;
+/// Journals that are read at once.
+const LOADING_MAX: usize = 16;
+/// Runs that are listed at once while recovering.
+const RECOVERY_PAGE: usize = 500;
+
+/// The threads behind a handle.
+#[derive(Debug)]
+pub(super) struct Threads {
+    shards: Mutex<Vec<JoinHandle<()>>>,
+    recovered: watch::Receiver<bool>,
+}
+
+pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Error> {
+    let store_options = flame_store::Options {
+        durability: options.durability,
+        pages_max: options.pages_max,
+        ..flame_store::Options::new(&options.data_folder)
+    };
+    let folders = folders(&options)?;
+    let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await;
+    let store = opened.map_err(|error| Error::Internal {
+        detail: format!("opening the store: {error}"),
+    })??;
+    let connectors = Connectors::new(vec![
+        Arc::new(Sqlite::new()),
+        Arc::new(Postgres::new()),
+        Arc::new(File::new()),
+    ]);
+    let connections = Arc::new(Connections::new(connectors, folders));
+    let calls = Calls::new(
+        Outbound::new(options.outbound.clone())?,
+        Arc::clone(&connections),
+        options.calls_max,
+        options.outbound.timeout,
+    );
+    let shared = Arc::new(Shared {
+        definitions: Definitions::open(store.clone()).await?,
+        schedules: Schedules::default(),
+        store,
+        connections,
+        calls,
+        counters: Arc::default(),
+        changes: broadcast::Sender::new(CHANGES_MAX),
+        shards: OnceLock::new(),
+        accepting: AtomicBool::new(true),
+        stopped: Notify::new(),
+        loading: Semaphore::new(LOADING_MAX),
+        reactor: tokio::runtime::Handle::current(),
+        options,
+    });
+    let shards = start_shards(&shared)?;
+    let recovered = set_going(&shared).await?;
+    Ok((
+        shared,
+        Threads {
+            shards: Mutex::new(shards),
+            recovered,
+        },
+    ))
+}
+
+fn start_shards(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, Error> {
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let count = shared
+        .options
+        .shards
+        .unwrap_or(processors * 2)
+        .clamp(1, 256)
+        .max(if shared.options.shards.is_none() {
+            4
+        } else {
+            1
+        });
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel()).unzip();
+    let started = receivers
+        .into_iter()
+        .enumerate()
+        .map(|(number, receiver)| {
+            shard::spawn(
+                Arc::clone(shared),
+                number,
+                senders[number].clone(),
+                receiver,
+            )
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::Setup {
+            what: "the threads that run workflows can't be started".to_owned(),
+            detail: error.to_string(),
+        })?;
+    // Set once, here.
+    let _ = shared.shards.set(senders);
+    Ok(started)
+}
+
+/// Recovery, schedules and the daily backup, each beside the work.
+async fn set_going(shared: &Arc<Shared>) -> Result<watch::Receiver<bool>, Error> {
+    let (done, recovered) = watch::channel(false);
+    let recovering = Arc::clone(shared);
+    tokio::spawn(async move {
+        if let Err(error) = recover(&recovering).await {
+            tracing::error!(%error, "The runs of before could not all be taken up");
+        }
+        // An error means that nobody waits for it.
+        let _ = done.send(true);
+    });
+    if shared.options.scheduling {
+        shared.schedules.refresh(shared).await?;
+        tokio::spawn(schedule::run(Arc::clone(shared)));
+    }
+    let backing_up = Arc::clone(shared);
+    tokio::spawn(async move {
+        match backing_up.store.backup_if_due().await {
+            Ok(Some(path)) => tracing::info!(file = %path.display(), "The daily backup was made"),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "The daily backup failed"),
+        }
+    });
+    Ok(recovered)
+}
+
+/// Hands every run that has not ended to its shard, oldest first.
+async fn recover(shared: &Shared) -> Result<(), Error> {
+    let mut page = Page::first(RECOVERY_PAGE);
+    let mut count = 0;
+    loop {
+        let runs = shared.store.live_runs(page).await?;
+        let Some(last) = runs.last() else { break };
+        page = Page::after(last.id, RECOVERY_PAGE);
+        for run in &runs {
+            shared.send(run.id, Message::Recover { run: run.id });
+        }
+        count += runs.len();
+    }
+    if count > 0 {
+        tracing::info!(runs = count, "Runs of before go on");
+    }
+    Ok(())
+}
+
+fn folders(options: &Options) -> Result<Folders, Error> {
+    let make = |folder: &Path| {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Error::Store(flame_store::Error::Failed {
+                operation: "create",
+                path: folder.to_owned(),
+                detail: error.to_string().into(),
+            })
+        })
+    };
+    make(&options.output_folder)?;
+    make(&options.databases_folder)?;
+    Ok(Folders {
+        output: options.output_folder.clone(),
+        databases: options.databases_folder.clone(),
+    })
+}
+
+impl Threads {
+    pub(super) fn recovered(&self) -> watch::Receiver<bool> {
+        self.recovered.clone()
+    }
+
+    /// Lets every shard begin nothing new, and waits until nothing is under way.
+    pub(super) async fn idle(&self, shared: &Shared) {
+        let mut waiting = Vec::new();
+        for shard in shared.shards.get().into_iter().flatten() {
+            let (idle, done) = oneshot::channel();
+            if shard.send(Message::Drain { idle }).is_ok() {
+                waiting.push(done);
+            }
+        }
+        for done in waiting {
+            // An error means that the thread has ended, which is idle too.
+            let _ = done.await;
+        }
+    }
+
+    /// Ends the threads after what was sent to them before. Blocks.
+    pub(super) fn stop(&self, shared: &Shared) {
+        for shard in shared.shards.get().into_iter().flatten() {
+            // A thread that has ended takes no message.
+            let _ = shard.send(Message::Stop);
+        }
+        let shards =
+            std::mem::take(&mut *self.shards.lock().unwrap_or_else(PoisonError::into_inner));
+        for shard in shards {
+            if shard.join().is_err() {
+                tracing::error!("A thread that runs workflows had panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Calls to HTTP servers: what goes out, what may be called, what the answer becomes.
+//!
+//! Deliberately absent: retries (the document decides them with `try`) and following redirects: the DSL
+//! either takes a 3xx answer as it is or makes it an error.
+
+mod address;
+mod answer;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flame_engine::{Error, HttpRequest, StandardError};
+use flame_types::IdempotencyKey;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Request, Url};
+use serde_json::Value;
+
+pub(super) use self::address::is_named_by;
+use self::address::{Reach, Resolver};
+use super::options::OutboundOptions;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Two clients that differ in where they may connect to, and the limits of a call.
+#[derive(Debug, Clone)]
+pub(super) struct Outbound {
+    /// For hosts that the document names: private addresses are normal there.
+    named: Client,
+    /// For hosts out of data: public addresses only.
+    data: Client,
+    options: Arc<OutboundOptions>,
+}
+
+impl Outbound {
+    pub(super) fn new(options: OutboundOptions) -> Result<Self, super::Error> {
+        let tls = tls::client_config(&options.authorities)?;
+        let client = |reach: Reach| {
+            Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .dns_resolver(Arc::new(Resolver { reach }))
+                .redirect(reqwest::redirect::Policy::none())
+                .referer(false)
+                .connect_timeout(options.connect_timeout)
+                .pool_max_idle_per_host(64)
+                .user_agent(concat!("mastra-flame-agent/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .map_err(|error| super::Error::Setup {
+                    what: "the HTTP client can't be set up".to_owned(),
+                    detail: error.to_string(),
+                })
+        };
+        Ok(Self {
+            named: client(Reach::Named)?,
+            data: client(Reach::Data)?,
+            options: Arc::new(options),
+        })
+    }
+
+    /// Makes one call. `named` tells that the document itself names the host.
+    pub(super) async fn call(
+        &self,
+        request: &HttpRequest,
+        key: &IdempotencyKey,
+        named: bool,
+    ) -> Result<Value, Error> {
+        let built = build(request, key)?;
+        let target = Target::of(&built);
+        let reach = if named { Reach::Named } else { Reach::Data };
+        address::check(built.url(), reach).map_err(|refusal| refusal.into_error(&target.host))?;
+        let timeout = request.timeout.unwrap_or(self.options.timeout);
+        let exchange = self.exchange(request, built, reach, &target);
+        match tokio::time::timeout(timeout, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(target.timed_out(timeout)),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: &HttpRequest,
+        built: Request,
+        reach: Reach,
+        target: &Target,
+    ) -> Result<Value, Error> {
+        let client = match reach {
+            Reach::Named => &self.named,
+            Reach::Data => &self.data,
+        };
+        let sent = answer::Sent::of(&built);
+        let response = client
+            .execute(built)
+            .await
+            .map_err(|error| target.failed(&error))?;
+        answer::read(
+            request,
+            response,
+            &sent,
+            target,
+            self.options.response_bytes_max,
+        )
+        .await
+    }
+}
+
+/// What messages say about a call; no query, which may hold secrets.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) method: Method,
+    /// Host and port.
+    pub(super) host: String,
+    path: String,
+}
+
+impl Target {
+    fn of(request: &Request) -> Self {
+        Self {
+            method: request.method().clone(),
+            host: host_and_port(request.url()),
+            path: request.url().path().to_owned(),
+        }
+    }
+
+    pub(super) fn communication(&self, title: &str, detail: &str) -> Error {
+        StandardError::Communication.with(
+            title,
+            format!("{} {}{}: {detail}", self.method, self.host, self.path),
+        )
+    }
+
+    fn timed_out(&self, timeout: Duration) -> Error {
+        StandardError::Timeout.with(
+            "No answer in time",
+            format!(
+                "{} {}{}: no complete answer within {} ms",
+                self.method,
+                self.host,
+                self.path,
+                timeout.as_millis()
+            ),
+        )
+    }
+
+    pub(super) fn failed(&self, error: &reqwest::Error) -> Error {
+        if let Some(refusal) = address::refusal_in(error) {
+            return refusal.into_error(&self.host);
+        }
+        if error.is_timeout() {
+            return StandardError::Timeout.with(
+                "No answer in time",
+                format!(
+                    "{} {}{}: the connection was not made in time",
+                    self.method, self.host, self.path
+                ),
+            );
+        }
+        let cause = innermost(error);
+        if error.is_connect() {
+            return self.communication(
+                "The other side can't be reached",
+                &format!("{cause}; check that it runs and that the address is right"),
+            );
+        }
+        self.communication("The connection broke", &cause)
+    }
+}
+
+/// Host and port of a URL, for the ledger and messages.
+pub(super) fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+fn build(request: &HttpRequest, key: &IdempotencyKey) -> Result<Request, Error> {
+    let configuration =
+        |title: &str, detail: String| StandardError::Configuration.with(title, detail);
+    let mut url = Url::parse(&request.url).map_err(|error| {
+        configuration(
+            "The address is not a URL",
+            format!("{:?}: {error}", request.url),
+        )
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(configuration(
+            "The address is not an HTTP URL",
+            format!(
+                "{:?} begins with {:?}; http and https can be called",
+                request.url,
+                url.scheme()
+            ),
+        ));
+    }
+    if !request.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&request.query);
+    }
+    let method = Method::from_bytes(request.method.to_uppercase().as_bytes()).map_err(|_| {
+        configuration(
+            "The method is not an HTTP method",
+            format!("{:?}", request.method),
+        )
+    })?;
+    let mut headers = headers(request, key)?;
+    let body = request
+        .body
+        .as_deref()
+        .map(|body| body_bytes(body, &mut headers));
+    let mut built = Request::new(method, url);
+    *built.headers_mut() = headers;
+    *built.body_mut() = body.map(Into::into);
+    Ok(built)
+}
+
+fn headers(request: &HttpRequest, key: &IdempotencyKey) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
+    for (name, value) in &request.headers {
+        // The value may be a secret, so only the name is shown.
+        let wrong = || {
+            StandardError::Configuration.with(
+                "A header can't be sent",
+                format!("the header {name:?} has a name or value that HTTP forbids"),
+            )
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong())?;
+        headers.append(name, value);
+    }
+    if !headers.contains_key(IDEMPOTENCY_KEY) {
+        // The key's type keeps to visible ASCII, which every header takes.
+        if let Ok(value) = HeaderValue::from_str(key.as_str()) {
+            headers.insert(IDEMPOTENCY_KEY, value);
+        }
+    }
+    Ok(headers)
+}
+
+/// JSON, unless the document names another content type and gives a text.
+fn body_bytes(body: &Value, headers: &mut HeaderMap) -> Vec<u8> {
+    match (body, headers.get(CONTENT_TYPE)) {
+        (Value::String(text), Some(content_type)) if !answer::is_json(content_type) => {
+            text.clone().into_bytes()
+        }
+        (body, content_type) => {
+            if content_type.is_none() {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            }
+            body.to_string().into_bytes()
+        }
+    }
+}
+
+/// The cause that says most: libraries wrap it in sentences that say nothing.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,508 @@
+//! One thread that owns the runs whose ids fall to it. Everything that happens to a run happens here,
+//! in order, so nothing about a run is locked.
+//!
+//! Its queue has no limit of its own; what can be in it has: runs in flight, each with one commit and its
+//! effects under way, and the requests that the HTTP side admits.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use flame_engine::{Action, Event, TimerId};
+use flame_store::{Commit, Refused};
+use flame_types::{RunId, RunStatus, Timestamp};
+use tokio::sync::oneshot;
+
+use super::Error;
+use super::calls::Invoked;
+use super::live::{Item, Live, Opening, Pending, Turn};
+use super::message::{Command, Loaded, Message};
+use super::shared::{Shared, now};
+use super::start::Begin;
+use super::value::{Change, CurrentTask};
+
+/// Deep expressions need room; untouched pages of it cost nothing.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Until a commit that found no space or a full queue is tried again.
+const HELD_INTERVAL: Duration = Duration::from_millis(250);
+/// The wall clock may jump: with timers armed nobody sleeps longer without a look.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// Events that one run may have waiting while the store can't take its commit.
+const ASIDE_MAX: usize = 10_000;
+
+pub(super) struct Shard {
+    shared: Arc<Shared>,
+    this: Sender<Message>,
+    live: HashMap<RunId, Live>,
+    /// Runs whose journals are being read, with what came for them meanwhile.
+    loading: HashMap<RunId, Vec<Message>>,
+    timers: BinaryHeap<Reverse<(Timestamp, RunId, TimerId)>>,
+    held: VecDeque<(Instant, RunId)>,
+    /// Told once nothing is under way.
+    draining: Option<oneshot::Sender<()>>,
+    is_draining: bool,
+}
+
+/// Starts the thread.
+pub(super) fn spawn(
+    shared: Arc<Shared>,
+    number: usize,
+    sender: Sender<Message>,
+    receiver: Receiver<Message>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let shard = Shard {
+        shared,
+        this: sender,
+        live: HashMap::new(),
+        loading: HashMap::new(),
+        timers: BinaryHeap::new(),
+        held: VecDeque::new(),
+        draining: None,
+        is_draining: false,
+    };
+    std::thread::Builder::new()
+        .name(format!("runs-{number}"))
+        .stack_size(STACK_BYTES)
+        .spawn(move || shard.work(&receiver))
+}
+
+impl Shard {
+    fn work(mut self, messages: &Receiver<Message>) {
+        loop {
+            let message = match self.pause() {
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(pause) => messages.recv_timeout(pause),
+            };
+            match message {
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.fire_timers();
+            self.send_held();
+            self.tell_idle();
+        }
+    }
+
+    /// How long nothing is due; `None` where nothing will be.
+    fn pause(&self) -> Option<Duration> {
+        let timer = self.timers.peek().map(|Reverse((due, ..))| {
+            let left = Duration::try_from(due.duration_since(now())).unwrap_or(Duration::ZERO);
+            left.min(LOOK_INTERVAL)
+        });
+        let held = self
+            .held
+            .front()
+            .map(|(at, _)| at.saturating_duration_since(Instant::now()));
+        match (timer, held) {
+            (Some(timer), Some(held)) => Some(timer.min(held)),
+            (timer, held) => timer.or(held),
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Begin(begin) => self.begin(*begin),
+            Message::Recover { run } => self.recover(run),
+            Message::Loaded { run, outcome } => self.loaded(run, outcome),
+            Message::Event { run, event } => self.event(run, event),
+            Message::Continue { run } => self.event(run, Event::Continue),
+            Message::Command {
+                run,
+                command,
+                reply,
+            } => self.command(run, command, reply),
+            Message::Watch { run, ended } => self.watch(run, ended),
+            Message::Inspect { run, reply } => self.inspect(run, reply),
+            Message::Committed { run, outcome } => self.committed(run, outcome),
+            Message::Drain { idle } => {
+                self.is_draining = true;
+                self.draining = Some(idle);
+            }
+            // Ends the loop before it comes here.
+            Message::Stop => {}
+        }
+    }
+
+    fn begin(&mut self, mut begin: Begin) {
+        let id = begin.run.id();
+        if self.is_draining {
+            // The reply is dropped with it: whoever waits is told that the agent stops.
+            return;
+        }
+        let Some(place) = begin.place.take() else {
+            return;
+        };
+        let (live, opening) = Live::begin(begin, place);
+        self.live.insert(id, live);
+        self.turn(id, Some(opening));
+    }
+
+    fn recover(&mut self, run: RunId) {
+        if !self.live.contains_key(&run) && !self.loading.contains_key(&run) {
+            self.load(run, Vec::new());
+        }
+    }
+
+    /// Reads a run's journal; until it is here, what comes for the run waits.
+    fn load(&mut self, run: RunId, waiting: Vec<Message>) {
+        self.loading.insert(run, waiting);
+        let (shared, this) = (Arc::clone(&self.shared), self.this.clone());
+        self.shared.reactor.spawn(async move {
+            let outcome = shared.load(run).await;
+            // The thread may have ended; then nobody wants the run.
+            let _ = this.send(Message::Loaded { run, outcome });
+        });
+    }
+
+    fn loaded(&mut self, run: RunId, outcome: Result<Box<Loaded>, Error>) {
+        let waiting = self.loading.remove(&run).unwrap_or_default();
+        let loaded = match outcome {
+            Ok(loaded) => *loaded,
+            Err(error) => {
+                tracing::error!(%run, %error, "A run could not be taken up");
+                return refuse_all(waiting, &error);
+            }
+        };
+        let ended = loaded.run.status().is_terminal();
+        let place = self.shared.counters.readmit();
+        let mut live = Live::loaded(loaded.run, loaded.summary, place);
+        live.place.show(live.summary.status);
+        self.live.insert(run, live);
+        for message in waiting {
+            self.take(message);
+        }
+        self.turn(run, None);
+        if ended {
+            self.let_go(run);
+        }
+    }
+
+    fn event(&mut self, run: RunId, event: Event) {
+        let Some(live) = self.live.get_mut(&run) else {
+            return;
+        };
+        if let Event::EffectDone { effect, .. } = &event {
+            live.effects.remove(effect);
+        }
+        if live.inbox.len() < ASIDE_MAX {
+            live.inbox.push_back(Item::Event(event));
+        }
+        self.turn(run, None);
+    }
+
+    fn command(&mut self, run: RunId, command: Command, reply: oneshot::Sender<Result<(), Error>>) {
+        if let Some(waiting) = self.loading.get_mut(&run) {
+            waiting.push(Message::Command {
+                run,
+                command,
+                reply,
+            });
+            return;
+        }
+        let Some(live) = self.live.get_mut(&run) else {
+            return self.load(
+                run,
+                vec![Message::Command {
+                    run,
+                    command,
+                    reply,
+                }],
+            );
+        };
+        if live.held.is_some() {
+            let full = flame_store::Error::Full {
+                path: self.shared.store.path().to_owned(),
+            };
+            let _ = reply.send(Err(full.into()));
+            return;
+        }
+        live.inbox.push_back(Item::Command(command, reply));
+        self.turn(run, None);
+    }
+
+    fn watch(&mut self, run: RunId, ended: oneshot::Sender<()>) {
+        if let Some(live) = self.live.get_mut(&run) {
+            live.watchers.retain(|watcher| !watcher.is_closed());
+            live.watchers.push(ended);
+        } else if let Some(waiting) = self.loading.get_mut(&run) {
+            waiting.push(Message::Watch { run, ended });
+        } else {
+            self.load(run, vec![Message::Watch { run, ended }]);
+        }
+    }
+
+    fn inspect(&self, run: RunId, reply: oneshot::Sender<Vec<CurrentTask>>) {
+        let tasks = self.live.get(&run).map(|live| {
+            let at_work = live.run.at_work().into_iter();
+            at_work
+                .map(|task| CurrentTask {
+                    reference: task.reference,
+                    name: task.name,
+                    status: match task.due {
+                        Some(_) => RunStatus::Waiting,
+                        None => RunStatus::Running,
+                    },
+                    due: task.due,
+                })
+                .collect()
+        });
+        // Whoever asked may have gone.
+        let _ = reply.send(tasks.unwrap_or_default());
+    }
+
+    /// Lets a run decide what waits for it, unless its last decision is still being stored.
+    fn turn(&mut self, run: RunId, opening: Option<Opening>) {
+        let Some(live) = self.live.get_mut(&run) else {
+            return;
+        };
+        if live.pending.is_some() {
+            return;
+        }
+        match live.turn(opening) {
+            Turn::Free(pending) => self.follow(run, pending),
+            Turn::Store(commit) => self.store(run, *commit),
+            Turn::Broken(error) => self.park(run, &error),
+        }
+    }
+
+    fn store(&self, run: RunId, commit: Commit) {
+        let this = self.this.clone();
+        self.shared.store.submit(commit, move |outcome| {
+            // The thread may have ended; what is on disk is taken up at the next start.
+            let _ = this.send(Message::Committed { run, outcome });
+        });
+    }
+
+    fn committed(&mut self, run: RunId, outcome: Result<(), Refused>) {
+        let Some(live) = self.live.get_mut(&run) else {
+            return;
+        };
+        match outcome {
+            Ok(()) => {
+                if let Some(pending) = live.pending.take() {
+                    let summary = &live.summary;
+                    self.shared
+                        .announce(|| Change::Run(Arc::new(summary.clone())));
+                    self.follow(run, pending);
+                }
+            }
+            Err(Refused { error, commit }) => self.refused(run, error, commit),
+        }
+    }
+
+    fn refused(&mut self, run: RunId, error: flame_store::Error, commit: Commit) {
+        let Some(live) = self.live.get_mut(&run) else {
+            return;
+        };
+        let begun = live
+            .pending
+            .as_mut()
+            .and_then(|pending| pending.begun.take());
+        if let Some(begun) = begun {
+            // Nobody was told of this run yet, so it does not exist.
+            let _ = begun.reply.send(Err(error.into()));
+            self.live.remove(&run);
+            return;
+        }
+        if error.is_transient() {
+            let first = live.held.replace(commit).is_none();
+            if first {
+                self.shared.counters.held();
+                tracing::warn!(%run, %error, "A run waits for the store");
+            }
+            self.held.push_back((Instant::now() + HELD_INTERVAL, run));
+            return;
+        }
+        self.park(run, &error.into());
+    }
+
+    /// Sends commits again whose time has come.
+    fn send_held(&mut self) {
+        while let Some((at, run)) = self.held.front().copied() {
+            if at > Instant::now() {
+                return;
+            }
+            self.held.pop_front();
+            let commit = self.live.get_mut(&run).and_then(|live| live.held.take());
+            if let Some(commit) = commit {
+                self.shared.counters.released();
+                self.store(run, commit);
+            }
+        }
+    }
+
+    /// What was waiting for the commit: answers, then actions.
+    fn follow(&mut self, run: RunId, pending: Pending) {
+        for reply in pending.replies {
+            // Whoever asked may have gone.
+            let _ = reply.send(Ok(()));
+        }
+        let mut ended = None;
+        let mut emitted = false;
+        let Some(live) = self.live.get_mut(&run) else {
+            return;
+        };
+        if let Some(begun) = pending.begun {
+            self.shared.counters.started();
+            let _ = begun.reply.send(Ok(live.as_stored(begun.input)));
+        }
+        for action in pending.actions {
+            match action {
+                Action::Finish { status } => ended = Some(status),
+                Action::Emit { .. } => emitted = true,
+                action => self.act(run, action),
+            }
+        }
+        if emitted {
+            self.shared.announce(|| Change::Events);
+        }
+        match ended {
+            Some(status) => self.end(run, status),
+            None => self.turn_if_waiting(run),
+        }
+    }
+
+    fn turn_if_waiting(&mut self, run: RunId) {
+        if self
+            .live
+            .get(&run)
+            .is_some_and(|live| !live.inbox.is_empty())
+        {
+            self.turn(run, None);
+        }
+    }
+
+    fn act(&mut self, run: RunId, action: Action) {
+        let Some(live) = self.live.get_mut(&run) else {
+            return;
+        };
+        match action {
+            Action::Invoke {
+                effect,
+                key,
+                reference,
+                call,
+            } => {
+                if self.is_draining {
+                    // The intent is on disk: the next start makes the call, under the same key.
+                    return;
+                }
+                let workflow = Arc::clone(live.run.workflow());
+                let invoked = Invoked {
+                    workflow,
+                    reference,
+                    key,
+                    call,
+                };
+                let (shared, this) = (Arc::clone(&self.shared), self.this.clone());
+                let task = self.shared.reactor.spawn(async move {
+                    let outcome = shared.calls.invoke(&invoked).await;
+                    let event = Event::EffectDone { effect, outcome };
+                    // The thread may have ended; the call is made again at the next start.
+                    let _ = this.send(Message::Event { run, event });
+                });
+                live.effects.insert(effect, task.abort_handle());
+            }
+            Action::Abort { effect } => {
+                if let Some(task) = live.effects.remove(&effect) {
+                    task.abort();
+                }
+            }
+            Action::Arm { timer, due } => {
+                live.timers.insert(timer);
+                self.timers.push(Reverse((due, run, timer)));
+            }
+            Action::Disarm { timer } => {
+                live.timers.remove(&timer);
+            }
+            Action::Yield if !self.is_draining => {
+                // To the end of the queue: others come first.
+                let _ = self.this.send(Message::Continue { run });
+            }
+            // Emitted events were stored with the records; `Finish` ends the run elsewhere.
+            Action::Yield | Action::Emit { .. } | Action::Finish { .. } => {}
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        while let Some(Reverse((due, run, timer))) = self.timers.peek().copied() {
+            if due > now() || self.is_draining {
+                return;
+            }
+            self.timers.pop();
+            let armed = self
+                .live
+                .get_mut(&run)
+                .is_some_and(|live| live.timers.remove(&timer));
+            if armed {
+                self.event(run, Event::TimerFired { timer });
+            }
+        }
+    }
+
+    fn end(&mut self, run: RunId, status: RunStatus) {
+        self.shared.counters.ended(status);
+        if let Some(live) = self.live.get_mut(&run) {
+            live.tell_end();
+        }
+        self.let_go(run);
+    }
+
+    /// Forgets a run that has ended, after what still waits for it was answered.
+    fn let_go(&mut self, run: RunId) {
+        self.turn_if_waiting(run);
+        let ended = self
+            .live
+            .get(&run)
+            .is_some_and(|live| live.run.status().is_terminal() && live.pending.is_none());
+        if ended && let Some(mut live) = self.live.remove(&run) {
+            live.tell_end();
+            live.effects
+                .values()
+                .for_each(tokio::task::AbortHandle::abort);
+        }
+    }
+
+    /// Sets a run aside that can't go on here: its journal is as it was, and the next start tries again.
+    fn park(&mut self, run: RunId, error: &Error) {
+        tracing::error!(%run, %error, "A run is parked until the next start");
+        let Some(live) = self.live.remove(&run) else {
+            return;
+        };
+        live.effects
+            .values()
+            .for_each(tokio::task::AbortHandle::abort);
+        let Some(pending) = live.pending else { return };
+        for reply in pending.replies {
+            let _ = reply.send(Err(error.clone()));
+        }
+        if let Some(begun) = pending.begun {
+            let _ = begun.reply.send(Err(error.clone()));
+        }
+    }
+
+    /// While draining: says so once no call and no commit is under way.
+    fn tell_idle(&mut self) {
+        let busy = |live: &Live| {
+            !live.effects.is_empty() || (live.pending.is_some() && live.held.is_none())
+        };
+        if self.draining.is_some() && self.loading.is_empty() && !self.live.values().any(busy) {
+            if let Some(idle) = self.draining.take() {
+                // Whoever drains may have lost patience.
+                let _ = idle.send(());
+            }
+        }
+    }
+}
+
+fn refuse_all(waiting: Vec<Message>, error: &Error) {
+    for message in waiting {
+        // A watcher is told by the sender that is dropped here.
+        if let Message::Command { reply, .. } = message {
+            let _ = reply.send(Err(error.clone()));
+        }
+    }
+}

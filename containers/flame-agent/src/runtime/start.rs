@@ -1,0 +1,275 @@
+//! How a run begins: everything that its first commit needs, put together before a shard sees it.
+
+use std::sync::Arc;
+
+use flame_dsl::Workflow;
+use flame_engine::{Event, Moment, ReplayFrom, Run as EngineRun, Step};
+use flame_store::{IdempotencyClaim, Operation, Run};
+use flame_types::{RunId, Timestamp, WorkflowId};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::Error;
+use super::load::Place;
+use super::message::Message;
+use super::shared::Shared;
+use super::value::{StartRequest, Started, Trigger};
+
+/// Problems of an input that are listed.
+const PROBLEMS_MAX: usize = 20;
+/// Characters of a run's subject.
+const SUBJECT_CHARACTERS_MAX: usize = 120;
+/// Members of an input that say what it is about, the best first.
+const SUBJECT_MEMBERS: [&str; 14] = [
+    "orderId",
+    "order_id",
+    "orderNumber",
+    "order",
+    "id",
+    "number",
+    "key",
+    "reference",
+    "name",
+    "title",
+    "subject",
+    "email",
+    "customer",
+    "data",
+];
+
+/// A run that is about to begin.
+pub(super) struct Begin {
+    pub(super) run: EngineRun,
+    pub(super) first: First,
+    pub(super) input: Arc<Value>,
+    pub(super) trigger: Trigger,
+    pub(super) subject: Option<String>,
+    pub(super) replay_of: Option<(RunId, String)>,
+    pub(super) created: Timestamp,
+    pub(super) claim: Option<IdempotencyClaim>,
+    /// What is committed together with the run.
+    pub(super) extra: Vec<Operation>,
+    /// Its place among the runs in flight, once it is admitted.
+    pub(super) place: Option<Place>,
+    /// Told once the run is on disk.
+    pub(super) reply: Option<oneshot::Sender<Result<Run, Error>>>,
+    /// Told once the run has ended.
+    pub(super) end: Option<oneshot::Sender<Run>>,
+}
+
+/// How the run comes to life.
+pub(super) enum First {
+    Event(Event),
+    /// Decided already, by a replay.
+    Step(Step),
+}
+
+impl Begin {
+    /// Looks the workflow up and checks the input.
+    pub(super) async fn of(
+        shared: &Shared,
+        request: StartRequest,
+        extra: Vec<Operation>,
+    ) -> Result<Self, Error> {
+        let workflow = shared.definitions.workflow(&request.workflow).await?;
+        if request.refuse_unfit {
+            fits(&workflow, &request.input)?;
+        }
+        let now = Timestamp::now();
+        let id = new_id();
+        let claim = request.idempotency.map(|key| IdempotencyClaim {
+            scope: scope(&request.workflow),
+            key: key.key,
+            body_hash: key.body_hash,
+            run: id,
+            created: now,
+        });
+        Ok(Self {
+            run: EngineRun::new(id, workflow),
+            first: First::Event(Event::Start {
+                input: Arc::clone(&request.input),
+            }),
+            subject: request.subject.or_else(|| subject(&request.input)),
+            input: request.input,
+            trigger: request.trigger,
+            replay_of: None,
+            created: now,
+            claim,
+            extra,
+            place: None,
+            reply: None,
+            end: None,
+        })
+    }
+
+    /// A new run that goes on from a task of an old one; an empty task is the start.
+    pub(super) async fn replay(
+        shared: &Shared,
+        old: &Run,
+        task: &str,
+        input: Option<Value>,
+    ) -> Result<Self, Error> {
+        let summary = &old.summary;
+        let impossible = |detail: String| Error::ReplayImpossible {
+            run: summary.id,
+            task: task.to_owned(),
+            detail,
+        };
+        let workflow = shared.pinned(&summary.hash).await?;
+        let recorded: Arc<Value> = Arc::new(
+            serde_json::from_slice(&old.input).map_err(|error| impossible(error.to_string()))?,
+        );
+        let (id, now) = (new_id(), Timestamp::now());
+        let (run, first, run_input) = if task.is_empty() || task == "/" {
+            let input = input.map_or(recorded, Arc::new);
+            let event = Event::Start {
+                input: Arc::clone(&input),
+            };
+            (EngineRun::new(id, workflow), First::Event(event), input)
+        } else {
+            let records = shared.records(summary.id).await?;
+            let moment = Moment {
+                now,
+                entropy: entropy(),
+            };
+            let from = ReplayFrom {
+                reference: task,
+                iteration: None,
+                input: input.map(Arc::new),
+            };
+            let (run, step) = EngineRun::replay(id, workflow, summary.id, records, &from, moment)
+                .map_err(|error| impossible(error.to_string()))?;
+            (run, First::Step(step), recorded)
+        };
+        Ok(Self {
+            run,
+            first,
+            subject: summary.subject.clone(),
+            input: run_input,
+            trigger: Trigger::Replay,
+            replay_of: Some((summary.id, task.to_owned())),
+            created: now,
+            claim: None,
+            extra: Vec::new(),
+            place: None,
+            reply: None,
+            end: None,
+        })
+    }
+
+    /// Hands the run to its shard and waits until it is on disk.
+    pub(super) async fn send(mut self, shared: &Shared) -> Result<Started, Error> {
+        self.place = Some(shared.admit()?);
+        let (reply, begun) = oneshot::channel();
+        self.reply = Some(reply);
+        let claim = self.claim.clone();
+        shared.send(self.run.id(), Message::Begin(Box::new(self)));
+        match begun.await.unwrap_or(Err(Error::ShuttingDown)) {
+            Ok(run) => Ok(Started {
+                run,
+                existing: false,
+            }),
+            Err(Error::Store(flame_store::Error::KeyTaken {
+                run,
+                same_body: true,
+                ..
+            })) => {
+                let run = shared.stored(run).await?;
+                Ok(Started {
+                    run,
+                    existing: true,
+                })
+            }
+            Err(Error::Store(flame_store::Error::KeyTaken { run, .. })) => {
+                Err(Error::IdempotencyConflict {
+                    key: claim.map(|claim| claim.key).unwrap_or_default(),
+                    run,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What an idempotency key is unique within.
+pub(super) fn scope(workflow: &WorkflowId) -> String {
+    format!("workflow/{workflow}")
+}
+
+pub(super) fn new_id() -> RunId {
+    RunId::new(uuid::Uuid::now_v7())
+}
+
+/// Dice for one decision. Without the system's there is still the clock, which is enough for jitter.
+pub(super) fn entropy() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| {
+        u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs())
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    })
+}
+
+fn fits(workflow: &Workflow, input: &Value) -> Result<(), Error> {
+    let Some(schema) = &workflow.input.schema else {
+        return Ok(());
+    };
+    let problems: Vec<String> = schema
+        .validator
+        .iter_errors(input)
+        .take(PROBLEMS_MAX)
+        .map(|error| {
+            let place = error.instance_path().to_string();
+            let place = if place.is_empty() {
+                "the input".to_owned()
+            } else {
+                place
+            };
+            format!("{place}: {error}")
+        })
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::InputInvalid { problems })
+    }
+}
+
+/// The first member that tells this input from others, at the top or one level below.
+fn subject(input: &Value) -> Option<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let of = |object: &Value| {
+        SUBJECT_MEMBERS
+            .iter()
+            .find_map(|member| text(object.get(member)?))
+    };
+    let found = of(input).or_else(|| {
+        SUBJECT_MEMBERS
+            .iter()
+            .filter_map(|member| input.get(member))
+            .find_map(of)
+    })?;
+    Some(found.chars().take(SUBJECT_CHARACTERS_MAX).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_subject_is_what_tells_inputs_apart() {
+        for (input, expected) in [
+            (json!({"id": "A-1", "name": "x"}), Some("A-1")),
+            (json!({"order": {"id": 7}}), Some("7")),
+            (json!({"orderId": "", "email": "a@b.c"}), Some("a@b.c")),
+            (json!({"amount": 7}), None),
+            (json!([1, 2]), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(subject(&input).as_deref(), expected, "{input}");
+        }
+    }
+}
