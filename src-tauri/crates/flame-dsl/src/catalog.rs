@@ -14,8 +14,11 @@ pub struct CatalogFunction {
     pub operation: &'static str,
     pub version: &'static str,
     pub description: &'static str,
-    /// JSON Schema (2020-12) of the call's `with`.
+    /// JSON Schema (2020-12) of the call's `with`, the groups of `exactly_one` included.
     pub arguments: Value,
+    /// Groups of arguments of which exactly one is given.
+    pub(crate) exactly_one: &'static [[&'static str; 2]],
+    /// The schema without the groups, which have a message of their own.
     pub(crate) validator: Validator,
 }
 
@@ -27,101 +30,142 @@ impl CatalogFunction {
             self.connector, self.operation, self.version
         )
     }
+
+    /// The names of the arguments, in the order of the schema.
+    pub(crate) fn argument_names(&self) -> Vec<&str> {
+        self.arguments["properties"]
+            .as_object()
+            .map(|properties| properties.keys().map(String::as_str).collect())
+            .unwrap_or_default()
+    }
 }
 
 /// Every function of the default catalog.
 pub fn catalog() -> &'static [CatalogFunction] {
-    static CATALOG: LazyLock<Vec<CatalogFunction>> = LazyLock::new(|| {
-        vec![
-            function(
-                "sqlite",
-                "upsert",
-                "Writes rows into a SQLite table by key.",
-                upsert(true),
-            ),
-            function(
-                "postgres",
-                "upsert",
-                "Writes rows into a PostgreSQL table by key.",
-                upsert(false),
-            ),
-            function(
-                "file",
-                "write",
-                "Writes a file into the workspace's output folder.",
-                file(),
-            ),
-        ]
-    });
+    static CATALOG: LazyLock<Vec<CatalogFunction>> =
+        LazyLock::new(|| vec![sqlite_upsert(), postgres_upsert(), file_write()]);
     &CATALOG
 }
 
+fn sqlite_upsert() -> CatalogFunction {
+    let mut properties = json!({
+        "database": {
+            "type": "string",
+            "minLength": 1,
+            "description": "A database file in the workspace's databases folder, such as orders.db. \
+                            It is made when missing."
+        },
+        "connection": {
+            "type": "string",
+            "minLength": 1,
+            "description": "The name of a SQLite connection, instead of 'database'."
+        }
+    });
+    add_upsert_properties(&mut properties, true);
+    function(
+        [
+            "sqlite",
+            "upsert",
+            "Writes rows into a SQLite table; a row with the same key is replaced.",
+        ],
+        &["table", "key"],
+        &[["database", "connection"], ["record", "records"]],
+        &properties,
+    )
+}
+
+fn postgres_upsert() -> CatalogFunction {
+    let mut properties = json!({
+        "connection": {
+            "type": "string",
+            "minLength": 1,
+            "description": "The name of a PostgreSQL connection."
+        }
+    });
+    add_upsert_properties(&mut properties, false);
+    function(
+        [
+            "postgres",
+            "upsert",
+            "Writes rows into a PostgreSQL table; a row with the same key is replaced.",
+        ],
+        &["connection", "table", "key"],
+        &[["record", "records"]],
+        &properties,
+    )
+}
+
+fn file_write() -> CatalogFunction {
+    let properties = json!({
+        "path": {
+            "type": "string",
+            "minLength": 1,
+            "description": "The file, relative to the output folder, such as prices/today.json. \
+                            Folders are made when missing."
+        },
+        "content": {"description": "Text is written as it is, anything else as JSON."}
+    });
+    function(
+        [
+            "file",
+            "write",
+            "Writes a file into the workspace's output folder.",
+        ],
+        &["path", "content"],
+        &[],
+        &properties,
+    )
+}
+
+fn add_upsert_properties(properties: &mut Value, create: bool) {
+    properties["table"] =
+        json!({"type": "string", "minLength": 1, "description": "The table to write to."});
+    properties["key"] = json!({
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "string"},
+        "description": "The columns that tell one row from another."
+    });
+    properties["record"] = json!({"type": "object", "description": "The row, by column name."});
+    properties["records"] = json!({
+        "type": "array",
+        "items": {"type": "object"},
+        "description": "Several rows, instead of 'record'."
+    });
+    properties["create"] = json!({
+        "type": "boolean",
+        "default": create,
+        "description": "Makes a missing table or column, typed by the first record."
+    });
+}
+
 fn function(
-    connector: &'static str,
-    operation: &'static str,
-    description: &'static str,
-    arguments: Value,
+    [connector, operation, description]: [&'static str; 3],
+    required: &[&str],
+    exactly_one: &'static [[&'static str; 2]],
+    properties: &Value,
 ) -> CatalogFunction {
+    let mut arguments = json!({
+        "type": "object",
+        "required": required,
+        "additionalProperties": false,
+        "properties": properties,
+    });
+    let validator =
+        jsonschema::validator_for(&arguments).expect("the schemas above are JSON Schemas");
+    if !exactly_one.is_empty() {
+        let groups = exactly_one
+            .iter()
+            .map(|[a, b]| json!({"oneOf": [{"required": [a]}, {"required": [b]}]}));
+        arguments["allOf"] = groups.collect();
+    }
     CatalogFunction {
         connector,
         operation,
         version: "1.0.0",
         description,
-        validator: jsonschema::validator_for(&arguments)
-            .expect("the schemas below are JSON Schemas"),
         arguments,
+        exactly_one,
+        validator,
     }
-}
-
-fn upsert(sqlite: bool) -> Value {
-    let mut schema = json!({
-        "type": "object",
-        "required": ["table", "key"],
-        "additionalProperties": false,
-        "properties": {
-            "connection": {"type": "string", "minLength": 1, "description": "The connection to use."},
-            "table": {"type": "string", "minLength": 1, "description": "The table to write to."},
-            "key": {
-                "type": "array",
-                "minItems": 1,
-                "items": {"type": "string"},
-                "description": "The columns that tell one row from another."
-            },
-            "record": {"type": "object", "description": "The row, by column name."},
-            "records": {
-                "type": "array",
-                "items": {"type": "object"},
-                "description": "Several rows, instead of 'record'."
-            },
-            "create": {
-                "type": "boolean",
-                "default": true,
-                "description": "Makes a missing table or column, typed by the first record."
-            }
-        },
-        "oneOf": [{"required": ["record"]}, {"required": ["records"]}]
-    });
-    if sqlite {
-        schema["properties"]["database"] = json!({
-            "type": "string",
-            "minLength": 1,
-            "description": "A database file in the workspace's databases folder, such as orders.db."
-        });
-    }
-    schema
-}
-
-fn file() -> Value {
-    json!({
-        "type": "object",
-        "required": ["path", "content"],
-        "properties": {
-            "path": {
-                "type": "string",
-                "minLength": 1,
-                "description": "The file, relative to the workspace's output folder."
-            },
-            "content": {"description": "What to write: text as it is, anything else as JSON."}
-        }
-    })
 }

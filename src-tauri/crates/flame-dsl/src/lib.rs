@@ -21,7 +21,7 @@ pub use catalog::{CatalogFunction, catalog};
 pub use duration::{DURATION_MAX, DurationError, parse_duration, parse_iso8601};
 pub use editor::{editor_schema, pipeline_editor_schema};
 pub use model::*;
-pub use parse::{Examined, examine, parse, parse_bytes};
+pub use parse::{Examined, examine, parse, parse_bytes, to_json};
 pub use pipeline::{
     DocumentKind, Pipeline, PipelineSink, PipelineSource, PipelineWatch, document_kind,
     examine_pipeline, parse_pipeline,

@@ -39,12 +39,18 @@ pub fn examine(text: &str, format: Format) -> Examined<Workflow> {
     examine_as(text, format, &shape::WORKFLOW, lower::workflow)
 }
 
+/// The text as JSON, whatever it means: for tools that want the tree.
+pub fn to_json(text: &str, format: Format) -> Result<serde_json::Value, Vec<Problem>> {
+    source::read(text, format).map(|root| root.to_json())
+}
+
 pub(crate) fn examine_as<T>(
     text: &str,
     format: Format,
     shape: &shape::Shape,
     lower: impl FnOnce(&source::Node, &Lines<'_>, &mut Problems) -> Option<T>,
 ) -> Examined<T> {
+    let text = source::without_mark(text);
     let root = match source::read(text, format) {
         Ok(root) => root,
         Err(problems) => {

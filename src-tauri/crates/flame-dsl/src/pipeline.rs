@@ -58,6 +58,8 @@ pub struct PipelineSink {
     pub table: String,
     /// The columns that tell one row from another; at least one, none twice.
     pub key: Vec<String>,
+    /// Whether a missing table or column is made; `None` leaves it to the connector.
+    pub create: Option<bool>,
 }
 
 impl PipelineSink {
@@ -71,6 +73,9 @@ impl PipelineSink {
             if let Some(value) = value {
                 arguments[name] = value.as_str().into();
             }
+        }
+        if let Some(create) = self.create {
+            arguments["create"] = create.into();
         }
         arguments
     }
@@ -182,15 +187,35 @@ fn source_of(lowering: &mut Lowering<'_>, node: &Node, pointer: &str) -> Option<
 fn sink_of(lowering: &mut Lowering<'_>, node: &Node, pointer: &str) -> Option<PipelineSink> {
     let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
     let connector = text("connector")?;
-    if connector != "sqlite"
-        && let Some(database) = node.get("database")
-    {
-        return lowering.strict(
+    let problem = match (
+        connector.as_str(),
+        node.get("connection"),
+        node.get("database"),
+    ) {
+        ("sqlite", None, None) => Some((
+            node,
+            "a SQLite sink needs either 'database' or 'connection'",
+            "write 'database' with the name of a file, such as orders.db",
+        )),
+        ("sqlite", Some(_), Some(database)) => Some((
             database,
-            &pointer_step(pointer, "database"),
+            "a SQLite sink needs either 'database' or 'connection'",
+            "remove one of them",
+        )),
+        ("postgres", _, Some(database)) => Some((
+            database,
             "'database' names a SQLite file",
             "write 'connection' with the name of a PostgreSQL connection",
-        );
+        )),
+        ("postgres", None, None) => Some((
+            node,
+            "a PostgreSQL sink needs 'connection'",
+            "write the name of a PostgreSQL connection",
+        )),
+        _ => None,
+    };
+    if let Some((place, message, hint)) = problem {
+        return lowering.strict(place, pointer, message, hint);
     }
     let mut key: Vec<String> = Vec::new();
     for (at, column) in node.get("key")?.list()?.iter().enumerate() {
@@ -207,5 +232,9 @@ fn sink_of(lowering: &mut Lowering<'_>, node: &Node, pointer: &str) -> Option<Pi
         database: text("database"),
         table: text("table")?,
         key,
+        create: match node.get("create").map(|node| &node.content) {
+            Some(Content::Boolean(create)) => Some(*create),
+            _ => None,
+        },
     })
 }

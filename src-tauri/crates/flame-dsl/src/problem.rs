@@ -169,11 +169,16 @@ impl Problems {
         if problem.severity == Severity::Error {
             self.errors += 1;
         }
-        if self.list.len() < PROBLEMS_MAX {
-            self.list.push(problem);
-        } else {
+        if self.is_full() {
             self.cut = true;
+        } else {
+            self.list.push(problem);
         }
+    }
+
+    /// Whether further problems are dropped, so that nobody need work out their particulars.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= PROBLEMS_MAX
     }
 
     pub(crate) const fn has_errors(&self) -> bool {

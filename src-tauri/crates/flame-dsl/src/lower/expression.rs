@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Lowering;
 use crate::expression::{self, Expression, ExpressionError, Part};
 use crate::problem::{Problem, Rule};
+use crate::shape::did_you_mean;
 use crate::source::{Content, Node, Span, pointer_step};
 use crate::{Template, TextPart};
 
@@ -135,30 +136,18 @@ impl Lowering<'_> {
         // A slice of the text, so its distance from the start is where it stands.
         let start = (source.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let span = self.span_inside(node, text, start + offset);
-        let rest = source
-            .get(offset..)
-            .unwrap_or_default()
-            .trim_start_matches('$');
-        let name = rest
-            .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .next()
-            .unwrap_or_default();
-        let is_variable = source
-            .get(..=offset)
-            .is_some_and(|head| head.ends_with('$'));
-        if is_variable && UNSUPPORTED.contains(&name) {
+        let variable = variable_at(source, offset);
+        if let Some(name) = variable
+            && UNSUPPORTED.contains(&name)
+        {
             let message = format!("${name} is not supported yet");
             let problem = Problem::new(Rule::Unsupported, span, pointer, message);
             return self.refuse(problem.hint("name a connection instead: it holds the secret"));
         }
-        let hint = if is_variable {
-            let known: Vec<String> = self.scope.iter().map(|name| format!("${name}")).collect();
-            crate::shape::did_you_mean(&format!("${name}"), known.iter().map(String::as_str))
-                .unwrap_or_else(|| format!("in scope are {}", known.join(", ")))
-        } else if text.contains("{{") {
-            "expressions are jq within ${ }, not {{ }}".to_owned()
-        } else {
-            "see the jq manual for the syntax".to_owned()
+        let hint = match variable {
+            Some(name) => self.variables_hint(name),
+            None if text.contains("{{") => "expressions are jq within ${ }, not {{ }}".to_owned(),
+            None => "see the jq manual for the syntax".to_owned(),
         };
         self.refuse(
             Problem::new(
@@ -172,13 +161,34 @@ impl Lowering<'_> {
         )
     }
 
+    fn variables_hint(&self, name: &str) -> String {
+        if self.scope.is_empty() {
+            return "there are no variables here; '.' is the row".to_owned();
+        }
+        let known: Vec<String> = self.scope.iter().map(|name| format!("${name}")).collect();
+        did_you_mean(&format!("${name}"), known.iter().map(String::as_str))
+            .unwrap_or_else(|| format!("in scope are {}", known.join(", ")))
+    }
+
     /// One character at a byte offset of a text's value.
     pub(super) fn span_inside(&self, node: &Node, text: &str, offset: usize) -> Span {
+        if self.problems.is_full() {
+            return node.span;
+        }
         let start = self.lines.inside(node.span, text, offset);
         let mut end = start;
         end.column += 1;
         Span { start, end }
     }
+}
+
+/// The name of the variable that stands at the offset, without `$`.
+fn variable_at(source: &str, offset: usize) -> Option<&str> {
+    let name = source.get(offset..)?.strip_prefix('$')?;
+    let end = name
+        .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .unwrap_or(name.len());
+    Some(&name[..end])
 }
 
 fn literal(node: &Node) -> Template {

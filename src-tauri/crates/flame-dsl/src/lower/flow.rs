@@ -6,6 +6,9 @@ use crate::shape::did_you_mean;
 use crate::source::{Entry, Node, pointer_step};
 use crate::{Flow, Task, TaskKind};
 
+/// Names of a list that a hint shows.
+const NAMES_SHOWN_MAX: usize = 30;
+
 /// The tasks that a `then` of one list can name.
 #[derive(Clone, Copy)]
 pub(super) enum Targets<'n> {
@@ -43,8 +46,11 @@ impl Lowering<'_> {
         let message = format!("no task '{text}' in this list");
         let known = ["continue", "exit", "end"]
             .into_iter()
-            .chain(names.iter().copied());
-        let list: Vec<&str> = known.clone().collect();
+            .chain(names.iter().copied().take(NAMES_SHOWN_MAX));
+        let mut list: Vec<&str> = known.clone().collect();
+        if names.len() > NAMES_SHOWN_MAX {
+            list.push("and more");
+        }
         let hint = format!("a flow can go to {}", list.join(", "));
         let hint = match did_you_mean(text, known) {
             Some(guess) => format!("{guess} {hint}"),

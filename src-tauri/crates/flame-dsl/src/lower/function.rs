@@ -68,30 +68,59 @@ impl Lowering<'_> {
 
     /// Holds the arguments against the function's schema, as far as they are literal.
     fn check_arguments(&mut self, function: &CatalogFunction, with: &Node, pointer: &str) {
-        let value = with.to_json();
-        for error in function.validator.iter_errors(&value) {
+        let hint = format!("it takes {}", function.argument_names().join(", "));
+        let name = function.name();
+        for error in function.validator.iter_errors(&with.to_json()) {
             let path = error.instance_path().to_string();
             let place = with.at_pointer(&path);
+            // What an expression gives is known when it runs.
             if place.text().is_some_and(|text| text.contains("${")) {
                 continue;
             }
-            let message = match error.kind() {
-                ValidationErrorKind::OneOfNotValid { .. }
-                | ValidationErrorKind::OneOfMultipleValid { .. } => {
-                    "exactly one of 'record' and 'records' must be given".to_owned()
-                }
-                _ => error.to_string(),
-            };
-            let takes: Vec<&str> = function.arguments["properties"]
-                .as_object()
-                .map(|properties| properties.keys().map(String::as_str).collect())
-                .unwrap_or_default();
-            let message = format!("the arguments of {} are wrong: {message}", function.name());
-            let hint = format!("{} takes {}", function.name(), takes.join(", "));
             let pointer = format!("{pointer}{path}");
-            let problem = Problem::new(Rule::Strict, place.span, &pointer, message);
-            self.problems.push(problem.value(place.shown()).hint(hint));
+            match error.kind() {
+                ValidationErrorKind::AdditionalProperties { unexpected } => {
+                    for key in unexpected {
+                        self.unknown_argument(function, with, key, &pointer);
+                    }
+                }
+                ValidationErrorKind::Required { property } => {
+                    let property = property.as_str().unwrap_or_default();
+                    let message = format!("'{property}' is missing in the arguments of {name}");
+                    let problem = Problem::new(Rule::Strict, place.span, &pointer, message);
+                    self.problems.push(problem.hint(hint.as_str()));
+                }
+                _ => {
+                    let message = format!("an argument of {name} is wrong: {error}");
+                    let problem = Problem::new(Rule::Strict, place.span, &pointer, message);
+                    self.problems.push(problem.value(place.shown()));
+                }
+            }
         }
+        for [one, other] in function.exactly_one {
+            if with.get(one).is_some() == with.get(other).is_some() {
+                let message = format!("{name} needs either '{one}' or '{other}'");
+                let problem = Problem::new(Rule::Strict, with.span, pointer, message);
+                self.problems.push(problem.hint(hint.as_str()));
+            }
+        }
+    }
+
+    fn unknown_argument(
+        &mut self,
+        function: &CatalogFunction,
+        with: &Node,
+        key: &str,
+        pointer: &str,
+    ) {
+        let span = with.entry(key).map_or(with.span, |entry| entry.key_span);
+        let names = function.argument_names();
+        let hint = did_you_mean(key, names.iter().copied())
+            .unwrap_or_else(|| format!("it takes {}", names.join(", ")));
+        let message = format!("unknown argument '{key}' of {}", function.name());
+        let pointer = pointer_step(pointer, key);
+        self.problems
+            .push(Problem::new(Rule::Strict, span, &pointer, message).hint(hint));
     }
 }
 

@@ -34,8 +34,6 @@ pub(crate) struct Lowering<'t> {
     uses: Option<&'t Node>,
     /// Retry policies of `use` that a task has named.
     referred: Vec<String>,
-    /// `/namespace/name/version`: the source of emitted events that name none.
-    origin: String,
 }
 
 impl<'t> Lowering<'t> {
@@ -46,7 +44,6 @@ impl<'t> Lowering<'t> {
             scope: VARIABLES.iter().map(|name| (*name).to_owned()).collect(),
             uses: None,
             referred: Vec::new(),
-            origin: String::new(),
         }
     }
 

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
 use super::Lowering;
 use crate::problem::{Problem, Rule};
 use crate::source::{Node, pointer_step};
@@ -56,20 +60,43 @@ impl Lowering<'_> {
                 source: Arc::new(source),
                 validator: Arc::new(validator),
             }),
-            Err(error) => {
-                let path = error.instance_path().to_string();
-                let place = node.at_pointer(&path);
-                let message = format!("not a JSON Schema: {error}");
-                let pointer = format!("{pointer}{path}");
-                self.refuse(
-                    Problem::new(Rule::Strict, place.span, &pointer, message)
-                        .value(place.shown())
-                        .hint(
-                            "JSON Schema 2020-12 is read unless $schema names another draft; \
-                               references to other documents are not followed",
-                        ),
-                )
+            Err(first) => {
+                let wrong = self.problems_of_schema(node, &source, pointer);
+                if wrong == 0 {
+                    self.problem_of_schema(node, &first, pointer);
+                }
+                None
             }
         }
+    }
+
+    /// Reports everything that the schema of schemas refuses; how much that is.
+    fn problems_of_schema(&mut self, node: &Node, source: &Value, pointer: &str) -> usize {
+        let Ok(schemas) = jsonschema::meta::validator_for(source) else {
+            return 0;
+        };
+        let mut wrong = 0;
+        for error in schemas.iter_errors(source) {
+            self.problem_of_schema(node, &error, pointer);
+            wrong += 1;
+        }
+        wrong
+    }
+
+    fn problem_of_schema(&mut self, node: &Node, error: &ValidationError<'_>, pointer: &str) {
+        let path = error.instance_path().to_string();
+        let place = node.at_pointer(&path);
+        let pointer = format!("{pointer}{path}");
+        let is_reference = matches!(error.kind(), ValidationErrorKind::Referencing(_));
+        let problem = if is_reference {
+            let message = "a reference that leads out of this schema is not supported yet";
+            Problem::new(Rule::Unsupported, place.span, &pointer, message)
+                .hint("put what it refers to into $defs and write '#/$defs/name'")
+        } else {
+            let message = format!("not a JSON Schema: {error}");
+            Problem::new(Rule::Strict, place.span, &pointer, message)
+                .hint("JSON Schema 2020-12 is read unless $schema names another draft")
+        };
+        self.problems.push(problem.value(place.shown()));
     }
 }

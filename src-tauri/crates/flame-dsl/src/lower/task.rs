@@ -97,7 +97,7 @@ impl Lowering<'_> {
         })
     }
 
-    /// The event's attributes, with its source filled in where it names none.
+    /// The event's attributes; the engine fills in those that are not given.
     fn event(&mut self, node: &Node, pointer: &str) -> Option<Template> {
         for entry in node.object()? {
             let key = entry.key.as_str();
@@ -115,26 +115,7 @@ impl Lowering<'_> {
                 ));
             }
         }
-        let template = self.template(node, pointer)?;
-        if node.get("source").is_some() {
-            return Some(template);
-        }
-        let source = Value::String(self.origin.clone());
-        Some(match template {
-            Template::Object(mut members) => {
-                members.insert(
-                    0,
-                    ("source".to_owned(), Template::Literal(Arc::new(source))),
-                );
-                Template::Object(members)
-            }
-            Template::Literal(value) => {
-                let mut value = Arc::unwrap_or_clone(value);
-                value["source"] = source;
-                Template::Literal(Arc::new(value))
-            }
-            other => other,
-        })
+        self.template(node, pointer)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Lists of tasks, and the tasks that hold lists: do, for, fork, try, switch.
 
+use std::collections::HashMap;
+
 use super::Lowering;
 use super::flow::Targets;
 use crate::problem::{Problem, Rule};
@@ -159,13 +161,14 @@ impl Lowering<'_> {
     }
 
     fn check_case_names(&mut self, entries: &[&Entry], pointer: &str) {
+        let mut seen = HashMap::new();
         let mut first: Option<&Entry> = None;
         for (at, entry) in entries.iter().enumerate() {
             let pointer = pointer_step(&pointer_step(pointer, at), &entry.key);
-            if let Some(twin) = entries[..at].iter().find(|other| other.key == entry.key) {
+            if let Some(line) = seen.insert(entry.key.as_str(), entry.key_span.start.line) {
                 let message = format!(
-                    "the case '{}' is given twice; the first is on line {}",
-                    entry.key, twin.key_span.start.line
+                    "the case '{}' is given twice; the first is on line {line}",
+                    entry.key
                 );
                 let problem = Problem::new(Rule::Strict, entry.key_span, &pointer, message);
                 self.problems.push(problem.hint("rename one of them"));

@@ -17,9 +17,6 @@ pub(crate) fn workflow(
     let mut lowering = Lowering::new(lines, problems);
     lowering.uses = root.get("use");
     let head = lowering.required(root, "document", "", Lowering::head);
-    if let Some(head) = &head {
-        lowering.origin = format!("/{}", head.id);
-    }
     let input = lowering.optional(root, "input", "", Lowering::input);
     let output = lowering.optional(root, "output", "", Lowering::output);
     let timeout = lowering.optional(root, "timeout", "", Lowering::timeout);

@@ -1,7 +1,7 @@
 //! Holds a document against the tables and reports every difference with its place.
 
 use super::tasks::{COMMON, KINDS, Kind, calls};
-use super::{Extra, Field, Group, Need, Object, Shape, Support, did_you_mean};
+use super::{Extra, Field, Group, Need, Object, Shape, Support, TextRule, did_you_mean};
 use crate::problem::{Problem, Problems, Rule};
 use crate::source::{Content, Entry, Node, Span, pointer_step};
 
@@ -106,10 +106,12 @@ impl Checker<'_> {
         if !matches!(node.content, Content::Null) {
             problem = problem.value(node.shown());
         }
-        let takes_text = matches!(shape, Shape::Text(_))
-            || matches!(shape, Shape::Choice(list) if list.iter().any(|s| matches!(s, Shape::Text(_))));
-        if takes_text && matches!(node.content, Content::Number(..) | Content::Boolean(_)) {
-            problem = problem.hint(format!("put quotes around it: '{}'", node.shown()));
+        let is_scalar = matches!(node.content, Content::Number(..) | Content::Boolean(_));
+        if is_scalar && let Some(rule) = shape.text_rule() {
+            problem = problem.hint(match rule.example() {
+                Some(example) => format!("write {example}"),
+                None => format!("put quotes around it: '{}'", node.shown()),
+            });
         } else if matches!(shape, Shape::Named { .. } | Shape::List { .. })
             && matches!(node.content, Content::Object(_))
         {
@@ -121,7 +123,10 @@ impl Checker<'_> {
     fn integer(&mut self, node: &Node, min: i64, max: i64, place: Place<'_>) {
         let value = node.integer().unwrap_or(min);
         if value < min || value > max {
-            let message = format!("must be between {min} and {max}");
+            let message = match (min, value < min) {
+                (0, true) => "must be 0 or more".to_owned(),
+                _ => format!("must be between {min} and {max}"),
+            };
             let problem = Problem::new(Rule::Strict, node.span, place.pointer, message);
             self.report(problem.value(node.shown()));
         }
@@ -250,7 +255,12 @@ impl Checker<'_> {
                 let keys: Vec<&str> = object.fields.iter().map(|field| field.key).collect();
                 let message = format!("{} is empty", object.name);
                 let problem = Problem::new(Rule::Shape, span, place.pointer, message);
-                self.report(problem.hint(format!("give at least one of {}", quoted(&keys))));
+                let hint = if keys.is_empty() {
+                    "write at least one name and value".to_owned()
+                } else {
+                    format!("give at least one of {}", quoted(&keys))
+                };
+                self.report(problem.hint(hint));
             }
             Group::AtLeastOne => {}
             Group::ExactlyOne(keys) => {
@@ -380,6 +390,15 @@ impl Shape {
                 matches!(node.content, Content::Object(_))
             }
             Self::Choice(shapes) => shapes.iter().any(|shape| shape.takes(node)),
+        }
+    }
+
+    /// The rule for text, where text is one of what this shape takes.
+    fn text_rule(&self) -> Option<TextRule> {
+        match self {
+            Self::Text(rule) => Some(*rule),
+            Self::Choice(shapes) => shapes.iter().find_map(Self::text_rule),
+            _ => None,
         }
     }
 

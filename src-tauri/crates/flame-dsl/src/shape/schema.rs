@@ -142,6 +142,7 @@ impl Writer {
             schema["properties"]["call"] =
                 json!({"const": function.name(), "description": function.description});
             schema["properties"]["with"] = relaxed(&function.arguments);
+            schema["properties"]["with"]["description"] = json!("The function's arguments.");
             schema
         })
     }

@@ -555,6 +555,11 @@ const SINK: Shape = Shape::Object(&Object {
             },
         )
         .required(),
+        Field::new(
+            "create",
+            "Whether a missing table or column is made, typed by the first record.",
+            Shape::Boolean,
+        ),
     ],
 });
 

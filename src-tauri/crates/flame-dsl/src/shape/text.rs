@@ -79,6 +79,16 @@ impl TextRule {
         }
     }
 
+    /// What to write where a number was written; `None` where quotes would do.
+    pub(super) const fn example(self) -> Option<&'static str> {
+        match self {
+            Self::SemanticVersion => Some("three numbers in quotes, such as '1.0.0'"),
+            Self::DslVersion => Some("'1.0.3'"),
+            Self::Duration => Some("a unit too, such as PT5S or {seconds: 5}"),
+            _ => None,
+        }
+    }
+
     /// The pattern that goes into the editor's schema.
     pub(super) const fn pattern(self) -> Option<&'static str> {
         match self {
@@ -96,8 +106,9 @@ impl TextRule {
 
     pub(super) fn check(self, text: &str) -> Result<(), Fault> {
         match self {
-            Self::Free | Self::Flow => Ok(()),
-            Self::NotEmpty | Self::Expression => not_blank(text),
+            // Expressions are compiled, flow targets looked up, when the whole document is known.
+            Self::Free | Self::Flow | Self::Expression => Ok(()),
+            Self::NotEmpty => not_blank(text),
             Self::Label => label(text),
             Self::SemanticVersion => semantic_version(text),
             Self::DslVersion => dsl_version(text),

@@ -5,23 +5,26 @@
 use serde::de::IgnoredAny;
 use serde_json::Number;
 
-use super::{Content, Entry, Lines, NESTING_MAX, Node, Position, Span, duplicate_key, too_deep};
+use super::{
+    Content, Entry, Lines, NESTING_MAX, Node, Span, VALUES_MAX, duplicate_key, too_deep, too_many,
+};
 use crate::problem::{Problem, Rule};
 use crate::source::pointer_step;
 
 pub(super) fn read(text: &str) -> Result<Node, Vec<Problem>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some(offset) = too_deep_at(text.as_bytes()) {
         let span = Span::at(Lines::new(text).position(offset));
         return Err(vec![too_deep(span)]);
     }
+    let lines = Lines::new(text);
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        return Err(vec![not_json(&error)]);
+        return Err(vec![not_json(&error, &lines)]);
     }
     let mut reader = Reader {
         text,
-        lines: Lines::new(text),
+        lines,
         at: 0,
+        values: 0,
         problems: Vec::new(),
     };
     let node = reader.value("");
@@ -32,16 +35,9 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Problem>> {
     }
 }
 
-fn not_json(error: &serde_json::Error) -> Problem {
-    let column = error.column().max(1);
-    let position = Position {
-        line: u32::try_from(error.line()).unwrap_or(u32::MAX).max(1),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-    };
-    let text = error.to_string();
-    let message = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(head, _)| head);
+fn not_json(error: &serde_json::Error, lines: &Lines<'_>) -> Problem {
+    let position = lines.position_in_line(error.line(), error.column());
+    let message = reason(error);
     let hint = if error.is_eof() {
         "the text ends too early: a bracket, brace or quote is not closed"
     } else {
@@ -54,6 +50,13 @@ fn not_json(error: &serde_json::Error) -> Problem {
         format!("not JSON: {message}"),
     )
     .hint(hint)
+}
+
+/// What is wrong, without the place, which is told in lines of the whole document.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let reason = text.rsplit_once(" at line ").map(|(reason, _)| reason);
+    reason.unwrap_or(&text).to_owned()
 }
 
 /// The offset of the first bracket past the nesting limit, found without recursion.
@@ -82,6 +85,7 @@ struct Reader<'t> {
     text: &'t str,
     lines: Lines<'t>,
     at: usize,
+    values: usize,
     problems: Vec<Problem>,
 }
 
@@ -104,7 +108,16 @@ impl Reader<'_> {
     fn value(&mut self, pointer: &str) -> Node {
         let first = self.peek();
         let start = self.at;
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            if self.values == VALUES_MAX + 1 {
+                self.problems.push(too_many(self.span_from(start), pointer));
+            }
+            // Nothing more is kept, so the walk ends here.
+            self.at = self.text.len();
+        }
         let content = match first {
+            _ if self.values > VALUES_MAX => Content::Null,
             b'{' => self.object(pointer),
             b'[' => self.list(pointer),
             b'"' => Content::Text(self.string(pointer)),
@@ -173,7 +186,7 @@ impl Reader<'_> {
         }
         self.at = (self.at + 1).min(bytes.len());
         serde_json::from_str(&self.text[start..self.at]).unwrap_or_else(|error| {
-            let message = format!("the text is not valid: {error}");
+            let message = format!("the text is not valid: {}", reason(&error));
             let span = self.span_from(start);
             self.problems
                 .push(Problem::new(Rule::Syntax, span, pointer, message));
@@ -196,7 +209,7 @@ impl Reader<'_> {
             raw => match serde_json::from_str::<Number>(raw) {
                 Ok(number) => Content::Number(number, raw.to_owned()),
                 Err(error) => {
-                    let message = format!("the number can't be held: {error}");
+                    let message = format!("the number can't be held: {}", reason(&error));
                     let span = self.span_from(start);
                     self.problems
                         .push(Problem::new(Rule::Syntax, span, pointer, message).value(raw));

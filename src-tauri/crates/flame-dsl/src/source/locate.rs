@@ -2,25 +2,55 @@
 
 use super::{Position, Span};
 
-/// Where each line of a text begins.
+/// Bytes between two places whose number of characters is kept.
+const BLOCK_BYTES: usize = 256;
+
+/// Where each line of a text begins, and how many characters come before each block of bytes: a
+/// document may be one long line.
 #[derive(Debug)]
 pub(crate) struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    characters: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let bytes = text.as_bytes();
         let mut starts = vec![0];
+        let mut characters = Vec::with_capacity(bytes.len() / BLOCK_BYTES + 1);
+        let mut count = 0;
         for (at, byte) in bytes.iter().enumerate() {
+            if at % BLOCK_BYTES == 0 {
+                characters.push(count);
+            }
+            count += usize::from(is_character_start(*byte));
             // A lone carriage return ends a line in YAML too.
             let lone_return = *byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
             if *byte == b'\n' || lone_return {
                 starts.push(at + 1);
             }
         }
-        Self { text, starts }
+        Self {
+            text,
+            starts,
+            characters,
+        }
+    }
+
+    /// Characters before a byte offset.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK_BYTES;
+        let Some(before) = self.characters.get(block) else {
+            // Only the end of a text can lie past its last block.
+            return self.text.chars().count();
+        };
+        let inside = &self.text.as_bytes()[block * BLOCK_BYTES..offset];
+        before
+            + inside
+                .iter()
+                .filter(|byte| is_character_start(**byte))
+                .count()
     }
 
     /// The position of a byte offset, which is taken back to the start of its character.
@@ -30,11 +60,18 @@ impl<'t> Lines<'t> {
             offset -= 1;
         }
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
-        let column = self.text[self.starts[line - 1]..offset].chars().count() + 1;
+        let start = self.starts[line - 1];
+        let column = self.characters_before(offset) - self.characters_before(start) + 1;
         Position {
             line: number(line),
             column: number(column),
         }
+    }
+
+    /// The position of a byte of a line; both count from 1.
+    pub(crate) fn position_in_line(&self, line: usize, byte: usize) -> Position {
+        let start = self.starts.get(line.saturating_sub(1)).copied();
+        self.position(start.unwrap_or(self.text.len()) + byte.saturating_sub(1))
     }
 
     /// The byte offset of a position; the end of its line where the column is past it.
@@ -140,6 +177,10 @@ fn escape(raw: &str) -> (usize, Option<char>) {
     }
 }
 
+const fn is_character_start(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
+}
+
 fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
@@ -177,10 +218,12 @@ mod tests {
 
     #[test]
     fn offsets_and_positions_are_each_others_inverse() {
-        let text = "ab\r\ncä\n\nd";
-        let lines = Lines::new(text);
-        for (offset, _) in text.char_indices() {
-            assert_eq!(lines.offset(lines.position(offset)), offset);
+        let long = "äb".repeat(BLOCK_BYTES);
+        for text in ["", "ab\r\ncä\n\nd", long.as_str()] {
+            let lines = Lines::new(text);
+            for (offset, _) in text.char_indices().chain([(text.len(), ' ')]) {
+                assert_eq!(lines.offset(lines.position(offset)), offset);
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ pub const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Levels of lists and objects that a document may have.
 pub const NESTING_MAX: usize = 128;
 /// Values that a document may have once its aliases are expanded.
-pub const VALUES_MAX: usize = 500_000;
+pub const VALUES_MAX: usize = 100_000;
 
 /// How a document is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,10 +203,16 @@ pub(crate) fn read(text: &str, format: Format) -> Result<Node, Vec<Problem>> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(vec![too_large(text.len())]);
     }
+    let text = without_mark(text);
     match format {
         Format::Yaml => yaml::read(text),
         Format::Json => json::read(text),
     }
+}
+
+/// The text without the byte order mark that some editors write.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Bytes to text. Never copies; refuses a size that no document may have before it looks inside.
@@ -235,6 +241,12 @@ fn too_large(bytes: usize) -> Problem {
     Problem::new(Rule::Limit, Span::START, "", message)
         .code(Code::DefinitionTooLarge)
         .hint("move data out of the definition: into the run's input, a file or a database")
+}
+
+fn too_many(span: Span, pointer: &str) -> Problem {
+    let message = format!("the document has more than {VALUES_MAX} values");
+    Problem::new(Rule::Limit, span, pointer, message)
+        .hint("move data out of the definition; an alias (*name) counts with all that it repeats")
 }
 
 fn too_deep(span: Span) -> Problem {

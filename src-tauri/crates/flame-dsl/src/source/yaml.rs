@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 
 use super::{
     Content, Entry, NESTING_MAX, Node, Position, Span, VALUES_MAX, duplicate_key, pointer_step,
-    scalar, too_deep,
+    scalar, too_deep, too_many,
 };
 use crate::problem::{Problem, Rule};
 
@@ -17,7 +17,6 @@ use crate::problem::{Problem, Rule};
 const ANCHORS_MAX: usize = 1_000;
 
 pub(super) fn read(text: &str) -> Result<Node, Vec<Problem>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder::default();
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
@@ -43,7 +42,9 @@ fn broken(error: &ScanError, text: &str) -> Problem {
     if error.info() == "recursion limit exceeded" {
         return too_deep(Span::at(start));
     }
-    let at_end = error.marker().index() >= text.trim_end().chars().count();
+    let at_end = error.info().contains("end of stream")
+        || error.info().contains("eof")
+        || error.marker().index() >= text.trim_end().chars().count();
     let hint = if error.info().contains("tab") {
         "indent with spaces; YAML takes no tabs there"
     } else if at_end {
@@ -190,10 +191,7 @@ impl Builder {
         if self.values <= VALUES_MAX {
             return Ok(());
         }
-        let message = format!("the document has more than {VALUES_MAX} values");
-        let problem = Problem::new(Rule::Limit, span, &self.pointer(), message)
-            .hint("aliases (*name) count with all that they repeat: use fewer of them");
-        Err(Box::new(problem))
+        Err(Box::new(too_many(span, &self.pointer())))
     }
 
     fn open(

@@ -1,5 +1,10 @@
 //! Tests of the document reader through its public interface.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod editor;
 mod examples;
+mod limits;
+mod messages;
+mod model;
 mod shared;
+mod standard;

@@ -1,0 +1,954 @@
+//! What a person is told: each document beside all that is said about it.
+
+use expect_test::{Expect, expect};
+use flame_dsl::{Format, examine, examine_pipeline};
+
+const HEAD: &str = "document: {dsl: '1.0.3', namespace: n, name: w, version: '1.0.0'}";
+
+fn listed(problems: &[flame_dsl::Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("{problem}\n"))
+        .collect()
+}
+
+/// A workflow that goes on after a valid head, so that lines count from 2.
+fn check(body: &str, expect: Expect) {
+    expect.assert_eq(&listed(
+        &examine(&format!("{HEAD}{body}"), Format::Yaml).problems,
+    ));
+}
+
+fn check_text(text: &str, format: Format, expect: Expect) {
+    expect.assert_eq(&listed(&examine(text, format).problems));
+}
+
+fn check_pipeline(text: &str, expect: Expect) {
+    expect.assert_eq(&listed(
+        &examine_pipeline(text.trim_start(), Format::Yaml).problems,
+    ));
+}
+
+#[test]
+fn text_that_is_not_yaml() {
+    check_text(
+        "",
+        Format::Yaml,
+        expect![[r#"
+        1:1: error: expected an object (the workflow), found nothing
+    "#]],
+    );
+    check_text(
+        r#"do:
+  - a: {set: {x: "1}
+"#,
+        Format::Yaml,
+        expect![[r#"
+            2:18: error: not YAML: while scanning a quoted scalar, found unexpected end of stream
+              hint: the text ends too early: a quote, bracket or brace is not closed, or a value is missing
+        "#]],
+    );
+    check_text(
+        "do:\n\t- a: 1\n",
+        Format::Yaml,
+        expect![[r#"
+        2:2: error: not YAML: tabs disallowed within this context (block indentation)
+          hint: indent with spaces; YAML takes no tabs there
+    "#]],
+    );
+    check_text(
+        r#"a: b: c
+"#,
+        Format::Yaml,
+        expect![[r#"
+            1:5: error: not YAML: mapping values are not allowed in this context
+              hint: put quotes around text that has ': ' in it, or check the indentation
+        "#]],
+    );
+    check_text(
+        r#"a: 1
+b: 2
+a: 3
+"#,
+        Format::Yaml,
+        expect![[r#"
+            3:1: error: the key 'a' is given twice; the first is on line 1, column 1
+              hint: remove or rename one of them
+        "#]],
+    );
+    check_text(
+        r#"a: 1
+---
+b: 2
+"#,
+        Format::Yaml,
+        expect![[r#"
+            2:1: error: the text has more than one document
+              hint: keep one document per file, without a second '---'
+        "#]],
+    );
+    check_text(
+        r#"a: &x {b: 1}
+c: {<<: *x}
+"#,
+        Format::Yaml,
+        expect![[r#"
+            2:5: error: merge keys (<<) are not part of YAML 1.2
+              hint: write the keys out, or repeat a whole value with an alias (*name)
+        "#]],
+    );
+    check_text(
+        r#"a: *nobody
+"#,
+        Format::Yaml,
+        expect![[r#"
+            1:4: error: not YAML: while parsing node, found unknown anchor
+              hint: an alias (*name) needs its anchor (&name) before it
+        "#]],
+    );
+    check_text(
+        r#"a: &x [*x]
+"#,
+        Format::Yaml,
+        expect![[r#"
+            1:8: error: an alias stands inside the value that it repeats
+              hint: write the value out
+        "#]],
+    );
+    check_text(
+        r#"a: !mine 1
+b: .inf
+"#,
+        Format::Yaml,
+        expect![[r#"
+            1:4: error: tags are not taken here (value: !mine)
+              hint: remove the word that begins with '!'
+            2:4: error: infinity and 'not a number' can't be written as JSON (value: .inf)
+              hint: put quotes around it if it is meant as text
+        "#]],
+    );
+    check_text(
+        r#"? [a]
+: 1
+"#,
+        Format::Yaml,
+        expect![[r#"
+            1:3: error: a key must be text, not a list or an object
+              hint: put quotes around a key that begins with [ or {
+        "#]],
+    );
+}
+
+#[test]
+fn text_that_is_not_json() {
+    check_text(
+        "",
+        Format::Json,
+        expect![[r#"
+        1:1: error: not JSON: EOF while parsing a value
+          hint: the text ends too early: a bracket, brace or quote is not closed
+    "#]],
+    );
+    check_text(
+        "{\"document\": {",
+        Format::Json,
+        expect![[r#"
+        1:14: error: not JSON: EOF while parsing an object
+          hint: the text ends too early: a bracket, brace or quote is not closed
+    "#]],
+    );
+    check_text(
+        "{'document': 1}",
+        Format::Json,
+        expect![[r#"
+        1:2: error: not JSON: key must be a string
+          hint: the document is read as JSON; YAML is taken as application/yaml or from a .yaml file
+    "#]],
+    );
+    check_text(
+        r#"document: 1
+"#,
+        Format::Json,
+        expect![[r#"
+            1:1: error: not JSON: expected value
+              hint: the document is read as JSON; YAML is taken as application/yaml or from a .yaml file
+        "#]],
+    );
+    check_text(
+        r#"{"a": 1, // no
+ "b": 2}"#,
+        Format::Json,
+        expect![[r#"
+            1:10: error: not JSON: key must be a string
+              hint: the document is read as JSON; YAML is taken as application/yaml or from a .yaml file
+        "#]],
+    );
+    check_text(
+        "{\"a\": [1, 2,]}",
+        Format::Json,
+        expect![[r#"
+        1:13: error: not JSON: expected value
+          hint: the document is read as JSON; YAML is taken as application/yaml or from a .yaml file
+    "#]],
+    );
+    check_text(
+        r#"{"a": 1,
+ "a": 2}"#,
+        Format::Json,
+        expect![[r#"
+            2:2: error: the key 'a' is given twice; the first is on line 1, column 2
+              hint: remove or rename one of them
+        "#]],
+    );
+    check_text(
+        "{\"a\": \"\\ud800\"}",
+        Format::Json,
+        expect![[r#"
+        1:7: error: the text is not valid: unexpected end of hex escape
+    "#]],
+    );
+}
+
+#[test]
+fn the_head() {
+    check_text(
+        r#"do: []
+"#,
+        Format::Yaml,
+        expect![[r#"
+            1:1: error: 'document' is missing in the workflow
+              hint: add 'document': What the workflow is called and which version it is.
+        "#]],
+    );
+    check_text(
+        r#"document:
+  dsl: 0.8.0
+  namespace: a_b
+  name: 5
+  version: 1.0
+  titel: x
+states: []
+do: []
+"#,
+        Format::Yaml,
+        expect![[r#"
+            2:8: error: this version of the DSL can't be read (value: 0.8.0)
+              hint: documents before 1.0.0 have another structure: rewrite it for 1.0.3
+            3:14: error: not a name that can stand in an address (value: a_b)
+              hint: use 1 to 63 letters, digits or hyphens, a letter or digit first and last
+            4:9: error: expected a name, found a number (value: 5)
+              hint: put quotes around it: '5'
+            5:12: error: expected a version in quotes, such as '1.0.0', found a number (value: 1.0)
+              hint: write three numbers in quotes, such as '1.0.0'
+            6:3: error: unknown key 'titel' in 'document'
+              hint: did you mean 'title'?
+            7:1: error: unknown key 'states' in the workflow
+              hint: it takes 'document', 'input', 'use', 'do', 'timeout', 'output', 'schedule', 'evaluate'
+        "#]],
+    );
+    check_text(
+        r#"document: {dsl: '2.0.0', namespace: n, name: w, version: v1}
+do: []
+"#,
+        Format::Yaml,
+        expect![[r#"
+            1:17: error: this version of the DSL can't be read (value: 2.0.0)
+              hint: this release reads 1.0.0 to 1.0.3; newer versions need a newer release
+            1:58: error: not a semantic version (value: v1)
+              hint: three numbers with dots, such as 1.0.0
+        "#]],
+    );
+    check_text(
+        "[]",
+        Format::Yaml,
+        expect![[r#"
+        1:1: error: expected an object (the workflow), found a list (value: [])
+    "#]],
+    );
+}
+
+#[test]
+fn tasks_and_their_names() {
+    check(
+        r#"
+do:
+  a: {set: {x: 1}}
+"#,
+        expect![[r#"
+            3:3: error: expected a list of tasks, found an object (value: {"a":{"set":{"x":1}}})
+              hint: put a '- ' before each item
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a:
+    set: {x: 1}
+"#,
+        expect![[r#"
+            4:5: error: a task must have one name; found 'a', 'set'
+              hint: indent the keys below the name, and begin the next item with '- '
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {sett: {x: 1}}
+  - b: {}
+  - c: {frobnicate: 1}
+  - d: 5
+  - e
+"#,
+        expect![[r#"
+            3:9: error: unknown task kind 'sett'
+              hint: did you mean 'set'?
+            4:5: error: the task does not say what it does
+              hint: a task has one of 'call', 'do', 'emit', 'for', 'fork', 'listen', 'raise', 'run', 'set', 'switch', 'try', 'wait'
+            5:9: error: unknown task kind 'frobnicate'
+              hint: a task has one of 'call', 'do', 'emit', 'for', 'fork', 'listen', 'raise', 'run', 'set', 'switch', 'try', 'wait'
+            6:8: error: expected a task (an object), found a number (value: 5)
+            7:5: error: expected a task with its name, found text (value: "e")
+              hint: write it as '- name:' with its keys indented below
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {set: {x: 1}, wait: PT1S}
+"#,
+        expect![[r#"
+            3:22: error: a task does one thing; this one has 'set', 'wait'
+              hint: make a task of its own for each
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {set: {x: 1}}
+  - a: {set: {x: 1}}
+  - end: {set: {x: 1}}
+"#,
+        expect![[r#"
+            4:5: error: the name 'a' is given twice in this list; the first is on line 3, column 5
+              hint: rename one of them
+            5:5: warning: 'then: end' is a directive, so it never leads here
+              hint: rename the task
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {set: {}}
+  - b: {set: {x: 1}, iff: .a, While: .b}
+"#,
+        expect![[r#"
+            3:9: error: 'set' is empty
+              hint: write at least one name and value
+            4:22: error: unknown key 'iff' in a set task
+              hint: did you mean 'if'?
+            4:31: error: unknown key 'While' in a set task
+              hint: it takes 'set', 'if', 'input', 'output', 'export', 'timeout', 'then', 'metadata'
+        "#]],
+    );
+}
+
+#[test]
+fn the_flow() {
+    check(
+        r#"
+do:
+  - first: {set: {x: 1}, then: secnd}
+  - second: {set: {x: 1}, then: exit}
+"#,
+        expect![[r#"
+            3:32: error: no task 'secnd' in this list (value: secnd)
+              hint: did you mean 'second'? a flow can go to continue, exit, end, first, second
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - outer:
+      do:
+        - inner: {set: {x: 1}, then: outer}
+"#,
+        expect![[r#"
+            5:38: error: no task 'outer' in this list (value: outer)
+              hint: a flow can go to continue, exit, end, inner; it can't go into or out of another list
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {set: {x: 1}, then: c}
+  - b: {set: {x: 1}}
+  - c: {raise: {error: {type: /e, status: 400}}}
+  - d: {set: {x: 1}}
+"#,
+        expect![[r#"
+            4:5: warning: nothing leads to the task 'b'
+              hint: remove it, or go to it with a 'then' before it
+            6:5: warning: nothing leads to the task 'd'
+              hint: remove it, or go to it with a 'then' before it
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - s:
+      switch:
+        - a: {when: .x, then: end}
+        - b: {then: end}
+        - c: {then: continue}
+        - a: {when: .y}
+"#,
+        expect![[r#"
+            7:11: error: two cases without 'when'; 'b' on line 6 is the default already
+              hint: add a 'when' to one of them
+            8:11: error: 'then' is missing in a switch case
+              hint: add 'then': What comes next: continue, exit, end, or the name of a task in the same list.
+            8:11: error: the case 'a' is given twice; the first is on line 5
+              hint: rename one of them
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - f:
+      fork:
+        branches:
+          - a: {set: {x: 1}, then: b}
+          - b: {set: {x: 1}}
+"#,
+        expect![[r#"
+            6:36: error: a branch of a fork can't go on at another branch (value: "b")
+              hint: put the tasks that follow each other into a 'do' within one branch
+        "#]],
+    );
+}
+
+#[test]
+fn expressions_and_templates() {
+    check(
+        r#"
+do:
+  - a: {if: '${ .a + }', set: {x: 1}}
+"#,
+        expect![[r#"
+            3:22: error: not a jq expression: expected term at byte 4, found the end (value: .a +)
+              hint: see the jq manual for the syntax
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a:
+      set:
+        x: |
+          Hello ${ .name }
+          and ${ .other + }
+"#,
+        expect![[r#"
+            7:27: error: not a jq expression: expected term at byte 8, found the end (value: .other +)
+              hint: see the jq manual for the syntax
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {set: {x: "it's \"${ $itm.a }\""}}
+"#,
+        expect![[r#"
+            3:29: error: not a jq expression: the variable `$itm` is not defined (byte 0) (value: $itm.a)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {for: {each: item, in: .a}, do: [b: {set: {x: '${ $itm }'}}]}
+"#,
+        expect![[r#"
+            3:58: error: not a jq expression: the variable `$itm` is not defined (byte 0) (value: $itm)
+              hint: did you mean '$item'?
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {set: {x: '${ .a'}}
+"#,
+        expect![[r#"
+            3:19: error: '${' without its closing '}' (value: ${ .a)
+              hint: close it with '}'; quotes and brackets inside must be closed before
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {set: {x: '${ $secrets.key }', y: '${ $authorization }'}}
+"#,
+        expect![[r#"
+            3:22: error: $secrets is not supported yet
+              hint: name a connection instead: it holds the secret
+            3:46: error: $authorization is not supported yet
+              hint: name a connection instead: it holds the secret
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {if: '', set: {x: '{{ .a }}', y: '${}'}}
+"#,
+        expect![[r#"
+            3:13: error: the expression is empty
+              hint: write jq, such as .order.id; '.' is the whole input
+            3:41: error: the expression is empty
+              hint: write jq, such as .order.id; '.' is the whole input
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: http, with: {method: get, endpoint: 'https://e.com/{a b}'}}
+"#,
+        expect![[r#"
+            3:67: error: not a URI template (RFC 6570): between braces stands a name of the task's input, such as {id} (value: https://e.com/{a b})
+              hint: {id} takes 'id' of the task's input; for more write ${ } around the whole
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: http, with: {method: get, endpoint: 'https://e.com/${ .a }'}}
+"#,
+        expect![[r#"
+            3:51: error: the expression does not span the whole endpoint (value: "https://e.com/${ .a }")
+              hint: write ${ "https://example.com/\(.id)" } or https://example.com/{id}
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: http, with: {method: 'g t', endpoint: ftp://e.com, output: contents, headers: {'a b': c}}}
+"#,
+        expect![[r#"
+            3:36: error: not an HTTP method (value: g t)
+              hint: such as get, post, put, patch or delete
+            3:53: error: not an absolute HTTP address (value: ftp://e.com)
+              hint: begin with http:// or https://, or write an expression within ${ }
+            3:74: error: must be one of raw, content, response (value: contents)
+              hint: did you mean 'content'?
+            3:94: error: not the name of an HTTP header (value: a b)
+              hint: letters, digits and hyphens
+        "#]],
+    );
+}
+
+#[test]
+fn calls() {
+    check(
+        r#"
+do:
+  - a: {call: htp, with: {}}
+"#,
+        expect![[r#"
+            3:15: error: custom functions are not supported yet (value: htp)
+              hint: did you mean 'http'?
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: grpc, with: {x: '${ $nobody }'}}
+"#,
+        expect![[r#"
+            3:15: error: 'call: grpc' is not supported yet (value: grpc)
+              hint: this release calls http, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: sqlite.upset:1.0.0@default}
+"#,
+        expect![[r#"
+            3:15: error: no such function in the default catalog (value: sqlite.upset:1.0.0@default)
+              hint: did you mean 'sqlite.upsert:1.0.0@default'?
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: log:1.0.0@mine}
+"#,
+        expect![[r#"
+            3:15: error: catalogs other than the default one are not supported yet (value: log:1.0.0@mine)
+              hint: this release calls http, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: https://e.com/f.yaml}
+"#,
+        expect![[r#"
+            3:15: error: functions from an address are not supported yet (value: https://e.com/f.yaml)
+              hint: this release calls http, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: sqlite.upsert:1.0.0@default}
+"#,
+        expect![[r#"
+            3:15: error: 'key' is missing in the arguments of sqlite.upsert:1.0.0@default
+              hint: it takes database, connection, table, key, record, records, create
+            3:15: error: 'table' is missing in the arguments of sqlite.upsert:1.0.0@default
+              hint: it takes database, connection, table, key, record, records, create
+            3:15: error: sqlite.upsert:1.0.0@default needs either 'database' or 'connection'
+              hint: it takes database, connection, table, key, record, records, create
+            3:15: error: sqlite.upsert:1.0.0@default needs either 'record' or 'records'
+              hint: it takes database, connection, table, key, record, records, create
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a:
+      call: sqlite.upsert:1.0.0@default
+      with: {database: a.db, connection: c, table: 5, keys: [id], key: '${ .key }', record: {}}
+"#,
+        expect![[r#"
+            5:13: error: sqlite.upsert:1.0.0@default needs either 'database' or 'connection'
+              hint: it takes database, connection, table, key, record, records, create
+            5:52: error: an argument of sqlite.upsert:1.0.0@default is wrong: 5 is not of type "string" (value: 5)
+            5:55: error: unknown argument 'keys' of sqlite.upsert:1.0.0@default
+              hint: did you mean 'key'?
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_not_there_yet() {
+    check(
+        r#"
+use:
+  authentications: {}
+  secrets: [a]
+  functions: {}
+  extensions: []
+  catalogs: {}
+schedule: {every: PT1H, after: PT1H, on: {}}
+evaluate: {mode: loose, language: js}
+do:
+  - a: {listen: {to: {}}}
+  - b: {run: {}}
+  - c: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {use: a}}}}
+"#,
+        expect![[r#"
+            3:3: error: reusable authentications are not supported yet
+              hint: remove 'authentications' for now
+            4:3: error: secrets in workflows are not supported yet
+              hint: remove 'secrets' for now
+            5:3: error: custom functions are not supported yet
+              hint: remove 'functions' for now
+            6:3: error: extensions are not supported yet
+              hint: remove 'extensions' for now
+            7:3: error: catalogs other than the default one are not supported yet
+              hint: remove 'catalogs' for now
+            8:12: error: schedules by interval ('every') are not supported yet
+              hint: remove 'every' for now
+            8:25: error: schedules after a run ('after') are not supported yet
+              hint: remove 'after' for now
+            8:38: error: schedules by events ('on') are not supported yet
+              hint: remove 'on' for now
+            9:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
+              hint: write mode: strict
+            9:35: error: the language 'js' of expressions is not supported yet (value: js)
+              hint: write language: jq
+            11:9: error: 'listen' tasks are not supported yet
+              hint: this release runs call, do, emit, for, fork, raise, set, switch, try, wait
+            12:9: error: 'run' tasks are not supported yet
+              hint: this release runs call, do, emit, for, fork, raise, set, switch, try, wait
+            13:72: error: authentication of endpoints is not supported yet
+              hint: remove 'authentication' for now
+        "#]],
+    );
+    check(
+        r#"
+input:
+  schema: {resource: {endpoint: https://e.com}}
+output:
+  schema: {format: avro, document: {}}
+do: []
+"#,
+        expect![[r#"
+            3:12: error: schemas from an external resource are not supported yet
+              hint: remove 'resource' for now
+            5:20: error: schemas of the format 'avro' are not supported yet (value: avro)
+              hint: write a JSON Schema (format: json)
+        "#]],
+    );
+}
+
+#[test]
+fn names_that_use_does_not_have() {
+    check(
+        r#"
+use:
+  timeouts: {short: {after: PT1S}}
+  retries: {often: {when: $eror.status}}
+timeout: shrt
+do:
+  - a: {timeout: PT5S, raise: {error: missing}}
+  - b: {try: [], catch: {as: fault, retry: often}}
+  - c: {try: [], catch: {retry: seldom}}
+"#,
+        expect![[r#"
+            4:27: error: not a jq expression: the variable `$eror` is not defined (byte 0) (value: $eror.status)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task, $fault
+            5:10: error: no timeout 'shrt' in use.timeouts (value: shrt)
+              hint: did you mean 'short'?
+            7:18: error: no timeout 'PT5S' in use.timeouts (value: PT5S)
+              hint: for a duration write 'timeout: {after: PT5S}'
+            7:39: error: no error 'missing' in use.errors (value: missing)
+              hint: define it in use.errors, or write it out here
+            9:33: error: no retry policy 'seldom' in use.retries (value: seldom)
+              hint: use.retries has often
+        "#]],
+    );
+}
+
+#[test]
+fn durations_schedules_and_schemas() {
+    check(
+        r#"
+schedule: {cron: '61 * * * *'}
+do:
+  - a: {wait: 5}
+  - b: {wait: {second: 5}}
+  - c: {wait: {}}
+  - d: {wait: 5s}
+  - e: {wait: P1Y}
+  - f: {wait: {seconds: -1, days: 40000}}
+  - g: {wait: {seconds: 1.5}}
+  - h: {wait: {days: 40000}}
+"#,
+        expect![[r#"
+            2:18: error: not a cron expression: Component error: Number out of bounds. (value: "61 * * * *")
+              hint: write minute, hour, day, month and weekday, such as '30 7 * * MON-FRI', in UTC; 'CRON_TZ=Europe/Berlin ' before them takes the time of a place
+            4:15: error: expected an object (a duration) or a duration such as PT5S, found a number (value: 5)
+              hint: write a unit too, such as PT5S or {seconds: 5}
+            5:16: error: unknown key 'second' in a duration
+              hint: did you mean 'seconds'?
+            6:9: error: a duration is empty
+              hint: give at least one of 'days', 'hours', 'minutes', 'seconds', 'milliseconds'
+            7:15: error: not an ISO 8601 duration (value: 5s)
+              hint: write ISO 8601 such as PT1H30M, an object such as {hours: 1, minutes: 30}, or ${ }
+            8:15: error: years and months have no fixed length; write days (value: P1Y)
+              hint: write ISO 8601 such as PT1H30M, an object such as {hours: 1, minutes: 30}, or ${ }
+            9:25: error: must be 0 or more (value: -1)
+            10:25: error: expected a whole number, found a number (value: 1.5)
+            11:15: error: longer than 100 years (value: {"days":40000})
+              hint: write a shorter duration
+        "#]],
+    );
+    check(
+        r#"
+schedule: {cron: CRON_TZ=Mars/City 0 7 * * *}
+input: {schema: {document: {type: objct, properties: {a: {minimum: x}}}}}
+output: {schema: {document: {$ref: 'https://e.com/s.json'}}}
+do: []
+"#,
+        expect![[r#"
+            2:18: error: no time zone 'Mars/City' (value: "CRON_TZ=Mars/City 0 7 * * *")
+              hint: write minute, hour, day, month and weekday, such as '30 7 * * MON-FRI', in UTC; 'CRON_TZ=Europe/Berlin ' before them takes the time of a place
+            3:35: error: not a JSON Schema: "objct" is not valid under any of the schemas listed in the 'anyOf' keyword (value: "objct")
+              hint: JSON Schema 2020-12 is read unless $schema names another draft
+            3:68: error: not a JSON Schema: "x" is not of type "number" (value: "x")
+              hint: JSON Schema 2020-12 is read unless $schema names another draft
+            4:29: error: a reference that leads out of this schema is not supported yet (value: {"$ref":"https://e.com/s.json"})
+              hint: put what it refers to into $defs and write '#/$defs/name'
+        "#]],
+    );
+}
+
+#[test]
+fn policies_and_errors() {
+    check(
+        r#"
+do:
+  - a:
+      try: []
+      catch:
+        errors: {with: {code: 5}, wth: 1}
+        as: $error
+        retry:
+          delay: PT1S
+          backoff: {linear: {factor: 2}, constant: {}}
+          jitter: {from: PT1S}
+          limit: {attempts: 3}
+  - b: {raise: {error: {type: not a uri, status: 99, instance: here, titel: x}}}
+  - c: {for: {each: x, at: x, in: .a}, do: []}
+  - d: {emit: {event: {}}}
+  - e: {emit: {event: {with: {type: t, My-Attribute: 1}}}}
+  - f: {fork: {branches: []}}
+"#,
+        expect![[r#"
+            6:25: error: unknown key 'code' in the error filter
+              hint: it takes 'type', 'status', 'instance', 'title', 'detail', 'details'
+            6:35: error: unknown key 'wth' in 'errors'
+              hint: did you mean 'with'?
+            7:13: error: not a name that an expression can use (value: $error)
+              hint: leave the $ out: error
+            10:30: error: unknown key 'factor' in a backoff, which has no settings
+              hint: it takes no keys
+            10:42: error: a backoff needs exactly one of 'constant', 'linear', 'exponential'; found several
+            11:11: error: 'to' is missing in a jitter
+              hint: add 'to': The greatest addition.
+            12:19: error: unknown key 'attempts' in a retry limit
+              hint: did you mean 'attempt'?
+            13:31: error: not a URI (value: not a uri)
+              hint: write a URI such as https://example.com/errors/not-found, or ${ }
+            13:50: error: must be between 100 and 599 (value: 99)
+            13:64: error: not a JSON pointer (value: "here")
+              hint: begin with '/', such as /do/0/getPet, or leave it out: the task is the default
+            13:70: error: unknown key 'titel' in an error
+              hint: did you mean 'title'?
+            14:28: error: the item and the index have the same name (value: "x")
+              hint: give 'each' and 'at' different names
+            15:16: error: 'with' is missing in 'event'
+              hint: add 'with': The attributes and data of the event.
+            16:40: error: 'My-Attribute' can't be an attribute of an event
+              hint: CloudEvents takes lower-case letters and digits; put the rest into 'data'
+            17:26: error: a fork without branches (value: [])
+              hint: add a branch
+        "#]],
+    );
+}
+
+#[test]
+fn webhooks() {
+    let hook = |hook: &str| {
+        format!(
+            r#"document:
+  dsl: '1.0.3'
+  namespace: n
+  name: w
+  version: '1.0.0'
+  metadata:
+    mastra.io/webhook: {hook}
+do: []
+"#
+        )
+    };
+    check_text(
+        &hook("{path: a/../b, methd: POST, method: post, contentType: json, answer: yes}"),
+        Format::Yaml,
+        expect![[r#"
+            7:31: error: not a path for a webhook (value: "a/../b")
+              hint: letters, digits, '-', '.', '_' and '~' with '/' between, such as shop/orders
+            7:39: error: unknown key 'methd' in the webhook
+              hint: did you mean 'method'?
+            7:60: error: must be one of POST, PUT, PATCH, GET, DELETE (value: post)
+              hint: did you mean 'POST'?
+            7:79: error: not a content type (value: "json")
+              hint: such as application/json, without parameters
+            7:93: error: must be one of accepted, output (value: yes)
+              hint: write one of accepted, output
+        "#]],
+    );
+    check_text(
+        &hook("{path: a, secret: {connection: c}, signature: {standardWebhooks: {connection: c}}}"),
+        Format::Yaml,
+        expect![[r#"
+            7:70: error: a webhook has either a secret or a signature (value: {"standardWebhooks":{"connection":"c"}})
+              hint: keep the signature where the sender can sign: it covers the body too
+        "#]],
+    );
+    check_text(
+        &hook("{secret: {}}"),
+        Format::Yaml,
+        expect![[r#"
+        7:5: error: 'path' is missing in the webhook
+          hint: add 'path': The path below /hooks/, such as orders.
+        7:25: error: 'connection' is missing in the webhook's secret
+          hint: add 'connection': The connection whose secret it is.
+    "#]],
+    );
+}
+
+#[test]
+fn pipelines() {
+    check_pipeline(
+        r#"
+pipeline: {namespace: a}
+"#,
+        expect![[r#"
+            1:1: error: 'name' is missing in 'pipeline'
+              hint: add 'name': The pipeline's name within its namespace.
+            1:1: error: 'sink' is missing in the pipeline
+              hint: add 'sink': Where the records go.
+            1:1: error: 'source' is missing in the pipeline
+              hint: add 'source': How the files are written.
+        "#]],
+    );
+    check_pipeline(
+        r#"
+pipeline: {namespace: a, name: b}
+source: {csv: {delimiter: ';;', head: true}, ndjson: {}}
+map: '{id: .id, x: $context}'
+sink: {connector: oracle, table: t, key: []}
+watch: {pattern: x}
+"#,
+        expect![[r#"
+            2:27: error: the delimiter must be one ASCII character, and not a quote or line break (value: ";;")
+              hint: such as ',' or ';' or "\t"
+            2:33: error: unknown key 'head' in the CSV source
+              hint: it takes 'delimiter', 'header'
+            2:46: error: the source needs exactly one of 'csv', 'ndjson'; found several
+            3:20: error: not a jq expression: the variable `$context` is not defined (byte 13) (value: {id: .id, x: $context})
+              hint: there are no variables here; '.' is the row
+            4:19: error: must be one of sqlite, postgres (value: oracle)
+              hint: write one of sqlite, postgres
+            4:37: error: the list needs at least 1 item
+            5:1: error: 'folder' is missing in 'watch'
+              hint: add 'folder': The folder to watch.
+        "#]],
+    );
+    check_pipeline(
+        r#"
+pipeline: {namespace: a, name: b}
+source: {ndjson: {}}
+sink: {connector: postgres, database: d, table: t, key: [id, id]}
+"#,
+        expect![[r#"
+            3:39: error: 'database' names a SQLite file (value: "d")
+              hint: write 'connection' with the name of a PostgreSQL connection
+        "#]],
+    );
+    check_pipeline(
+        r#"
+pipeline: {namespace: a, name: b}
+source: {ndjson: {}}
+sink: {connector: sqlite, database: d, table: t, key: [id, id]}
+"#,
+        expect![[r#"
+            3:60: error: the column is named twice (value: "id")
+              hint: remove one
+        "#]],
+    );
+    check_pipeline(
+        r#"
+pipeline: {namespace: a, name: b}
+source: {ndjson: {}}
+sink: {connector: sqlite, table: t, key: [id]}
+"#,
+        expect![[r#"
+            3:7: error: a SQLite sink needs either 'database' or 'connection' (value: {"connector":"sqlite","table":"t","key":["id"]})
+              hint: write 'database' with the name of a file, such as orders.db
+        "#]],
+    );
+}
