@@ -109,16 +109,26 @@ mod tests {
     #[test]
     fn every_page_says_what_it_means_and_what_to_do() {
         for code in Code::ALL {
-            let page = code.help();
+            let (meaning, advice) = sections(*code);
+            assert!(meaning.len() >= 80, "{code}: the page says what it means");
             assert!(
-                page.starts_with(&format!("# {code}")),
-                "{code}: the title names the code"
+                advice.starts_with("1. "),
+                "{code}: the advice is a list of steps"
             );
-            assert!(
-                page.contains("\n## What to do\n"),
-                "{code}: a section says what to do"
-            );
+            let fences = advice.matches("```").count();
+            assert_eq!(fences % 2, 0, "{code}: every block of commands is closed");
         }
+    }
+
+    /// The text before and after "What to do".
+    fn sections(code: Code) -> (&'static str, &'static str) {
+        let title = format!("# {code}: {}\n", code.title());
+        let page = code.help().strip_prefix(&title);
+        let page = page.unwrap_or_else(|| panic!("{code}: the page begins with {title:?}"));
+        let parts = page.split_once("\n## What to do\n");
+        let (meaning, advice) =
+            parts.unwrap_or_else(|| panic!("{code}: a section says what to do"));
+        (meaning.trim(), advice.trim())
     }
 
     #[test]
