@@ -43,6 +43,10 @@ pub(crate) enum SslMode {
     VerifyFull,
 }
 
+fn create_by_default() -> bool {
+    true
+}
+
 fn default_port() -> u16 {
     5432
 }
@@ -107,7 +111,7 @@ pub(crate) struct UpsertArguments {
     key: Vec<String>,
     record: Option<Record>,
     records: Option<Vec<Record>>,
-    #[serde(default)]
+    #[serde(default = "create_by_default")]
     create: bool,
 }
 

@@ -60,14 +60,12 @@ fn of_server(settings: &Settings, error: &DbError) -> Fault {
     }
     if *code == SqlState::UNDEFINED_TABLE || *code == SqlState::INVALID_SCHEMA_NAME {
         return Fault::configuration(format!(
-            "{database} on {host}: {message}. Make it, correct the name, or let the call make the \
-             table with `create: true`."
+            "{database} on {host}: {message}. Make it, or correct the name."
         ));
     }
     if *code == SqlState::UNDEFINED_COLUMN {
         return Fault::configuration(format!(
-            "{database} on {host}: {message}. Add the column, leave the field out, or let the \
-             call add it with `create: true`."
+            "{database} on {host}: {message}. Add the column, or leave the field out."
         ));
     }
     if *code == SqlState::INVALID_COLUMN_REFERENCE {

@@ -43,7 +43,7 @@ pub(crate) fn specs() -> Vec<OperationSpec> {
                 },
                 "create": {
                     "type": "boolean",
-                    "default": false,
+                    "default": true,
                     "description": "Makes a missing table or column, typed by the first record."
                 }
             }

@@ -305,8 +305,13 @@ async fn faults_tell_the_record_from_the_setup() {
         assert_eq!(fault.kind, FaultKind::Validation, "{record}: {fault}");
         assert!(fault.detail.contains(word), "{record}: {fault}");
     }
+    let strict = |record: Value| {
+        let mut arguments = with(record);
+        arguments["create"] = json!(false);
+        arguments
+    };
     let table = |name: &str| {
-        let mut arguments = with(json!({"id": 1}));
+        let mut arguments = strict(json!({"id": 1}));
         arguments["table"] = json!(name);
         arguments
     };
@@ -315,7 +320,7 @@ async fn faults_tell_the_record_from_the_setup() {
         (table("nowhere.orders"), "nowhere"),
         (table("keyless"), "UNIQUE INDEX"),
         (table("orders\"; drop table orders; --"), "does not exist"),
-        (with(json!({"id": 1, "colour": "red"})), "colour"),
+        (strict(json!({"id": 1, "colour": "red"})), "colour"),
     ] {
         let fault = upsert(&postgres, &connection, &arguments)
             .await
@@ -338,14 +343,9 @@ async fn faults_tell_the_record_from_the_setup() {
 async fn with_create_a_table_is_made_once_and_widened() {
     let server = Server::start(Encryption::Off).unwrap();
     let (postgres, connection) = (Arc::new(Postgres::new()), connection(&server));
-    let create = |record: Value| {
-        let mut arguments = with(record);
-        arguments["create"] = json!(true);
-        arguments
-    };
     let calls = (0..8).map(|id| {
         let (postgres, connection) = (postgres.clone(), connection.clone());
-        let arguments = create(json!({"id": id.to_string(), "total": 10, "lines": [{"sku": "a"}]}));
+        let arguments = with(json!({"id": id.to_string(), "total": 10, "lines": [{"sku": "a"}]}));
         tokio::spawn(async move { upsert(&postgres, &connection, &arguments).await })
     });
     for outcome in futures::future::join_all(calls).await {
@@ -354,7 +354,7 @@ async fn with_create_a_table_is_made_once_and_widened() {
     upsert(
         &postgres,
         &connection,
-        &create(json!({"id": "9", "total": 10.25, "paid": true})),
+        &with(json!({"id": "9", "total": 10.25, "paid": true})),
     )
     .await
     .unwrap();
