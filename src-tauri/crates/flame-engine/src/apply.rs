@@ -45,6 +45,7 @@ struct Folding<'a> {
 
 impl Folding<'_> {
     fn record(&mut self, record: &Record) -> Fold {
+        self.expect_in_time(record)?;
         match record {
             Record::RunStarted {
                 input,
@@ -115,7 +116,9 @@ impl Folding<'_> {
                 frame, timer, due, ..
             } => {
                 let timer = timer.map(|id| Timer { id, due: *due });
-                self.state.next_timer += u64::from(timer.is_some());
+                if let Some(timer) = timer {
+                    self.state.next_timer = timer.id.0 + 1;
+                }
                 self.drop_below(*frame);
                 let attempts = self.attempts(*frame)?;
                 attempts.timer = None;
@@ -125,6 +128,40 @@ impl Folding<'_> {
             }
             Record::AttemptStarted { frame, attempt, .. } => self.attempt_started(*frame, *attempt),
             _ => self.run_level(record),
+        }
+    }
+
+    /// Tasks move only while the run does; ids are never used again.
+    fn expect_in_time(&self, record: &Record) -> Fold {
+        let fresh = |id: u64, next: u64| {
+            if (next..u64::MAX).contains(&id) {
+                return Ok(());
+            }
+            Err(format!("the id {id} was used before, or can't be"))
+        };
+        match record {
+            Record::TaskStarted { frame, .. } => fresh(frame.0, self.state.next_frame)?,
+            Record::EffectRequested { effect, .. } => fresh(effect.0, self.state.next_effect)?,
+            Record::TimerArmed { timer, .. }
+            | Record::RetryScheduled {
+                timer: Some(timer), ..
+            } => {
+                fresh(timer.0, self.state.next_timer)?;
+            }
+            _ => {}
+        }
+        match record {
+            Record::RunStarted { .. }
+            | Record::RunSuspended { .. }
+            | Record::RunResumed { .. }
+            | Record::RunRetried { .. }
+            | Record::RunCompleted { .. }
+            | Record::RunFaulted { .. }
+            | Record::RunCancelled { .. } => Ok(()),
+            Record::EffectHeld { .. } => self.expect_status(RunStatus::Suspended),
+            // The tasks of a suspended run are cancelled with it.
+            Record::TaskCancelled { .. } if self.state.status == RunStatus::Suspended => Ok(()),
+            _ => self.expect_status(RunStatus::Running),
         }
     }
 
@@ -459,14 +496,18 @@ impl Folding<'_> {
             self.remove(origin);
             let progress = &mut self.frame(parent)?.progress;
             if let Progress::Fork(branches) = progress {
-                branches[index] = Branch::Pending;
+                *branches
+                    .get_mut(index)
+                    .ok_or("the fork has no such branch")? = Branch::Pending;
             } else {
                 let pass = progress
                     .pass_mut()
                     .ok_or("its parent is not inside a list")?;
                 pass.data = raw;
                 pass.cursor = Cursor::At(index);
-                pass.visits[index] -= 1;
+                if let Some(visits) = pass.visits.get_mut(index) {
+                    *visits = visits.saturating_sub(1);
+                }
             }
         }
         self.state.error = None;

@@ -1,7 +1,11 @@
 //! Cancel, suspend, resume, retry, limits: what people and the runtime do to a run.
 
-use flame_engine::{Corrupt, Event, Limits, Record, Run};
+use std::sync::{Arc, OnceLock};
+
+use flame_dsl::Workflow;
+use flame_engine::{Corrupt, Event, Limits, Record, Run, Timeline};
 use flame_types::RunStatus;
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::driver::{Driver, RUN, communication, run_id, workflow};
@@ -291,3 +295,62 @@ fn a_damaged_journal_is_found() {
         );
     }
 }
+
+#[test]
+fn a_retry_that_faults_at_once_announces_its_end() {
+    let mut driver =
+        started("do: [{a: {raise: {error: {type: 'https://x.test/e', status: 500}}}}]");
+    driver.handle(Event::Retry);
+    assert_eq!(driver.finished, [RunStatus::Faulted, RunStatus::Faulted]);
+}
+
+#[test]
+fn a_call_that_can_no_longer_be_evaluated_faults_its_task() {
+    let mut driver =
+        started("do: [{a: {call: http, with: {method: get, endpoint: 'http://x.test/{k}'}}}]");
+    let mut journal = driver.journal.clone();
+    journal[0] = journal[0].replace("\"k\":1", "\"gone\":1");
+    driver.rewrite(journal);
+    driver.crash();
+    assert!(driver.in_flight.is_empty());
+    let error = driver.error();
+    assert!(error.detail.unwrap().contains("\"k\""));
+    assert_eq!(driver.finished, [RunStatus::Faulted]);
+}
+
+#[test]
+fn a_run_may_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Run>();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A journal with records lost, doubled or out of order is refused or folded; it never panics.
+    #[test]
+    fn a_shuffled_journal_never_panics(order in prop::collection::vec(0_usize..64, 1..64)) {
+        let journal = SHUFFLED.get_or_init(|| {
+            let mut driver = started(&fork());
+            driver.answer_named("a", Err(communication(500)));
+            driver.handle(Event::Retry);
+            driver.handle(Event::Suspend);
+            driver.answer_named("a", Ok(json!(5)));
+            driver.handle(Event::Resume);
+            driver.fire();
+            (Arc::clone(&driver.workflow), driver.records())
+        });
+        let (workflow, records) = journal;
+        // Mostly in order, so that the fold gets far.
+        let mut picked: Vec<Record> = records.clone();
+        for (place, from) in order.iter().enumerate().step_by(3) {
+            let place = place.min(picked.len() - 1);
+            picked[place] = records[from % records.len()].clone();
+        }
+        let _ = Run::resume(run_id(RUN), Arc::clone(workflow), picked.clone());
+        let mut timeline = Timeline::new(Arc::clone(workflow));
+        let _ = picked.iter().try_for_each(|record| timeline.push(record).map(|_| ()));
+    }
+}
+
+static SHUFFLED: OnceLock<(Arc<Workflow>, Vec<Record>)> = OnceLock::new();

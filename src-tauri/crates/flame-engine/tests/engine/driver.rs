@@ -67,6 +67,8 @@ pub(crate) struct Driver {
     pub(crate) run: Run,
     /// One JSON text per record.
     pub(crate) journal: Vec<String>,
+    /// The same, read back.
+    read: Vec<Record>,
     pub(crate) now: Timestamp,
     entropy: u64,
     pub(crate) in_flight: BTreeMap<EffectId, Invocation>,
@@ -92,6 +94,7 @@ impl Driver {
             workflow,
             run,
             journal: Vec::new(),
+            read: Vec::new(),
             now: Timestamp::from_second(1_700_000_000).unwrap(),
             entropy: 7,
             in_flight: BTreeMap::new(),
@@ -146,15 +149,21 @@ impl Driver {
 
     pub(crate) fn absorb(&mut self, step: Step) {
         for record in &step.records {
-            self.journal.push(serde_json::to_string(record).unwrap());
+            let line = serde_json::to_string(record).unwrap();
+            self.read.push(serde_json::from_str(&line).unwrap());
+            self.journal.push(line);
         }
         if !step.records.is_empty() {
             self.commits.push(self.journal.len());
         }
-        assert!(
-            self.fold() == self.run,
-            "the journal folds to another state:\n{self:#?}"
-        );
+        // Folding anew is quadratic: a long journal is held to the law now and then.
+        if self.journal.len() < 200 || self.commits.len().is_multiple_of(32) {
+            assert!(
+                self.fold() == self.run,
+                "the journal folds to another state:
+{self:#?}"
+            );
+        }
         self.yielded = false;
         for action in step.actions {
             self.act(action);
@@ -210,10 +219,16 @@ impl Driver {
     }
 
     pub(crate) fn records(&self) -> Vec<Record> {
-        self.journal
+        self.read.clone()
+    }
+
+    /// Takes another journal for the run's.
+    pub(crate) fn rewrite(&mut self, journal: Vec<String>) {
+        self.read = journal
             .iter()
             .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+            .collect();
+        self.journal = journal;
     }
 
     pub(crate) fn fold(&self) -> Run {

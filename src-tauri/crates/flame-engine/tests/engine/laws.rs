@@ -12,7 +12,7 @@ use crate::simulation::World;
 const GET: &str = "call: http, with: {method: get, endpoint: 'http://x.test/'}";
 
 /// A saga in small: a loop, a fork, retries with jitter, a handler, a wait, an event.
-fn saga() -> String {
+pub(crate) fn saga() -> String {
     format!(
         "do:
   - orders:

@@ -1,10 +1,17 @@
 //! The engine over parsed documents, driven by scripts instead of a world.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod calls;
 mod control;
 mod data_flow;
 mod driver;
 mod forks;
+mod histories;
 mod laws;
 mod lists;
 mod loops;

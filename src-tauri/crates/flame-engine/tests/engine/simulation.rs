@@ -328,7 +328,7 @@ fn seeds() -> Vec<u64> {
         number("ENGINE_SIMULATION_SEEDS"),
     ) {
         (Some(seed), _) => vec![seed],
-        (None, count) => (0..count.unwrap_or(300)).collect(),
+        (None, count) => (0..count.unwrap_or(200)).collect(),
     }
 }
 
