@@ -1,0 +1,372 @@
+//! What a request carries: its declared type, its limit, and how long it may take to arrive.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING,
+};
+use flame_agent_api::{DefinitionProblem, Operation, Severity};
+use flame_errors::Code;
+use futures::StreamExt;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::failure::Failure;
+
+/// Longest pause between two pieces of a body.
+pub(super) const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time a bounded body takes in all.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What is read of a refused body so that its sender gets to read the answer.
+const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A body that was taken whole.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// The content type as the operation declares it, or empty where there was no body.
+    pub(super) media: &'static str,
+    pub(super) bytes: Bytes,
+}
+
+/// Reads a request's body as its operation declares it. A refused body is read to its end first.
+pub(super) async fn take(operation: Operation, request: Request) -> Result<Taken, Failure> {
+    let description = operation.description();
+    let Some(declared) = &description.body else {
+        return match carries(request.headers()) {
+            false => Ok(Taken {
+                media: "",
+                bytes: Bytes::new(),
+            }),
+            true => refuse(request, no_body()).await,
+        };
+    };
+    if !declared.required && !carries(request.headers()) {
+        return Ok(Taken {
+            media: "",
+            bytes: Bytes::new(),
+        });
+    }
+    let media = match accepted(request.headers(), declared.types) {
+        Ok(media) => media,
+        Err(failure) => return refuse(request, failure).await,
+    };
+    let definition = description.codes.contains(&Code::DefinitionTooLarge);
+    let code = if definition {
+        Code::DefinitionTooLarge
+    } else {
+        Code::BodyTooLarge
+    };
+    let bytes = whole(request, declared.bytes_max.unwrap_or(usize::MAX), code).await?;
+    Ok(Taken { media, bytes })
+}
+
+/// The same for a body of JSON in a known form.
+pub(super) async fn take_json<T: DeserializeOwned>(
+    operation: Operation,
+    request: Request,
+) -> Result<Option<T>, Failure> {
+    let taken = take(operation, request).await?;
+    if taken.media.is_empty() {
+        return Ok(None);
+    }
+    json(&taken.bytes).map(Some)
+}
+
+/// Refuses a body where the operation declares none.
+pub(super) async fn none(operation: Operation, request: Request) -> Result<(), Failure> {
+    take(operation, request).await.map(drop)
+}
+
+/// The declared type that the request names, without parameters other than `charset=utf-8`.
+pub(super) fn accepted(
+    headers: &HeaderMap,
+    types: &[&'static str],
+) -> Result<&'static str, Failure> {
+    let found = content_type(headers)?;
+    if headers.contains_key(CONTENT_ENCODING) {
+        let encoding = headers
+            .get(CONTENT_ENCODING)
+            .and_then(|value| value.to_str().ok());
+        if encoding != Some("identity") {
+            return Err(unsupported(&format!(
+                "the body's encoding {encoding:?} is not taken here"
+            )));
+        }
+    }
+    types
+        .iter()
+        .copied()
+        .find(|media| media.eq_ignore_ascii_case(&found))
+        .ok_or_else(|| {
+            let taken = types.join(" or ");
+            unsupported(&format!("the content type is {found:?}")).hint(format!(
+                "Send {taken} and name it in the Content-Type header."
+            ))
+        })
+}
+
+/// The request's media type without parameters; a charset must be UTF-8.
+pub(super) fn content_type(headers: &HeaderMap) -> Result<String, Failure> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().unwrap_or("unreadable"),
+        (None, _) => return Ok(String::new()),
+        (Some(_), Some(_)) => return Err(unsupported("there are several Content-Type headers")),
+    };
+    let mut parts = value.split(';');
+    let media = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    for parameter in parts {
+        if let Some((name, text)) = parameter.trim().split_once('=')
+            && name.eq_ignore_ascii_case("charset")
+            && !text.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        {
+            return Err(unsupported(&format!("the charset {text:?} is not UTF-8")));
+        }
+    }
+    Ok(media)
+}
+
+pub(super) fn unsupported(detail: &str) -> Failure {
+    Failure::new(Code::UnsupportedMediaType, detail)
+}
+
+fn no_body() -> Failure {
+    unsupported("the request has a body, and this address takes none")
+        .hint("Send it without a body.")
+}
+
+/// Whether the request announces a body.
+pub(super) fn carries(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) || length(headers).is_some_and(|bytes| bytes > 0)
+}
+
+fn length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Refuses, once the sender has been heard out.
+pub(super) async fn refuse<T>(request: Request, failure: Failure) -> Result<T, Failure> {
+    discard(request).await;
+    Err(failure)
+}
+
+/// Reads what is left of a refused request and forgets it. A connection closed on a sender that
+/// still writes loses the answer with it.
+pub(super) async fn discard(request: Request) {
+    let waits = request.headers().contains_key(EXPECT);
+    let huge = length(request.headers()).is_some_and(|bytes| bytes > DISCARD_BYTES_MAX);
+    if waits || huge || !carries(request.headers()) {
+        return;
+    }
+    discard_rest(request.into_body().into_data_stream()).await;
+}
+
+/// The same for a body that was read in part.
+pub(super) async fn discard_rest(mut pieces: axum::body::BodyDataStream) {
+    let deadline = Instant::now() + DISCARD_TIMEOUT;
+    let mut bytes = 0;
+    while bytes < DISCARD_BYTES_MAX {
+        match timeout_at(deadline, pieces.next()).await {
+            Ok(Some(Ok(piece))) => bytes += piece.len(),
+            _ => return,
+        }
+    }
+}
+
+/// The whole body, if it is at most `bytes_max` and arrives in time.
+pub(super) async fn whole(
+    request: Request,
+    bytes_max: usize,
+    too_large: Code,
+) -> Result<Bytes, Failure> {
+    let announced = length(request.headers());
+    let refusal = |bytes: String| {
+        Failure::new(
+            too_large,
+            format!("the body has {bytes} bytes, the limit is {bytes_max}"),
+        )
+    };
+    if let Some(bytes) = announced.filter(|bytes| *bytes > bytes_max) {
+        return refuse(request, refusal(bytes.to_string())).await;
+    }
+    let mut pieces = Body::into_data_stream(request.into_body());
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
+    let deadline = Instant::now() + BODY_TIMEOUT;
+    loop {
+        let Ok(next) = timeout_at(deadline, timeout(PIECE_TIMEOUT, pieces.next())).await else {
+            return Err(slow(BODY_TIMEOUT));
+        };
+        match next {
+            Err(_) => return Err(slow(PIECE_TIMEOUT)),
+            Ok(None) => return Ok(bytes.into()),
+            Ok(Some(Err(error))) => {
+                let detail = format!("the body ended early: {error}");
+                return Err(Failure::new(Code::BodyInvalid, detail));
+            }
+            Ok(Some(Ok(piece))) if bytes.len() + piece.len() > bytes_max => {
+                discard_rest(pieces).await;
+                return Err(refusal(format!("more than {bytes_max}")));
+            }
+            Ok(Some(Ok(piece))) => bytes.extend_from_slice(&piece),
+        }
+    }
+}
+
+fn slow(limit: Duration) -> Failure {
+    let detail = format!("the body did not arrive within {} s", limit.as_secs());
+    Failure::new(Code::BodyInvalid, detail)
+}
+
+/// The body unpacked, if it is at most `bytes_max` then. Few bytes of gzip can claim gigabytes.
+pub(super) fn gunzip(packed: &[u8], bytes_max: usize) -> Result<Bytes, Failure> {
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    flate2::read::MultiGzDecoder::new(packed)
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| {
+            Failure::new(
+                Code::BodyInvalid,
+                format!("the body is not whole gzip: {error}"),
+            )
+        })?;
+    if bytes.len() > bytes_max {
+        let detail = format!("the body unpacks to more than {bytes_max} bytes, the limit");
+        return Err(Failure::new(Code::BodyTooLarge, detail));
+    }
+    Ok(bytes.into())
+}
+
+/// The bytes as text.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Failure> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        let value = bytes.get(at).copied().unwrap_or_default();
+        let detail = format!("the body is not UTF-8: byte {at} is 0x{value:02x}");
+        Failure::new(Code::BodyInvalid, detail).hint("Send the text in UTF-8.")
+    })
+}
+
+/// The bytes as JSON in a form; the failure names line and column.
+pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    serde_json::from_str(text(bytes)?).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let message = error.to_string();
+        let what = if error.is_data() {
+            "does not fit"
+        } else {
+            "is not JSON"
+        };
+        let problem = DefinitionProblem {
+            severity: Severity::Error,
+            rule: "syntax".to_owned(),
+            message: message.clone(),
+            hint: None,
+            value: None,
+            pointer: String::new(),
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+            end_line: 0,
+            end_column: 0,
+        };
+        Failure::new(Code::BodyInvalid, format!("the body {what}: {message}"))
+            .problems(vec![problem])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use axum::http::HeaderMap;
+    use flame_agent_api::media;
+    use proptest::prelude::*;
+
+    use super::{accepted, content_type, gunzip, json, text};
+
+    fn headers(content_type: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", content_type.parse().unwrap());
+        headers
+    }
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn only_declared_types_pass() {
+        let types = &[media::YAML, media::JSON];
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/yaml;a=b",
+        ] {
+            assert!(accepted(&headers(good), types).is_ok(), "{good}");
+        }
+        for bad in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/json2",
+            "json",
+            "",
+            "application/json; charset=latin-1",
+            "text/yaml",
+        ] {
+            assert!(accepted(&headers(bad), types).is_err(), "{bad}");
+        }
+        assert!(accepted(&HeaderMap::new(), types).is_err());
+        let mut twice = headers("application/json");
+        twice.append("content-type", "text/plain".parse().unwrap());
+        assert!(accepted(&twice, types).is_err() && content_type(&twice).is_err());
+        let mut packed = headers("application/json");
+        packed.insert("content-encoding", "gzip".parse().unwrap());
+        assert!(accepted(&packed, types).is_err());
+    }
+
+    #[test]
+    fn a_bomb_is_cut_at_the_limit() {
+        let bomb = packed(&vec![b' '; 50_000_000]);
+        assert!(bomb.len() < 60_000, "it is small on the wire");
+        assert!(format!("{:?}", gunzip(&bomb, 1 << 20)).contains("BodyTooLarge"));
+        let whole = packed(b"{}");
+        assert!(format!("{:?}", gunzip(&whole[..whole.len() - 5], 10)).contains("BodyInvalid"));
+        assert_eq!(gunzip(&whole, 2).unwrap(), "{}");
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let failure = format!(
+            "{:?}",
+            json::<serde_json::Value>(b"{\n  \"a\": }").unwrap_err()
+        );
+        assert!(
+            failure.contains("line: 2") && failure.contains("column: 8"),
+            "{failure}"
+        );
+        let failure = format!("{:?}", text(b"ab\xff").unwrap_err());
+        assert!(failure.contains("byte 2 is 0xff"), "{failure}");
+    }
+
+    proptest! {
+        #[test]
+        fn unpacking_never_panics_and_never_exceeds(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            limit in 0_usize..100,
+        ) {
+            if let Ok(unpacked) = gunzip(&bytes, limit) {
+                prop_assert!(unpacked.len() <= limit);
+            }
+            prop_assert_eq!(gunzip(&packed(&bytes), 200).unwrap(), bytes);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Streams of server-sent events: one run's journal, and everything that changes.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use flame_agent_api::{Changes, FeedStatus, RunView};
+use flame_errors::Code;
+use flame_types::RunId;
+use futures::stream;
+use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::history::History;
+use super::listen::stopped;
+use super::router::Context;
+use super::view;
+use crate::pipeline::feed_status;
+use crate::runtime::{Change, Handle};
+
+/// A silent stream writes a comment, so that both sides notice a dead connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// At most 10 messages a second.
+const CHANGES_PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs of one message; more set `missed`.
+const CHANGED_RUNS_MAX: usize = 100;
+
+const JOURNAL_PAGE: usize = 200;
+
+/// A place among those who follow.
+fn seat(context: &Context) -> Result<OwnedSemaphorePermit, Failure> {
+    std::sync::Arc::clone(&context.followers)
+        .try_acquire_owned()
+        .map_err(|_| {
+            Failure::new(Code::TooManyRequests, "too many streams are open")
+                .hint("Close a window or a stream, then follow again.")
+        })
+}
+
+fn event<T: serde::Serialize>(name: &str, data: &T) -> Event {
+    let data = serde_json::to_string(data).expect("wire types always serialise");
+    Event::default().event(name).data(data)
+}
+
+/// The journal of a run after a sequence, then its end.
+pub(super) async fn run(context: &Context, id: RunId, after: u64) -> Result<Response, Failure> {
+    let seat = seat(context)?;
+    // Subscribed before the first read, so that nothing falls between the two.
+    let changes = context.runtime.changes();
+    let history = History::open(&context.runtime, id).await?;
+    let follower = RunFollower {
+        runtime: context.runtime.clone(),
+        stopping: context.stopping.clone(),
+        changes,
+        history,
+        run: id,
+        after,
+        ready: Vec::new().into_iter(),
+        ended: false,
+        _seat: seat,
+    };
+    let events = stream::unfold(follower, |mut follower| async move {
+        let event = follower.next().await?;
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response())
+}
+
+struct RunFollower {
+    runtime: Handle,
+    stopping: watch::Receiver<bool>,
+    changes: broadcast::Receiver<Change>,
+    history: History,
+    run: RunId,
+    after: u64,
+    ready: std::vec::IntoIter<Event>,
+    ended: bool,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl RunFollower {
+    /// The next event, or `None` where the stream ends: the run ended, or the agent stops.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.next() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            match self.read().await {
+                Ok(()) => {}
+                Err(failure) => {
+                    tracing::warn!(run = %self.run, ?failure, "a run can't be followed");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Fills `ready`, waiting where there is nothing new. The state is read before the journal: what
+    /// a run that has ended wrote is all there then.
+    async fn read(&mut self) -> Result<(), Failure> {
+        let run = self.state().await?;
+        let entries = self
+            .history
+            .after(&self.runtime, self.after, JOURNAL_PAGE)
+            .await?;
+        if let Some(last) = entries.last() {
+            self.after = last.sequence;
+            let events: Vec<Event> = entries
+                .iter()
+                .map(|entry| event("journal", entry).id(entry.sequence.to_string()))
+                .collect();
+            self.ready = events.into_iter();
+            return Ok(());
+        }
+        if run.status.is_terminal() {
+            self.ended = true;
+            self.ready = vec![event("end", &run).id(self.after.to_string())].into_iter();
+            return Ok(());
+        }
+        self.ended = !self.wait().await;
+        Ok(())
+    }
+
+    async fn state(&self) -> Result<RunView, Failure> {
+        let run = self.runtime.run(self.run).await?;
+        let run = run.ok_or_else(|| Failure::not_found(format_args!("run {}", self.run)))?;
+        let tasks = self.runtime.current_tasks(self.run).await?;
+        view::run(run, tasks)
+    }
+
+    /// Waits until the run has changed; `false` where the agent stops first.
+    async fn wait(&mut self) -> bool {
+        loop {
+            tokio::select! {
+                () = stopped(&mut self.stopping) => return false,
+                change = self.changes.recv() => match change {
+                    Ok(change) if change.run() != Some(self.run) => {}
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return true,
+                    Err(broadcast::error::RecvError::Closed) => return false,
+                },
+            }
+        }
+    }
+}
+
+/// Everything that changes, gathered.
+pub(super) fn changes(context: &Context) -> Result<Response, Failure> {
+    let gatherer = Gatherer {
+        stopping: context.stopping.clone(),
+        changes: context.runtime.changes(),
+        first: true,
+        earliest: Instant::now(),
+        _seat: seat(context)?,
+    };
+    let events = stream::unfold(gatherer, |mut gatherer| async move {
+        let changes = gatherer.next().await?;
+        Some((Ok::<_, Infallible>(event("changes", &changes)), gatherer))
+    });
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response())
+}
+
+struct Gatherer {
+    stopping: watch::Receiver<bool>,
+    changes: broadcast::Receiver<Change>,
+    first: bool,
+    /// No message goes out before.
+    earliest: Instant,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Gatherer {
+    async fn next(&mut self) -> Option<Changes> {
+        let mut gathered = Changes::default();
+        if std::mem::take(&mut self.first) {
+            return Some(gathered);
+        }
+        loop {
+            let pause = tokio::time::sleep_until(self.earliest);
+            tokio::select! {
+                () = stopped(&mut self.stopping) => return None,
+                change = self.changes.recv() => match change {
+                    Ok(change) => gather(&mut gathered, &change),
+                    Err(broadcast::error::RecvError::Lagged(_)) => gathered.missed = true,
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                },
+                () = pause, if !gathered.is_empty() => {
+                    self.earliest = Instant::now() + CHANGES_PAUSE;
+                    return Some(gathered);
+                }
+            }
+        }
+    }
+}
+
+fn gather(gathered: &mut Changes, change: &Change) {
+    match change {
+        Change::Run(summary) => {
+            // A run whose row can't be read is found again, with its fault, in the list.
+            let Ok(view) = view::run_summary((**summary).clone()) else {
+                return;
+            };
+            let full = gathered.runs.len() >= CHANGED_RUNS_MAX;
+            match gathered.runs.iter_mut().find(|run| run.id == view.id) {
+                // Messages of one run may overtake each other; its newest state stays.
+                Some(held) if held.sequence <= view.sequence => *held = view,
+                Some(_) => {}
+                None if full => gathered.missed = true,
+                None => gathered.runs.push(view),
+            }
+        }
+        Change::Feed(feed) => {
+            let status = feed_status(feed);
+            let same = |held: &FeedStatus| {
+                (&held.namespace, &held.name, &held.identity)
+                    == (&status.namespace, &status.name, &status.identity)
+            };
+            let full = gathered.feeds.len() >= CHANGED_RUNS_MAX;
+            match gathered.feeds.iter_mut().find(|held| same(held)) {
+                Some(held) => *held = status,
+                None if full => gathered.missed = true,
+                None => gathered.feeds.push(status),
+            }
+        }
+        Change::Workflows => gathered.workflows = true,
+        Change::Connections => gathered.connections = true,
+        Change::Events => gathered.events = true,
+        Change::Pipelines => gathered.pipelines = true,
+        Change::DeadLetters => gathered.dead_letters = true,
+    }
+}

@@ -1,0 +1,126 @@
+//! A run's journal in the words of the wire.
+//!
+//! Records leave out what the fold knows (names, data that flows on), so reading starts at the first
+//! one whatever page is asked for; the place reached is kept for the next.
+
+use std::collections::VecDeque;
+
+use flame_agent_api::JournalEntry;
+use flame_engine::{Entry, Timeline};
+use flame_errors::Code;
+use flame_types::RunId;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::view;
+use crate::runtime::Handle;
+
+/// Records read from the store at once.
+const RECORDS: usize = 500;
+
+/// Reads one run's journal forward.
+pub(super) struct History {
+    run: RunId,
+    timeline: Timeline,
+    /// Sequence of the last record that was read.
+    read: u64,
+    /// Read and not yet asked for.
+    ready: VecDeque<JournalEntry>,
+}
+
+impl History {
+    pub(super) async fn open(runtime: &Handle, run: RunId) -> Result<Self, Failure> {
+        let found = runtime.run(run).await?;
+        let found = found.ok_or_else(|| Failure::not_found(format_args!("run {run}")))?;
+        let hash = &found.summary.hash;
+        let workflow = runtime.pinned(hash).await?.ok_or_else(|| {
+            let detail = format!("the definition {hash} that run {run} is pinned to is missing");
+            Failure::new(Code::StorageCorrupt, detail)
+        })?;
+        Ok(Self {
+            run,
+            timeline: Timeline::new(workflow),
+            read: 0,
+            ready: VecDeque::new(),
+        })
+    }
+
+    /// Up to `limit` entries after a sequence, which never goes back.
+    pub(super) async fn after(
+        &mut self,
+        runtime: &Handle,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>, Failure> {
+        loop {
+            while self
+                .ready
+                .front()
+                .is_some_and(|entry| entry.sequence <= after)
+            {
+                self.ready.pop_front();
+            }
+            if self.ready.len() >= limit || !self.read_on(runtime, after).await? {
+                break;
+            }
+        }
+        let count = limit.min(self.ready.len());
+        Ok(self.ready.drain(..count).collect())
+    }
+
+    /// Reads records; false where the journal ends for now.
+    async fn read_on(&mut self, runtime: &Handle, after: u64) -> Result<bool, Failure> {
+        let records = runtime.journal(self.run, self.read, RECORDS).await?;
+        for held in &records {
+            let entry = self.timeline.push(&held.record).map_err(|error| {
+                Failure::new(Code::StorageCorrupt, format!("run {}: {error}", self.run))
+            })?;
+            self.read = held.sequence;
+            if held.sequence > after {
+                self.ready.push_back(journal_entry(held.sequence, entry)?);
+            }
+        }
+        Ok(!records.is_empty())
+    }
+}
+
+fn journal_entry(sequence: u64, entry: Entry) -> Result<JournalEntry, Failure> {
+    let kind = serde_json::from_value(Value::from(entry.kind)).map_err(|_| {
+        Failure::new(
+            Code::Internal,
+            format!("the journal has a record {:?}", entry.kind),
+        )
+    })?;
+    let value = |value: Option<std::sync::Arc<Value>>| value.map(|value| (*value).clone());
+    let task = entry.task;
+    Ok(JournalEntry {
+        sequence,
+        at: entry.at,
+        kind,
+        task: task.as_ref().map(|task| task.reference.to_string()),
+        name: task.as_ref().map(|task| task.name.to_string()),
+        task_kind: task.as_ref().map(|task| task.task_kind.to_owned()),
+        execution: task
+            .as_ref()
+            .and_then(|task| task.execution)
+            .map(|frame| frame.0),
+        parent: task
+            .as_ref()
+            .and_then(|task| task.parent)
+            .map(|frame| frame.0),
+        iteration: task
+            .iter()
+            .flat_map(|task| &task.iteration)
+            .map(|at| *at as u64)
+            .collect(),
+        visit: task.as_ref().map(|task| u64::from(task.visit) + 1),
+        attempt: task.as_ref().map(|task| u64::from(task.attempt)),
+        input: value(entry.input),
+        output: value(entry.output),
+        context: value(entry.context),
+        error: entry.error.as_ref().map(view::run_error),
+        due: entry.due,
+        key: entry.idempotency_key,
+        then: entry.then,
+    })
+}

@@ -1,0 +1,263 @@
+//! Webhooks: a request from outside becomes the input of a run, as the workflow's document declares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{ALLOW, CONTENT_ENCODING, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use flame_agent_api::{HookAccepted, Operation};
+use flame_dsl::{Webhook, WebhookAnswer};
+use flame_errors::Code;
+use flame_store::Run;
+use flame_types::RunStatus;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::failure::Failure;
+use super::router::Context;
+use super::{body, parameter, protection, view};
+use crate::runtime::{Connections, Deployed, IdempotencyKey, StartRequest, Trigger};
+
+/// How long a caller is kept who is to get the run's output.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) async fn call(
+    State(context): State<Context>,
+    Path(path): Path<String>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let found = context.runtime.hook(&path).await?;
+    let declared = found
+        .as_ref()
+        .and_then(|deployed| Some((deployed, deployed.webhook()?)));
+    let Some((deployed, webhook)) = declared else {
+        let failure = Failure::not_found(format!("webhook at {path:?}"))
+            .hint("Deploy a workflow whose document declares this path.");
+        return body::refuse(request, failure).await;
+    };
+    if request.method().as_str() != webhook.method {
+        return Ok(wrong_method(webhook, request).await);
+    }
+    let connections = context.runtime.connections();
+    if let Err(failure) = check_head(webhook, request.headers(), connections) {
+        return body::refuse(request, failure).await;
+    }
+    let headers = request.headers().clone();
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let bytes = read(webhook, request).await?;
+    protection::check_body(&webhook.protection, &headers, &bytes, connections)?;
+    let input = input(webhook, &query, &bytes)?;
+    let key = parameter::idempotency_key(&headers, &["webhook-id"])?;
+    let hashed = if bytes.is_empty() {
+        query.as_bytes()
+    } else {
+        &bytes
+    };
+    let start = StartRequest {
+        trigger: Trigger::Webhook,
+        idempotency: key.map(|key| IdempotencyKey {
+            key,
+            body_hash: Sha256::digest(hashed).into(),
+        }),
+        refuse_unfit: true,
+        ..StartRequest::new(deployed.workflow.id.clone(), input)
+    };
+    answer(&context, deployed, webhook, start).await
+}
+
+async fn wrong_method(webhook: &Webhook, request: Request) -> Response {
+    let detail = format!("this webhook does not take {}", request.method());
+    body::discard(request).await;
+    let mut response = Failure::new(Code::MethodNotAllowed, detail)
+        .hint(format!("Send {}.", webhook.method))
+        .into_response();
+    if let Ok(method) = HeaderValue::from_str(&webhook.method) {
+        response.headers_mut().insert(ALLOW, method);
+    }
+    response
+}
+
+/// GET and DELETE carry their input in the query.
+fn takes_body(webhook: &Webhook) -> bool {
+    webhook.method != Method::GET.as_str() && webhook.method != Method::DELETE.as_str()
+}
+
+fn check_head(
+    webhook: &Webhook,
+    headers: &HeaderMap,
+    connections: &Connections,
+) -> Result<(), Failure> {
+    protection::check_head(&webhook.protection, headers, connections)?;
+    if !takes_body(webhook) {
+        if body::carries(headers) {
+            return Err(body::unsupported(
+                "the request has a body, and this webhook takes none",
+            ));
+        }
+        return Ok(());
+    }
+    let found = body::content_type(headers)?;
+    let declared = webhook
+        .content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if !found.eq_ignore_ascii_case(declared) {
+        return Err(body::unsupported(&format!("the content type is {found:?}"))
+            .hint(format!("This webhook takes {declared}.")));
+    }
+    Ok(())
+}
+
+/// The body, unpacked, within the limit before and after.
+async fn read(webhook: &Webhook, request: Request) -> Result<Bytes, Failure> {
+    if !takes_body(webhook) {
+        return Ok(Bytes::new());
+    }
+    let declared = Operation::Hook.description().body.as_ref();
+    let bytes_max = declared
+        .and_then(|body| body.bytes_max)
+        .unwrap_or(usize::MAX);
+    let encoding = request.headers().get(CONTENT_ENCODING).cloned();
+    let packed = match encoding
+        .as_ref()
+        .map(|value| value.to_str().unwrap_or("unreadable"))
+    {
+        None | Some("identity") => false,
+        Some("gzip" | "x-gzip") => true,
+        Some(other) => {
+            let failure = body::unsupported(&format!("the body's encoding is {other:?}"))
+                .hint("Send it as it is, or packed with gzip.");
+            return body::refuse(request, failure).await;
+        }
+    };
+    let bytes = body::whole(request, bytes_max, Code::BodyTooLarge).await?;
+    if packed {
+        body::gunzip(&bytes, bytes_max)
+    } else {
+        Ok(bytes)
+    }
+}
+
+/// JSON types are read, forms and queries become an object, any other text stays text.
+fn input(webhook: &Webhook, query: &str, bytes: &[u8]) -> Result<Value, Failure> {
+    if !takes_body(webhook) {
+        return form(query.as_bytes());
+    }
+    let media = webhook
+        .content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let media = media.to_ascii_lowercase();
+    if media == "application/json" || media.ends_with("+json") {
+        return body::json(bytes);
+    }
+    if media == "application/x-www-form-urlencoded" {
+        return form(bytes);
+    }
+    body::text(bytes).map(Value::from)
+}
+
+/// A name that comes twice has a list of values.
+fn form(bytes: &[u8]) -> Result<Value, Failure> {
+    body::text(bytes)?;
+    let mut fields = Map::new();
+    for (name, value) in url::form_urlencoded::parse(bytes) {
+        let value = Value::from(value.into_owned());
+        match fields.get_mut(name.as_ref()) {
+            None => {
+                fields.insert(name.into_owned(), value);
+            }
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    Ok(Value::Object(fields))
+}
+
+async fn answer(
+    context: &Context,
+    deployed: &Arc<Deployed>,
+    webhook: &Webhook,
+    start: StartRequest,
+) -> Result<Response, Failure> {
+    tracing::debug!(workflow = %deployed.workflow.id, "a webhook was called");
+    if webhook.answer == WebhookAnswer::Accepted {
+        return Ok(accepted(&context.runtime.start(start).await?.run));
+    }
+    let run = context
+        .runtime
+        .start_and_wait(start, ANSWER_TIMEOUT)
+        .await?
+        .run;
+    match run.summary.status {
+        RunStatus::Completed => {
+            let output: Value = match &run.output {
+                Some(bytes) => view::stored("output", bytes)?,
+                None => Value::Null,
+            };
+            Ok(Json(output).into_response())
+        }
+        RunStatus::Faulted => Err(faulted(&run)),
+        RunStatus::Cancelled => {
+            let detail = format!(
+                "run {} was cancelled before it had an output",
+                run.summary.id
+            );
+            Err(Failure::new(Code::RunFaulted, detail))
+        }
+        _ => Ok(accepted(&run)),
+    }
+}
+
+fn accepted(run: &Run) -> Response {
+    let id = run.summary.id;
+    let body = HookAccepted {
+        run_id: id,
+        status: run.summary.status,
+    };
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/runs/{id}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// Says that and where it failed; the error's detail stays in the run, for those who may see it.
+fn faulted(run: &Run) -> Failure {
+    let id = run.summary.id;
+    let error: Option<flame_agent_api::RunError> = run
+        .summary
+        .error
+        .as_deref()
+        .and_then(|bytes| view::stored("error", bytes).ok());
+    let title = error
+        .and_then(|error| error.title)
+        .unwrap_or_else(|| "it failed".to_owned());
+    Failure::new(Code::RunFaulted, format!("run {id} faulted: {title}"))
+        .hint("The run holds the whole error; it can be retried once the cause is gone.")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::form;
+
+    #[test]
+    fn forms_become_objects() {
+        assert_eq!(
+            form(b"a=1&b=x+y&a=%C3%A9&a=2").unwrap(),
+            json!({"a": ["1", "\u{e9}", "2"], "b": "x y"})
+        );
+        assert_eq!(form(b"").unwrap(), json!({}));
+        assert!(form(b"\xff").is_err());
+    }
+}

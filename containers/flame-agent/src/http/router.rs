@@ -1,0 +1,146 @@
+//! The table of operations turned into routes. An operation without a handler does not compile.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRef, Request};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+use flame_agent_api::{Method, Operation};
+use flame_errors::Code;
+use flame_types::Timestamp;
+use tokio::sync::{Semaphore, watch};
+
+use super::failure::Failure;
+use super::guard::{self, Guard};
+use super::metrics::{self, Metrics};
+use super::routes::{agent, connections, dead_letters, events, pipelines, runs, workflows};
+use super::{body, failure, hook};
+use crate::pipeline::Pipelines;
+use crate::runtime::Handle;
+
+/// Followers of streams at once.
+const FOLLOWERS_MAX: usize = 256;
+
+/// What handlers hold.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) runtime: Handle,
+    pub(super) pipelines: Pipelines,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) followers: Arc<Semaphore>,
+    /// Turns true when the agent stops.
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) started: Timestamp,
+}
+
+impl Context {
+    pub(super) fn new(runtime: Handle, stopping: watch::Receiver<bool>) -> Self {
+        Self {
+            pipelines: Pipelines::new(runtime.clone()),
+            runtime,
+            metrics: Arc::default(),
+            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
+            stopping,
+            started: Timestamp::now(),
+        }
+    }
+}
+
+impl FromRef<Context> for Handle {
+    fn from_ref(context: &Context) -> Self {
+        context.runtime.clone()
+    }
+}
+
+pub(super) fn router(context: Context, guard: Arc<Guard>) -> Router {
+    let routes = Operation::ALL
+        .iter()
+        .fold(Router::new(), |router, operation| {
+            let measure =
+                from_fn_with_state((Arc::clone(&context.metrics), *operation), metrics::measure);
+            router.route(route(*operation), handler(*operation).layer(measure))
+        });
+    routes
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(guard, guard::check))
+        .layer(from_fn(failure::write))
+        .with_state(context)
+}
+
+/// The path as the router knows it. A hook's may have several segments.
+fn route(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Hook => "/hooks/{*path}",
+        other => other.description().path,
+    }
+}
+
+fn handler(operation: Operation) -> MethodRouter<Context> {
+    let method = match operation.description().method {
+        Method::Get => MethodFilter::GET,
+        Method::Put => MethodFilter::PUT,
+        Method::Post => MethodFilter::POST,
+        Method::Delete => MethodFilter::DELETE,
+    };
+    match operation {
+        Operation::Live => on(method, agent::live),
+        Operation::Ready => on(method, agent::ready),
+        Operation::Metrics => on(method, agent::metrics),
+        Operation::OpenApi => on(method, agent::openapi),
+        Operation::Status => on(method, agent::status),
+        Operation::Changes => on(method, agent::changes),
+        Operation::ListOutbound => on(method, agent::outbound),
+        Operation::Validate => on(method, workflows::validate),
+        Operation::ListWorkflows => on(method, workflows::list),
+        Operation::GetWorkflow => on(method, workflows::get),
+        Operation::PutWorkflow => on(method, workflows::put),
+        Operation::DeleteWorkflow => on(method, workflows::delete),
+        Operation::StartRun => on(method, runs::start),
+        Operation::ListRuns => on(method, runs::list),
+        Operation::GetRun => on(method, runs::get),
+        Operation::GetJournal => on(method, runs::journal),
+        Operation::FollowRun => on(method, runs::follow),
+        Operation::CancelRun => on(method, runs::cancel),
+        Operation::RetryRun => on(method, runs::retry),
+        Operation::ReplayRun => on(method, runs::replay),
+        Operation::ListConnectors => on(method, connections::connectors),
+        Operation::ListConnections => on(method, connections::list),
+        Operation::GetConnection => on(method, connections::get),
+        Operation::PutConnection => on(method, connections::put),
+        Operation::DeleteConnection => on(method, connections::delete),
+        Operation::CheckConnection => on(method, connections::check),
+        Operation::ListDeadLetters => on(method, dead_letters::list),
+        Operation::GetDeadLetter => on(method, dead_letters::get),
+        Operation::PutDeadLetter => on(method, dead_letters::put),
+        Operation::SendDeadLetter => on(method, dead_letters::send),
+        Operation::DiscardDeadLetter => on(method, dead_letters::discard),
+        Operation::ListEvents => on(method, events::list),
+        Operation::ListPipelines => on(method, pipelines::list),
+        Operation::GetPipeline => on(method, pipelines::get),
+        Operation::PutPipeline => on(method, pipelines::put),
+        Operation::DeletePipeline => on(method, pipelines::delete),
+        Operation::Feed => on(method, pipelines::feed),
+        Operation::ListFeeds => on(method, pipelines::feeds),
+        // The document of the workflow at that path declares the method.
+        Operation::Hook => any(hook::call),
+    }
+}
+
+async fn nothing_here(request: Request) -> Failure {
+    let failure = Failure::not_found(format_args!("address {:?}", request.uri().path()))
+        .hint("GET /api/v1/openapi.json lists every address.");
+    body::discard(request).await;
+    failure
+}
+
+async fn method_not_allowed(request: Request) -> Failure {
+    let detail = format!(
+        "{} does not take {}",
+        request.uri().path(),
+        request.method()
+    );
+    body::discard(request).await;
+    Failure::new(Code::MethodNotAllowed, detail).hint("The Allow header names what it takes.")
+}

@@ -1,0 +1,31 @@
+//! Events that runs emitted.
+
+use axum::Json;
+use axum::extract::State;
+use flame_agent_api::{EventPage, EventQuery};
+use flame_store::Page;
+
+use crate::http::failure::Failure;
+use crate::http::parameter::{self, Parameters};
+use crate::http::view;
+use crate::runtime::Handle;
+
+pub(in crate::http) async fn list(
+    State(runtime): State<Handle>,
+    Parameters(query): Parameters<EventQuery>,
+) -> Result<Json<EventPage>, Failure> {
+    let limit = parameter::limit(query.limit, 100, 999)?;
+    let page = Page {
+        after: query.after,
+        limit: limit + 1,
+    };
+    let mut rows = runtime.store().events(None, query.kind, page).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|row| row.sequence);
+    let items = rows
+        .into_iter()
+        .map(view::event)
+        .collect::<Result<_, _>>()?;
+    Ok(Json(EventPage { items, next }))
+}

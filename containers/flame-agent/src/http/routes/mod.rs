@@ -1,0 +1,9 @@
+//! The handlers, one file for each group of the API.
+
+pub(super) mod agent;
+pub(super) mod connections;
+pub(super) mod dead_letters;
+pub(super) mod events;
+pub(super) mod pipelines;
+pub(super) mod runs;
+pub(super) mod workflows;

@@ -1,0 +1,194 @@
+//! What the runtime and the store hold, in the words of the wire.
+
+use flame_agent_api::{
+    CurrentTask, OutboundHost, ReplayOf, RunCounts, RunError, RunView, ScheduleView, Trigger,
+    WebhookAnswer, WebhookProtection, WebhookView, WorkflowView,
+};
+use flame_dsl::{Schedule, Webhook};
+use flame_errors::Code;
+use flame_store::{Run, RunSummary};
+use flame_types::RunStatus;
+use serde_json::Value;
+
+use super::failure::Failure;
+use crate::runtime::{self, Deployed};
+
+/// A run with everything.
+pub(super) fn run(run: Run, tasks: Vec<runtime::CurrentTask>) -> Result<RunView, Failure> {
+    let input = stored("input", &run.input)?;
+    let output = run
+        .output
+        .as_deref()
+        .map(|bytes| stored("output", bytes))
+        .transpose()?;
+    let tasks = tasks.into_iter().map(current_task).collect();
+    Ok(RunView {
+        input: Some(input),
+        output,
+        current_tasks: tasks,
+        ..run_summary(run.summary)?
+    })
+}
+
+/// A run as lists show it: without input and output, and with the first of its tasks alone.
+pub(super) fn run_summary(run: RunSummary) -> Result<RunView, Failure> {
+    let error = run
+        .error
+        .as_deref()
+        .map(|bytes| stored::<RunError>("error", bytes))
+        .transpose()?;
+    let waits = matches!(run.status, RunStatus::Waiting);
+    let due = run.wakes.filter(|_| waits);
+    let (status, created) = (run.status, run.created);
+    let task = run
+        .task
+        .filter(|_| !status.is_terminal())
+        .map(|task| CurrentTask {
+            name: task.rsplit('/').next().unwrap_or_default().to_owned(),
+            task,
+            status,
+            due,
+        });
+    Ok(RunView {
+        id: run.id,
+        workflow: run.workflow.into(),
+        definition_hash: run.hash,
+        status,
+        trigger: trigger(&run.trigger),
+        subject: run.subject,
+        replay_of: run.replay_of.map(|(run, task)| ReplayOf { run, task }),
+        input: None,
+        output: None,
+        error,
+        created_at: created,
+        started_at: (status != RunStatus::Pending).then_some(created),
+        ended_at: run.ended,
+        current_tasks: task.into_iter().collect(),
+        sequence: run.records,
+    })
+}
+
+/// A word of another version counts as the API's: who started a run is never a reason not to show it.
+fn trigger(word: &str) -> Trigger {
+    match runtime::Trigger::from_name(word) {
+        Some(runtime::Trigger::Webhook) => Trigger::Webhook,
+        Some(runtime::Trigger::Schedule) => Trigger::Schedule,
+        Some(runtime::Trigger::Replay) => Trigger::Replay,
+        Some(runtime::Trigger::Api) | None => Trigger::Api,
+    }
+}
+
+fn current_task(task: runtime::CurrentTask) -> CurrentTask {
+    CurrentTask {
+        task: task.reference.to_string(),
+        name: task.name.to_string(),
+        status: task.status,
+        due: task.due,
+    }
+}
+
+/// JSON that the store holds.
+pub(super) fn stored<T: serde::de::DeserializeOwned>(
+    what: &str,
+    bytes: &[u8],
+) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        Failure::new(
+            Code::StorageCorrupt,
+            format!("the stored {what} can't be read: {error}"),
+        )
+    })
+}
+
+/// An error of the DSL.
+pub(super) fn run_error(error: &flame_engine::Error) -> RunError {
+    RunError {
+        kind: error.kind.clone(),
+        status: error.status,
+        title: error.title.clone(),
+        detail: error.detail.clone(),
+        instance: error.instance.clone(),
+    }
+}
+
+/// A workflow; its text only where it is asked for alone.
+pub(super) fn workflow(deployed: &Deployed, runs: RunCounts, text: bool) -> WorkflowView {
+    let workflow = &deployed.workflow;
+    WorkflowView {
+        id: workflow.id.clone().into(),
+        title: workflow.title.clone(),
+        summary: workflow.summary.clone(),
+        hash: workflow.hash.to_string(),
+        deployed_at: deployed.updated,
+        text: text.then(|| deployed.text.to_string()),
+        webhook: deployed.webhook().map(webhook),
+        schedule: workflow
+            .schedule
+            .as_ref()
+            .map(|Schedule::Cron(cron)| ScheduleView {
+                cron: cron.to_string(),
+                next: deployed.next,
+            }),
+        runs,
+    }
+}
+
+fn webhook(webhook: &Webhook) -> WebhookView {
+    let (protection, connection) = match &webhook.protection {
+        flame_dsl::WebhookProtection::None => (WebhookProtection::None, None),
+        flame_dsl::WebhookProtection::Secret { connection } => {
+            (WebhookProtection::Secret, Some(connection.clone()))
+        }
+        flame_dsl::WebhookProtection::StandardWebhooks { connection } => (
+            WebhookProtection::StandardWebhooks,
+            Some(connection.clone()),
+        ),
+    };
+    WebhookView {
+        path: format!("/hooks/{}", webhook.path),
+        method: webhook.method.clone(),
+        content_type: webhook.content_type.clone(),
+        protection,
+        connection,
+        answer: match webhook.answer {
+            flame_dsl::WebhookAnswer::Accepted => WebhookAnswer::Accepted,
+            flame_dsl::WebhookAnswer::Output => WebhookAnswer::Output,
+        },
+    }
+}
+
+/// Adds runs of one status.
+pub(super) fn count(counts: &mut RunCounts, status: RunStatus, runs: u64) {
+    let counter = match status {
+        RunStatus::Pending => &mut counts.pending,
+        RunStatus::Running => &mut counts.running,
+        RunStatus::Waiting => &mut counts.waiting,
+        RunStatus::Suspended => &mut counts.suspended,
+        RunStatus::Cancelled => &mut counts.cancelled,
+        RunStatus::Faulted => &mut counts.faulted,
+        RunStatus::Completed => &mut counts.completed,
+    };
+    *counter += runs;
+}
+
+pub(super) fn outbound(host: runtime::OutboundHost) -> OutboundHost {
+    OutboundHost {
+        host: host.host,
+        calls: host.calls,
+        failures: host.failures,
+        last_at: host.last,
+        callers: host.callers,
+    }
+}
+
+/// An event as it was stored.
+pub(super) fn event(
+    event: flame_store::StoredEvent,
+) -> Result<flame_agent_api::EventView, Failure> {
+    let body: Value = stored("event", &event.body)?;
+    Ok(flame_agent_api::EventView {
+        offset: event.sequence,
+        run: event.run,
+        event: body,
+    })
+}
