@@ -1,0 +1,179 @@
+//! Data folders: one agent each, damaged and newer files kept as they are, backups that help.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use flame_store::{Error, FILE_NAME, Page, RunFilter, Store, latest_backup, restore};
+
+use crate::values::{append, commit, create, open, options, run_id};
+
+async fn filled(folder: &Path, runs: u64) {
+    let store = open(folder);
+    for number in 0..runs {
+        store
+            .commit(commit([create(number), append(number, 0, 50)]))
+            .await
+            .unwrap();
+    }
+    store.close();
+}
+
+#[tokio::test]
+async fn a_folder_has_one_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let error = Store::open(&options(folder.path())).unwrap_err();
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&folder.path().display().to_string())
+    );
+    store.close();
+    drop(store);
+    open(folder.path()).close();
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 3).await;
+    let file = folder.path().join(FILE_NAME);
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection
+        .pragma_update(None, "user_version", 4711)
+        .unwrap();
+    connection.close().unwrap();
+    let before = fs::read(&file).unwrap();
+    let error = Store::open(&options(folder.path())).unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 4711, .. }), "{error}");
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[tokio::test]
+async fn another_programs_database_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE_NAME);
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection
+        .execute_batch("CREATE TABLE theirs (id); INSERT INTO theirs VALUES (1)")
+        .unwrap();
+    connection.close().unwrap();
+    let error = Store::open(&options(folder.path())).unwrap_err();
+    assert!(matches!(error, Error::Foreign { .. }), "{error}");
+}
+
+/// An orderly end leaves a backup; a damaged file names it, and `restore` puts it in place.
+#[tokio::test]
+async fn a_damaged_file_is_kept_and_its_backup_helps() {
+    for damage in [0_u64, 4096 * 3] {
+        let folder = tempfile::tempdir().unwrap();
+        filled(folder.path(), 40).await;
+        let file = folder.path().join(FILE_NAME);
+        let mut opened = fs::OpenOptions::new().write(true).open(&file).unwrap();
+        opened.seek(SeekFrom::Start(damage)).unwrap();
+        opened.write_all(&[0xA5; 8192]).unwrap();
+        drop(opened);
+        let damaged = fs::read(&file).unwrap();
+
+        let error = Store::open(&options(folder.path())).unwrap_err();
+        let Error::Corrupt {
+            backup: Some(backup),
+            ..
+        } = &error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!(Some(backup.clone()), latest_backup(folder.path()));
+        assert!(error.to_string().contains("restore"), "{error}");
+        assert_eq!(
+            fs::read(&file).unwrap(),
+            damaged,
+            "the file is kept as it was"
+        );
+
+        let done = restore(folder.path(), None).unwrap();
+        assert_eq!(fs::read(done.damaged.join(FILE_NAME)).unwrap(), damaged);
+        let store = open(folder.path());
+        let runs = store
+            .runs(RunFilter::default(), Page::first(100))
+            .await
+            .unwrap();
+        assert_eq!(runs.len(), 40);
+        store.close();
+    }
+}
+
+#[tokio::test]
+async fn restoring_needs_a_backup_and_a_free_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    assert!(matches!(
+        restore(folder.path(), None),
+        Err(Error::Locked { .. })
+    ));
+    store.close();
+    drop(store);
+    fs::remove_dir_all(folder.path().join("backups")).unwrap();
+    let error = restore(folder.path(), None).unwrap_err();
+    assert!(error.to_string().contains("no backup"), "{error}");
+    fs::write(folder.path().join("not.db"), "hello").unwrap();
+    let error = restore(folder.path(), Some(&folder.path().join("not.db"))).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(
+        folder.path().join(FILE_NAME).exists(),
+        "a failed restore moves nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_copy_is_whole_while_the_store_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store
+        .commit(commit([create(1), append(1, 0, 3)]))
+        .await
+        .unwrap();
+    let copy = folder.path().join("copy").join(FILE_NAME);
+    fs::create_dir(copy.parent().unwrap()).unwrap();
+    let (written, copied) = tokio::join!(
+        async {
+            for number in 2..40 {
+                store
+                    .commit(commit([create(number), append(number, 0, 3)]))
+                    .await?;
+            }
+            Ok::<_, Error>(())
+        },
+        store.backup_to(&copy),
+    );
+    written.unwrap();
+    copied.unwrap();
+    let other = open(copy.parent().unwrap());
+    assert!(other.run(run_id(1)).await.unwrap().is_some());
+    other.close();
+    store.close();
+}
+
+#[tokio::test]
+async fn one_daily_backup_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    assert!(store.backup_if_due().await.unwrap().is_some());
+    assert!(store.backup_if_due().await.unwrap().is_none());
+    store.close();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_is_made_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("data");
+    open(&inner).close();
+    assert_eq!(
+        fs::metadata(&inner).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+}

@@ -1,0 +1,51 @@
+//! The law of the journal: it holds what was acknowledged, in order, and nothing else.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::values::{append, commit, create, journal, open};
+
+/// An append as a caller may try it: to which run, how far off its end, how many records.
+fn attempts() -> impl Strategy<Value = Vec<(u64, i64, u32)>> {
+    let offset = prop_oneof![6 => Just(0_i64), 1 => -3_i64..0, 1 => 1_i64..4];
+    prop::collection::vec((0_u64..4, offset, 1_u32..5), 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_journal_is_what_was_acknowledged(attempts in attempts(), reopen_at in 0_usize..60) {
+        let reactor = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        reactor.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let mut store = open(folder.path());
+            let mut ends = BTreeMap::<u64, u64>::new();
+            for (index, (run, offset, count)) in attempts.into_iter().enumerate() {
+                if index == reopen_at {
+                    store.close();
+                    drop(store);
+                    store = open(folder.path());
+                }
+                let end = ends.get(&run).copied();
+                if end.is_none() {
+                    store.commit(create(run)).await.unwrap();
+                }
+                let end = ends.entry(run).or_insert(0);
+                let first = end.saturating_add_signed(offset);
+                let taken = store.commit(commit([append(run, first, count)])).await.is_ok();
+                // A batch that is there already, byte for byte, counts as taken again.
+                if taken && first == *end {
+                    *end += u64::from(count);
+                } else {
+                    prop_assert!(first != *end, "an append at the end was refused");
+                }
+            }
+            for (run, end) in ends {
+                prop_assert_eq!(journal(&store, run).await, (0..end).collect::<Vec<_>>());
+            }
+            Ok(())
+        })?;
+    }
+}
