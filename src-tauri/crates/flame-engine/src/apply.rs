@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use flame_dsl::Workflow;
 use flame_types::{RunStatus, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -527,7 +528,8 @@ impl Folding<'_> {
     fn go_on(&mut self, at: Timestamp) {
         self.state.status = RunStatus::Running;
         if let Some(halted) = self.state.halted_at.take() {
-            let pause = at.duration_since(halted);
+            // A clock that went back has no pause to make up for.
+            let pause = at.duration_since(halted).max(SignedDuration::ZERO);
             let later = |timer: &mut Timer| {
                 timer.due = timer.due.checked_add(pause).unwrap_or(Timestamp::MAX);
             };

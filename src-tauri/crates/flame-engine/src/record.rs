@@ -341,6 +341,23 @@ impl Record {
         }
     }
 
+    /// Roughly what its data takes in JSON.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        let optional = |value: &Option<Arc<Value>>| value.as_deref().map_or(0, json_bytes);
+        match self {
+            Self::RunStarted { input, data, .. } => json_bytes(input) + optional(data),
+            Self::ContextRestored { context, .. } => json_bytes(context),
+            Self::FlowPositioned { data, .. } => json_bytes(data),
+            Self::TaskStarted { input, .. } => optional(input),
+            Self::LoopStarted { items, .. } => items.iter().map(json_bytes).sum(),
+            Self::TaskCompleted {
+                output, context, ..
+            } => optional(output) + optional(context),
+            Self::EffectHeld { output, .. } | Self::RunCompleted { output, .. } => optional(output),
+            _ => 0,
+        }
+    }
+
     /// Whether it ends the run.
     pub const fn ends_run(&self) -> bool {
         matches!(
@@ -376,6 +393,18 @@ impl Record {
             | Self::RunFaulted { at, .. }
             | Self::RunCancelled { at } => *at,
         }
+    }
+}
+
+fn json_bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(json_bytes).sum::<usize>(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len() + 4 + json_bytes(value))
+            .sum::<usize>(),
     }
 }
 

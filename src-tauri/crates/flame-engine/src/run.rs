@@ -28,6 +28,9 @@ use crate::turn::Turn;
 pub struct Limits {
     /// Pieces of pure work in one step before the run gives way to others.
     pub steps_per_turn: u32,
+    /// Payload in one step's records, after which it gives way too, so that no commit grows without
+    /// bounds.
+    pub bytes_per_turn: usize,
     /// Tasks, iterations and attempts that a run may begin.
     pub steps_max: u64,
 }
@@ -36,6 +39,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             steps_per_turn: 1_000,
+            bytes_per_turn: 4 << 20,
             steps_max: 1_000_000,
         }
     }
@@ -160,6 +164,7 @@ impl Run {
             moment,
             descriptor: &self.descriptor,
             records: Vec::new(),
+            bytes: 0,
             emitted: Vec::new(),
             calls: BTreeMap::new(),
         };

@@ -235,14 +235,18 @@ fn failed(error: &ExpressionError, property: &str) -> Error {
         ExpressionError::Budget { .. } => "Expression used more than it may",
         _ => "Expression failed",
     };
-    StandardError::Expression.with(title, format!("{property}: {error}"))
+    // jq quotes the values at hand, which may be the whole input.
+    let message = cut(error.to_string(), 400);
+    StandardError::Expression.with(title, format!("{property}: {message}"))
 }
 
 /// The beginning of a value, for a message.
 pub(crate) fn excerpt(value: &Value) -> String {
-    const CHARACTERS: usize = 120;
-    let text = value.to_string();
-    match text.char_indices().nth(CHARACTERS) {
+    cut(value.to_string(), 120)
+}
+
+fn cut(text: String, characters_max: usize) -> String {
+    match text.char_indices().nth(characters_max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

@@ -34,6 +34,8 @@ pub(crate) struct Turn<'r> {
     pub(crate) moment: Moment,
     pub(crate) descriptor: &'r OnceCell<Value>,
     pub(crate) records: Vec<Record>,
+    /// What the records' payloads come to.
+    pub(crate) bytes: usize,
     /// Events to store in the commit of the records.
     pub(crate) emitted: Vec<Arc<Value>>,
     /// Calls evaluated in this turn.
@@ -51,13 +53,17 @@ impl<'r> Turn<'r> {
     pub(crate) fn emit(&mut self, record: Record) {
         apply(self.state, self.workflow, &record)
             .expect("a decided record fits the state it was decided on");
+        self.bytes = self.bytes.saturating_add(record.payload_bytes());
         self.records.push(record);
     }
 
     /// Gives each ready task execution its turn until none is ready or the budget is used.
     pub(crate) fn work(&mut self) {
         let mut budget = self.limits.steps_per_turn;
-        while self.state.status == RunStatus::Running && budget > 0 {
+        while self.state.status == RunStatus::Running
+            && budget > 0
+            && self.bytes < self.limits.bytes_per_turn
+        {
             let Some(frame) = self.state.ready.front().copied() else {
                 return;
             };

@@ -241,6 +241,7 @@ fn an_endless_cycle_meets_the_step_limit() {
     let limits = Limits {
         steps_per_turn: 100,
         steps_max: 1_000,
+        ..Limits::default()
     };
     let mut driver = Driver::new(workflow(ENDLESS)).with_limits(limits);
     driver.start(json!({}));
@@ -258,6 +259,7 @@ fn an_endless_retry_meets_the_step_limit_too() {
     let limits = Limits {
         steps_per_turn: 100,
         steps_max: 500,
+        ..Limits::default()
     };
     let document = "do: [{t: {try: [{a: {raise: {error: {type: 'https://x.test/e', status: 500}}}}], catch: {retry: {}}}}]";
     let mut driver = Driver::new(workflow(document)).with_limits(limits);
@@ -354,3 +356,16 @@ proptest! {
 }
 
 static SHUFFLED: OnceLock<(Arc<Workflow>, Vec<Record>)> = OnceLock::new();
+
+#[test]
+fn a_step_is_bounded_in_bytes_too() {
+    let mut driver = Driver::new(workflow(
+        "do: [{l: {for: {in: '[range(60)]'}, do: [{a: {set: {n: '${ $index }', text: '${ .text }'}}}]}}]",
+    ));
+    driver.start(json!({"text": "x".repeat(200_000)}));
+    assert!(driver.yielded);
+    let bytes: usize = driver.journal.iter().map(String::len).sum();
+    assert!((4_000_000..6_000_000).contains(&bytes), "{bytes}");
+    driver.settle(|_| panic!("no calls"));
+    assert_eq!(driver.output()["n"], json!(59));
+}

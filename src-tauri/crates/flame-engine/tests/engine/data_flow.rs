@@ -235,3 +235,17 @@ fn a_failing_expression_names_its_property() {
         assert!(detail.starts_with(property), "{document}: {detail}");
     }
 }
+
+#[test]
+fn a_message_shows_only_the_beginning_of_a_value() {
+    let error = error(
+        "do: [{a: {set: {b: '${ .text | error }'}}}]",
+        json!({"text": "x".repeat(9_000)}),
+    );
+    let detail = error.detail.unwrap();
+    assert!(
+        detail.contains("xxx") && detail.chars().count() < 500,
+        "{}",
+        detail.len()
+    );
+}

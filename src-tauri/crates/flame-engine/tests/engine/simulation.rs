@@ -239,6 +239,7 @@ fn document(seed: u64) -> (Value, Arc<Workflow>) {
 
 const LIMITS: Limits = Limits {
     steps_per_turn: 7,
+    bytes_per_turn: 4 << 20,
     steps_max: 2_000,
 };
 
