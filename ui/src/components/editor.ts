@@ -7,7 +7,7 @@ import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput,
 import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { EditorState, type Extension } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import { Decoration, drawSelection, EditorView, MatchDecorator, ViewPlugin, type DecorationSet, type ViewUpdate, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
 export type Language = "yaml" | "json";
@@ -54,6 +54,7 @@ const look = EditorView.theme({
   ".cm-cursor": { borderLeftColor: "var(--flame-bright)", borderLeftWidth: "1.5px" },
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { background: "color-mix(in srgb, var(--focus) 24%, transparent) !important" },
   ".cm-matchingBracket": { backgroundColor: "var(--active) !important", outline: "none" },
+  ".cm-expression, .cm-expression *": { color: "var(--code-expr)" },
   ".cm-foldPlaceholder": { background: "var(--active)", border: "none", color: "var(--text-2)", padding: "0 6px", borderRadius: "3px" },
   ".cm-foldGutter .cm-gutterElement": { color: "var(--text-3)", padding: "0 4px" },
   ".cm-tooltip": { background: "var(--raised)", color: "var(--text)", border: "none", borderRadius: "7px", boxShadow: "var(--shadow-2)", overflow: "hidden", fontFamily: "var(--font-ui)" },
@@ -79,6 +80,22 @@ const look = EditorView.theme({
   ".cm-searchMatch": { background: "var(--diff-conflict)" },
   ".cm-searchMatch-selected": { background: "var(--diff-add-strong)" },
 });
+
+/** `${ ... }` is a runtime expression and looks like one, whatever the language says it is. */
+const expressions = new MatchDecorator({ regexp: /\$\{[^}\n]*\}/g, decoration: Decoration.mark({ class: "cm-expression" }) });
+
+const expressionPlugin = ViewPlugin.fromClass(
+  class {
+    marks: DecorationSet;
+    constructor(view: EditorView) {
+      this.marks = expressions.createDeco(view);
+    }
+    update(update: ViewUpdate): void {
+      this.marks = expressions.updateDeco(update, this.marks);
+    }
+  },
+  { decorations: (plugin) => plugin.marks },
+);
 
 const languages: Record<Language, () => Extension> = { yaml, json };
 
@@ -116,6 +133,7 @@ export function createEditor(options: EditorOptions): EditorView {
       highlightActiveLine(),
       highlightSelectionMatches(),
       languages[options.language](),
+      expressionPlugin,
       syntaxHighlighting(colours),
       look,
       EditorView.contentAttributes.of({ "aria-label": options.label, spellcheck: "false", autocorrect: "off" }),

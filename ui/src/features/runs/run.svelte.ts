@@ -1,5 +1,6 @@
 //! One run while it is looked at: its detail follows the stream, one task is selected.
 import { commands, listen, Resource, type RunDetail, type TaskView } from "$ipc";
+import { sawRun } from "./seen";
 import { hasEnded } from "./status";
 
 const FOLLOW_MS = 250;
@@ -21,7 +22,10 @@ export class RunView {
 
   /** Reads and follows until the returned function is called. */
   start(): () => void {
-    void this.detail.reload().then(() => this.#chooseFirst());
+    void this.detail.reload().then(() => {
+      this.#chooseFirst();
+      if (this.detail.data) sawRun();
+    });
     void commands.runFollow({ id: this.id }).catch(() => undefined);
     const ends = [
       listen("runEntries", ({ run }) => {

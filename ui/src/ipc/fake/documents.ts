@@ -22,7 +22,7 @@ const TEMPLATES: DocumentTemplate[] = [
 export function problemsOf(text: string): Problem[] {
   const found: Problem[] = [];
   text.split("\n").forEach((line, index) => {
-    const unknown = /^\s*- \w+:\s*\{?\s*(frobnicate)/.exec(line) ?? /^\s+(frobnicate):/.exec(line);
+    const unknown = /^\s*- \w+:\s*\{?\s*(frobnicate)/.exec(line) ?? /^\s*(frobnicate):/.exec(line);
     if (unknown) {
       const column = line.indexOf("frobnicate") + 1;
       found.push({ severity: "error", code: "MD-101", message: "frobnicate is not a kind of task", value: "frobnicate", hint: "Use call, set, switch, for, try, raise, wait, fork, emit or do.", line: index + 1, column, endLine: index + 1, endColumn: column + 10 });

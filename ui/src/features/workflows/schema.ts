@@ -1,0 +1,109 @@
+//! What a JSON Schema (2020-12) allows at a path: the properties and values to offer, with their words.
+
+export type Schema = Record<string, unknown>;
+
+export interface Offer {
+  name: string;
+  description: string | null;
+  /** How it goes on after the name. */
+  shape: "object" | "list" | "value";
+  required: boolean;
+}
+
+const DEPTH_MAX = 12;
+
+const isSchema = (value: unknown): value is Schema => typeof value === "object" && value !== null && !Array.isArray(value);
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
+/** The schema and everything that it is made of by reference, `allOf`, `anyOf` and `oneOf`. */
+function parts(root: Schema, schema: unknown, depth = 0): Schema[] {
+  if (!isSchema(schema) || depth > DEPTH_MAX) return [];
+  const out: Schema[] = [schema];
+  if (typeof schema["$ref"] === "string") out.push(...parts(root, resolve(root, schema["$ref"]), depth + 1));
+  for (const word of ["allOf", "anyOf", "oneOf"]) {
+    for (const part of listOf(schema[word])) out.push(...parts(root, part, depth + 1));
+  }
+  for (const word of ["then", "else"]) out.push(...parts(root, schema[word], depth + 1));
+  return out;
+}
+
+function resolve(root: Schema, reference: string): unknown {
+  if (!reference.startsWith("#")) return undefined;
+  let at: unknown = root;
+  for (const step of reference.slice(1).split("/").filter(Boolean)) {
+    const key = decodeURIComponent(step).replace(/~1/g, "/").replace(/~0/g, "~");
+    at = isSchema(at) ? at[key] : Array.isArray(at) ? at[Number(key)] : undefined;
+  }
+  return at;
+}
+
+/** The schemas of what stands at a path. */
+export function schemasAt(root: Schema, path: readonly string[]): Schema[] {
+  let here = parts(root, root);
+  for (const step of path) {
+    const next: Schema[] = [];
+    for (const schema of here) next.push(...parts(root, below(schema, step)));
+    here = next;
+  }
+  return here;
+}
+
+function below(schema: Schema, step: string): unknown {
+  if (step === "[]") return schema["items"];
+  const properties = schema["properties"];
+  if (isSchema(properties) && step in properties) return properties[step];
+  const patterns = schema["patternProperties"];
+  if (isSchema(patterns)) {
+    const hit = Object.entries(patterns).find(([pattern]) => new RegExp(pattern).test(step));
+    if (hit) return hit[1];
+  }
+  return isSchema(schema["additionalProperties"]) ? schema["additionalProperties"] : undefined;
+}
+
+function shapeOf(root: Schema, schema: unknown): Offer["shape"] {
+  const all = parts(root, schema);
+  if (all.some((part) => part["type"] === "object" || part["properties"] !== undefined)) return "object";
+  return all.some((part) => part["type"] === "array") ? "list" : "value";
+}
+
+/** The properties that may stand at a path. */
+export function propertiesAt(root: Schema, path: readonly string[]): Offer[] {
+  const offers = new Map<string, Offer>();
+  for (const schema of schemasAt(root, path)) {
+    const required = new Set(listOf(schema["required"]));
+    const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
+    for (const [name, property] of Object.entries(properties)) {
+      const known = offers.get(name);
+      offers.set(name, {
+        name,
+        description: known?.description ?? descriptionOf(root, property),
+        shape: known?.shape ?? shapeOf(root, property),
+        required: (known?.required ?? false) || required.has(name),
+      });
+    }
+  }
+  return [...offers.values()];
+}
+
+/** The values that a path may have, where the schema lists them. */
+export function valuesAt(root: Schema, path: readonly string[]): string[] {
+  const values = new Set<string>();
+  for (const schema of schemasAt(root, path)) {
+    for (const value of listOf(schema["enum"])) values.add(String(value));
+    if (schema["const"] !== undefined) values.add(String(schema["const"]));
+    if (schema["type"] === "boolean") values.add("true").add("false");
+    for (const value of listOf(schema["examples"])) if (typeof value === "string") values.add(value);
+  }
+  return [...values];
+}
+
+function descriptionOf(root: Schema, schema: unknown): string | null {
+  for (const part of parts(root, schema)) if (typeof part["description"] === "string") return part["description"];
+  return null;
+}
+
+/** What the schema says about the thing at a path. */
+export function descriptionAt(root: Schema, path: readonly string[]): string | null {
+  for (const schema of schemasAt(root, path)) if (typeof schema["description"] === "string") return schema["description"];
+  return null;
+}
