@@ -1,2 +1,7 @@
-//! The runtime: engine, store and connectors behind one HTTP API.
-fn main() {}
+//! Hands the command line over.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flame_agent::cli::main(std::env::args_os())
+}

@@ -1,1 +1,85 @@
-//! The command line.
+//! The command line: `serve`, `run`, `validate` and what goes with a data folder.
+//!
+//! Results go to stdout, everything for people to stderr. The exit code tells what happened: 0 done, 1 the
+//! run faulted or the agent is not well, 2 the definition is invalid, 3 the command itself was stopped.
+
+mod arguments;
+mod folder;
+mod health;
+mod run;
+mod serve;
+mod signals;
+mod source;
+mod terminal;
+mod validate;
+mod warehouse;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::arguments::{Arguments, Command};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Done,
+    /// The run faulted, or the agent is not well.
+    Faulted,
+    Invalid,
+    /// Something kept the command from doing its work.
+    Stopped,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0_u8,
+            Exit::Faulted => 1,
+            Exit::Invalid => 2,
+            Exit::Stopped => 3,
+        })
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let asked = !error.use_stderr();
+            // The terminal may be gone; then there is nobody to tell.
+            let _ = error.print();
+            return if asked { Exit::Done } else { Exit::Stopped }.into();
+        }
+    };
+    if let Err(detail) = terminal::start_log(arguments.log_filter()) {
+        terminal::complain(&detail);
+        return Exit::Stopped.into();
+    }
+    let reactor = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(reactor) => reactor,
+        Err(error) => {
+            terminal::complain(&format!("threads can't be started: {error}"));
+            return Exit::Stopped.into();
+        }
+    };
+    let exit = reactor.block_on(async {
+        match arguments.command {
+            Command::Serve(arguments) => serve::serve(arguments).await,
+            Command::Run(arguments) => run::run(arguments).await,
+            Command::Validate(arguments) => validate::validate(&arguments.files),
+            Command::Health(arguments) => health::health(arguments).await,
+            Command::Backup(arguments) => folder::backup(arguments).await,
+            Command::Restore(arguments) => folder::restore(arguments),
+            Command::Warehouse(arguments) => warehouse::warehouse(arguments).await,
+        }
+    });
+    // What still blocks, such as a read of stdin, must not keep the process.
+    reactor.shutdown_background();
+    exit.into()
+}

@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::connections::Connections;
 use super::message::{Command, Message};
 use super::open::{self, Threads};
-use super::shared::{Shared, decode, now};
+use super::shared::{Shared, decode, now, stopping};
 use super::start::{self, Begin};
 use super::value::{
     Change, CurrentTask, Deployed, JournalEntry, Load, OutboundHost, StartRequest, Started,
@@ -128,13 +128,12 @@ impl Handle {
                 begin.end = Some(sender);
                 let started = begin.send(&self.shared).await?;
                 if !started.existing && !started.run.summary.status.is_terminal() {
-                    return match tokio::time::timeout(timeout, ended).await {
-                        Ok(Ok(run)) => Ok(Started {
+                    return match self.patiently(timeout, ended).await {
+                        Some(run) => Ok(Started {
                             run,
                             existing: false,
                         }),
-                        // Out of time, or the run was parked: what is on disk is the answer.
-                        _ => Ok(Started {
+                        None => Ok(Started {
                             run: self.shared.stored(started.run.summary.id).await?,
                             existing: false,
                         }),
@@ -157,8 +156,7 @@ impl Handle {
         }
         let (ended, end) = oneshot::channel();
         self.shared.send(run, Message::Watch { run, ended });
-        // Out of time or parked: what is on disk is the answer either way.
-        let _ = tokio::time::timeout(timeout, end).await;
+        self.patiently(timeout, end).await;
         self.shared.stored(run).await
     }
 
@@ -288,28 +286,41 @@ impl Handle {
         &self.shared.options
     }
 
-    /// Takes no more work, lets what is being decided commit, and closes the store. Runs that have not
-    /// ended go on with the next start. `patience` bounds the wait for calls that are under way.
-    pub async fn drain(&self, patience: Duration) {
+    /// Takes no more work and waits until nothing is under way, at most `patience`. Reading goes on.
+    pub async fn quiesce(&self, patience: Duration) {
         if !self.shared.accepting.swap(false, Ordering::Relaxed) {
             return;
         }
-        self.shared.stopped.notify_waiters();
+        self.shared.stopped.send_replace(true);
         if tokio::time::timeout(patience, self.threads.idle(&self.shared))
             .await
             .is_err()
         {
             tracing::info!("Calls that are still under way are made again at the next start");
         }
+    }
+
+    /// Takes no more work, lets what is being decided commit, and closes the store. Runs that have not
+    /// ended go on with the next start. `patience` bounds the wait for calls that are under way.
+    pub async fn drain(&self, patience: Duration) {
+        self.quiesce(patience).await;
         let threads = Arc::clone(&self.threads);
-        let store = self.shared.store.clone();
         let shared = Arc::clone(&self.shared);
         let closed = tokio::task::spawn_blocking(move || {
             threads.stop(&shared);
-            store.close();
+            shared.store.close();
         });
         if closed.await.is_err() {
             tracing::error!("Closing the store failed; the next start repairs what is left");
+        }
+    }
+
+    /// What is told in time, unless the runtime stops first. `None` also where the run was parked: then
+    /// what is on disk is the answer.
+    async fn patiently<T>(&self, timeout: Duration, told: oneshot::Receiver<T>) -> Option<T> {
+        tokio::select! {
+            told = tokio::time::timeout(timeout, told) => told.ok()?.ok(),
+            () = stopping(&self.shared) => None,
         }
     }
 

@@ -10,7 +10,7 @@ use connector_postgres::Postgres;
 use connector_sqlite::Sqlite;
 use flame_connector::Folders;
 use flame_store::{Page, Store};
-use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 
 use super::calls::Calls;
 use super::connections::{Connections, Connectors};
@@ -68,7 +68,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
         changes: broadcast::Sender::new(CHANGES_MAX),
         shards: OnceLock::new(),
         accepting: AtomicBool::new(true),
-        stopped: Notify::new(),
+        stopped: watch::Sender::new(false),
         loading: Semaphore::new(LOADING_MAX),
         reactor: tokio::runtime::Handle::current(),
         options,

@@ -1,5 +1,6 @@
 //! How a runtime is opened.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct OutboundOptions {
     pub response_bytes_max: usize,
     /// Certificates (PEM) that are trusted beside the public ones.
     pub authorities: Vec<PathBuf>,
+    /// Hosts whose calls go to another address. A port in a call's URL wins over the address's.
+    pub stand_ins: Vec<(String, SocketAddr)>,
 }
 
 impl Options {
@@ -65,6 +68,7 @@ impl Default for OutboundOptions {
             connect_timeout: Duration::from_secs(10),
             response_bytes_max: 10 * 1024 * 1024,
             authorities: Vec::new(),
+            stand_ins: Vec::new(),
         }
     }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::Error;
-use super::shared::Shared;
+use super::shared::{Shared, stopping};
 use super::start::Begin;
 use super::value::{StartRequest, Trigger};
 
@@ -120,7 +120,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = shared.schedules.changed.notified() => {}
-            () = shared.stopped.notified() => {}
+            () = stopping(&shared) => {}
         }
     }
 }

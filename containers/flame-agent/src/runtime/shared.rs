@@ -8,7 +8,7 @@ use flame_dsl::Workflow;
 use flame_engine::{Record, Run as EngineRun};
 use flame_store::{Run, Store};
 use flame_types::{RunId, Timestamp};
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::calls::Calls;
 use super::connections::Connections;
@@ -31,8 +31,8 @@ pub(super) struct Shared {
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) shards: OnceLock<Vec<Sender<Message>>>,
     pub(super) accepting: AtomicBool,
-    /// Wakes what sleeps when the runtime stops.
-    pub(super) stopped: Notify,
+    /// True once the runtime stops; wakes what waits.
+    pub(super) stopped: watch::Sender<bool>,
     /// Journals that are read at once; a long one takes memory.
     pub(super) loading: Semaphore,
     pub(super) reactor: tokio::runtime::Handle,
@@ -143,6 +143,16 @@ pub(super) fn decode(run: RunId, bytes: &[u8]) -> Result<Vec<Record>, Error> {
             detail: format!("run {run}: {error}").into(),
         })
     })
+}
+
+/// Waits until the runtime stops.
+pub(super) async fn stopping(shared: &Shared) {
+    // An error means that the runtime is gone.
+    let _ = shared
+        .stopped
+        .subscribe()
+        .wait_for(|stopped| *stopped)
+        .await;
 }
 
 /// The clock of everything that is decided here.

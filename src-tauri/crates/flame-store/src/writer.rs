@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use flame_types::Durability;
@@ -123,10 +123,7 @@ impl Writer {
                 }
             }
             if group.len() < GROUP_COMMITS_MAX && bytes < GROUP_BYTES_MAX {
-                next = match self.requests.try_recv() {
-                    Ok(request) => Some(request),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                };
+                next = self.requests.try_recv().ok();
             }
         }
         (group, None)
@@ -296,10 +293,11 @@ impl Writer {
         };
         let small = std::fs::metadata(&self.path)
             .is_ok_and(|metadata| metadata.len() <= backup::AT_CLOSE_BYTES_MAX);
-        if small && self.path.parent().is_some_and(backup::is_due) {
-            if let Err(error) = backup::make(connection, &self.path, Reason::Daily) {
-                tracing::warn!(%error, "The daily backup failed");
-            }
+        if small
+            && self.path.parent().is_some_and(backup::is_due)
+            && let Err(error) = backup::make(connection, &self.path, Reason::Daily)
+        {
+            tracing::warn!(%error, "The daily backup failed");
         }
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
             row.get::<_, i64>(0)

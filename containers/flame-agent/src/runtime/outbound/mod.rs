@@ -17,7 +17,7 @@ use reqwest::{Client, Method, Request, Url};
 use serde_json::Value;
 
 pub(super) use self::address::is_named_by;
-use self::address::{Reach, Resolver};
+use self::address::{Reach, Resolver, StandIns};
 use super::options::OutboundOptions;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -35,10 +35,20 @@ pub(super) struct Outbound {
 impl Outbound {
     pub(super) fn new(options: OutboundOptions) -> Result<Self, super::Error> {
         let tls = tls::client_config(&options.authorities)?;
+        let given = options.stand_ins.iter();
+        let stand_ins = Arc::new(StandIns {
+            given: given
+                .map(|(host, address)| (host.to_ascii_lowercase(), *address))
+                .collect(),
+            ..StandIns::default()
+        });
         let client = |reach: Reach| {
             Client::builder()
                 .tls_backend_preconfigured(tls.clone())
-                .dns_resolver(Arc::new(Resolver { reach }))
+                .dns_resolver(Arc::new(Resolver {
+                    reach,
+                    stand_ins: Arc::clone(&stand_ins),
+                }))
                 .redirect(reqwest::redirect::Policy::none())
                 .referer(false)
                 .connect_timeout(options.connect_timeout)

@@ -1,5 +1,7 @@
 //! The store as its users see it: what is acknowledged stays, what is refused leaves no trace.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod commits;
 mod crash;
 mod folder;

@@ -1,0 +1,246 @@
+//! What can be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::runtime::{Options, OutboundOptions};
+
+/// Runs durable workflows written in the Open Workflow DSL, on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "flame-agent", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 the run faulted; 2 the definition is invalid; 3 the command was \
+    stopped (folder in use, disk full, file missing, wrong arguments)."
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// What is logged to stderr, such as `debug` or `flame_agent=debug,warn` [default: info for
+    /// serve, warn for the others]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+impl Arguments {
+    pub(super) fn log_filter(&self) -> &str {
+        match (&self.log, &self.command) {
+            (Some(filter), _) => filter,
+            (None, Command::Serve(_)) => "info",
+            (None, _) => "warn",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve the HTTP API until SIGTERM
+    Serve(Serve),
+    /// Run one workflow and print its output
+    Run(Run),
+    /// Check definitions of workflows and pipelines without running them
+    Validate(Validate),
+    /// Ask a serving agent whether it is well
+    Health(Health),
+    /// Write a copy of a data folder's database; no agent may use the folder meanwhile
+    Backup(Backup),
+    /// Put a backup in the place of a damaged database, which is kept beside it
+    Restore(Restore),
+    /// Serve the warehouse that the samples call, to try failures with them
+    Warehouse(Warehouse),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Folder for the database, made if it is not there
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) data_dir: PathBuf,
+    /// Address to listen on; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(super) listen: SocketAddr,
+    /// File (mode 0600) with the bearer token; without it one is made and written to FOLDER/token
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// A further Host (with port) that requests may name
+    #[arg(long, value_name = "HOST")]
+    pub(super) allow_host: Vec<String>,
+    /// A further Origin whose pages may send requests
+    #[arg(long, value_name = "ORIGIN")]
+    pub(super) allow_origin: Vec<String>,
+    /// Runs that may be in flight at once; more are refused
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    in_flight_max: usize,
+    /// End in order when stdin is closed, unless `keep` was its last line
+    #[arg(long)]
+    pub(super) exit_on_stdin_close: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Definition of the workflow, YAML or (with the ending .json) JSON
+    pub(super) file: PathBuf,
+    /// The input as JSON, `@FILE` to read it from a file, or `-` to read it from stdin
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(super) input: String,
+    /// Folder for the database; what is unfinished in it goes on too. Without it, a temporary folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// What an acknowledgement promises [default: full; normal in a temporary folder]
+    #[arg(long, value_enum)]
+    durability: Option<Durability>,
+    /// Folder for the files that workflows write [default: `files` in the data folder]
+    #[arg(long, value_name = "FOLDER")]
+    output_dir: Option<PathBuf>,
+    /// Folder of the SQLite databases that workflows name by file [default: `databases` in the data folder]
+    #[arg(long, value_name = "FOLDER")]
+    databases_dir: Option<PathBuf>,
+    /// Certificates (PEM) to trust beside the public ones
+    #[arg(long, value_name = "FILE")]
+    ca_file: Vec<PathBuf>,
+    /// Where calls to a host go instead, such as warehouse.example=127.0.0.1:7411
+    #[arg(long, value_name = "HOST=ADDRESS", value_parser = stand_in)]
+    stand_in: Vec<(String, SocketAddr)>,
+    /// Longest wait for an answer where the task has no timeout, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    call_timeout: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Durability {
+    /// Fsynced: survives a power cut
+    Full,
+    /// Written to the operating system: survives a crash of the process
+    Normal,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Validate {
+    /// Definitions, YAML or (with the ending .json) JSON
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Health {
+    /// Address of the agent, such as http://127.0.0.1:7410
+    #[arg(
+        long,
+        value_name = "URL",
+        required_unless_present = "data_dir",
+        conflicts_with = "data_dir"
+    )]
+    pub(super) url: Option<String>,
+    /// Data folder of the agent, where it wrote its address
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Ask whether it takes new work, not only whether it lives
+    #[arg(long)]
+    pub(super) ready: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) data_dir: PathBuf,
+    /// File to write; must not exist
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) data_dir: PathBuf,
+    /// The backup to take [default: the newest of the folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) from: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Warehouse {
+    /// Address to listen on; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(super) listen: SocketAddr,
+    /// Tries of every idempotency key that are answered with 503 before it works
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(super) fail_first: u32,
+}
+
+impl Serve {
+    pub(super) fn options(&self) -> Options {
+        let options = Options {
+            in_flight_max: self.in_flight_max,
+            ..Options::new(&self.data_dir)
+        };
+        self.common.apply(options)
+    }
+}
+
+impl Run {
+    /// `folder` is the data folder, given or temporary. One workflow needs few threads.
+    pub(super) fn options(&self, folder: PathBuf) -> Options {
+        let mut options = Options {
+            scheduling: false,
+            shards: Some(2),
+            ..Options::new(folder)
+        };
+        if self.data_dir.is_none() {
+            // Nothing survives the command, so nothing needs to survive a power cut.
+            options.durability = flame_types::Durability::Normal;
+        }
+        self.common.apply(options)
+    }
+
+    /// Whether files that the workflow writes go with the temporary folder.
+    pub(super) fn loses_files(&self) -> bool {
+        self.data_dir.is_none() && self.common.output_dir.is_none()
+    }
+}
+
+fn stand_in(text: &str) -> Result<(String, SocketAddr), String> {
+    let expected = "expected a host, `=` and an address with its port, such as \
+                    warehouse.example=127.0.0.1:7411";
+    let (host, address) = text.split_once('=').ok_or(expected)?;
+    let letter = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if host.is_empty() || !host.chars().all(letter) {
+        return Err(format!("{host:?} is not a host; {expected}"));
+    }
+    let address = address
+        .parse()
+        .map_err(|_| format!("{address:?} is no address; {expected}"))?;
+    Ok((host.to_owned(), address))
+}
+
+impl Common {
+    fn apply(&self, options: Options) -> Options {
+        let durability = match self.durability {
+            Some(Durability::Full) => flame_types::Durability::Full,
+            Some(Durability::Normal) => flame_types::Durability::Normal,
+            None => options.durability,
+        };
+        Options {
+            durability,
+            output_folder: self.output_dir.clone().unwrap_or(options.output_folder),
+            databases_folder: self
+                .databases_dir
+                .clone()
+                .unwrap_or(options.databases_folder),
+            outbound: OutboundOptions {
+                authorities: self.ca_file.clone(),
+                stand_ins: self.stand_in.clone(),
+                timeout: Duration::from_secs(self.call_timeout),
+                ..options.outbound
+            },
+            ..options
+        }
+    }
+}

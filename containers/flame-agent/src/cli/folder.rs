@@ -1,0 +1,56 @@
+//! `backup` and `restore`: a data folder without a serving agent.
+
+use flame_store::{Options, Store};
+
+use super::arguments::{Backup, Restore};
+use super::{Exit, terminal};
+
+pub(super) async fn backup(arguments: Backup) -> Exit {
+    match try_backup(&arguments).await {
+        Ok(()) => {
+            terminal::print(&arguments.file.display().to_string());
+            Exit::Done
+        }
+        Err(detail) => {
+            terminal::complain(&detail);
+            Exit::Stopped
+        }
+    }
+}
+
+async fn try_backup(arguments: &Backup) -> Result<(), String> {
+    let coded = |error: flame_store::Error| format!("{}: {error}", error.code());
+    if arguments.file.exists() {
+        return Err(format!(
+            "{} exists; choose another name",
+            arguments.file.display()
+        ));
+    }
+    if !arguments.data_dir.join(flame_store::FILE_NAME).is_file() {
+        return Err(format!(
+            "{} holds no database of an agent",
+            arguments.data_dir.display()
+        ));
+    }
+    let store = Store::open(&Options::new(&arguments.data_dir)).map_err(coded)?;
+    let written = store.backup_to(&arguments.file).await;
+    store.close();
+    written.map_err(coded)
+}
+
+pub(super) fn restore(arguments: Restore) -> Exit {
+    match flame_store::restore(&arguments.data_dir, arguments.from.as_deref()) {
+        Ok(done) => {
+            terminal::print(&format!(
+                "{} is in place; what was there is in {}",
+                done.restored.display(),
+                done.damaged.display()
+            ));
+            Exit::Done
+        }
+        Err(error) => {
+            terminal::complain(&format!("{}: {error}", error.code()));
+            Exit::Stopped
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `health`: asks a serving agent, for a container's health check. Needs no token.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use url::{Host, Url};
+
+use super::arguments::Health;
+use super::serve::LISTENING_FILE;
+use super::{Exit, terminal};
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The status line is all that is needed.
+const ANSWER_BYTES_MAX: u64 = 64;
+
+pub(super) async fn health(arguments: Health) -> Exit {
+    let url = match (&arguments.url, &arguments.data_dir) {
+        (Some(url), _) => Ok(url.clone()),
+        (None, Some(folder)) => listening(folder),
+        (None, None) => Err("give --url or --data-dir".to_owned()),
+    };
+    let path = if arguments.ready {
+        "/health/ready"
+    } else {
+        "/health/live"
+    };
+    let asked = match url {
+        Ok(url) => ask(&url, path).await,
+        Err(detail) => Err(detail),
+    };
+    match asked {
+        Ok(status) if (200..300).contains(&status) => Exit::Done,
+        Ok(status) => {
+            terminal::complain(&format!("the agent answered {status}"));
+            Exit::Faulted
+        }
+        Err(detail) => {
+            terminal::complain(&detail);
+            Exit::Faulted
+        }
+    }
+}
+
+/// The address that the agent of a folder wrote down.
+fn listening(folder: &Path) -> Result<String, String> {
+    let file = folder.join(LISTENING_FILE);
+    let text = std::fs::read_to_string(&file).map_err(|error| {
+        format!(
+            "{} can't be read: {error}; is an agent serving this folder?",
+            file.display()
+        )
+    })?;
+    serde_json::from_str::<flame_agent_api::Listening>(&text)
+        .map(|listening| listening.listening)
+        .map_err(|error| format!("{} can't be read: {error}", file.display()))
+}
+
+async fn ask(url: &str, path: &str) -> Result<u16, String> {
+    let (host, port) = address(url)?;
+    let exchange = async {
+        let mut stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream
+            .take(ANSWER_BYTES_MAX)
+            .read_to_end(&mut answer)
+            .await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = tokio::time::timeout(TIMEOUT, exchange)
+        .await
+        .map_err(|_| format!("{url} gave no answer within {} s", TIMEOUT.as_secs()))?
+        .map_err(|error| format!("{url} can't be reached: {error}"))?;
+    let status = String::from_utf8_lossy(&answer);
+    status
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3)?.parse().ok())
+        .ok_or_else(|| {
+            format!(
+                "{url} is no flame-agent: it answered {:?}",
+                status.lines().next().unwrap_or_default()
+            )
+        })
+}
+
+/// An agent that listens on every address is asked on loopback.
+fn address(url: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("{url:?} is not an address such as http://127.0.0.1:7410");
+    let parsed = Url::parse(url).map_err(|_| wrong())?;
+    if parsed.scheme() != "http" {
+        return Err(wrong());
+    }
+    let host = match parsed.host().ok_or_else(wrong)? {
+        Host::Ipv4(address) if address.is_unspecified() => "127.0.0.1".to_owned(),
+        Host::Ipv6(address) if address.is_unspecified() => "[::1]".to_owned(),
+        host => host.to_string(),
+    };
+    Ok((host, parsed.port_or_known_default().ok_or_else(wrong)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address;
+
+    #[test]
+    fn an_agent_on_every_address_is_asked_on_loopback() {
+        for (url, host, port) in [
+            ("http://0.0.0.0:7410", "127.0.0.1", 7410),
+            ("http://[::]:7410", "[::1]", 7410),
+            ("http://127.0.0.1:1", "127.0.0.1", 1),
+            ("http://localhost", "localhost", 80),
+        ] {
+            assert_eq!(address(url).unwrap(), (host.to_owned(), port), "{url}");
+        }
+        for url in ["", "127.0.0.1:7410", "https://127.0.0.1:7410", "http://"] {
+            assert!(address(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `run`: one workflow from a file, to its end.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use flame_engine::StandardError;
+use flame_store::{Page, Run};
+use flame_types::RunStatus;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::arguments::Run as Arguments;
+use super::{Exit, signals, source, terminal, validate};
+use crate::runtime::{Error, Handle, StartRequest};
+
+/// How long calls that are under way may go on after the run has ended.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// One wait for the end; as often as it takes.
+const WAIT: Duration = Duration::from_secs(3_600);
+/// Unfinished runs that are counted.
+const UNFINISHED_MAX: usize = 1_000;
+
+pub(super) async fn run(arguments: Arguments) -> Exit {
+    match try_run(&arguments).await {
+        Ok(exit) => exit,
+        Err(detail) => {
+            terminal::complain(&detail);
+            Exit::Stopped
+        }
+    }
+}
+
+async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
+    let file = &arguments.file;
+    let bytes = source::definition(file)?;
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let problems = flame_dsl::parse_bytes(error.as_bytes(), source::format(file));
+            validate::tell(file, &problems.err().unwrap_or_default());
+            return Ok(Exit::Invalid);
+        }
+    };
+    let examined = flame_dsl::examine(&text, source::format(file));
+    validate::tell(file, &examined.problems);
+    let Some(workflow) = examined.value else {
+        return Ok(Exit::Invalid);
+    };
+    let input = source::input(&arguments.input)?;
+    let (folder, temporary) = data_folder(arguments)?;
+    let options = arguments.options(folder);
+    let output_folder = options.output_folder.clone();
+    let handle = Handle::open(options).await.map_err(|error| coded(&error))?;
+    report_unfinished(&handle).await;
+    let finished = drive(&handle, &text, file, StartRequest::new(workflow.id, input)).await;
+    handle.drain(PATIENCE).await;
+    if arguments.loses_files() && has_files(&output_folder) {
+        terminal::say(
+            "note: the files that the workflow wrote go with the temporary folder; keep them with \
+             --output-dir or --data-dir",
+        );
+    }
+    // A temporary folder goes before the last word, which must stay the last.
+    drop(temporary);
+    finished.map(|run| tell(&run))
+}
+
+/// The given folder, or one that goes when the command ends.
+fn data_folder(arguments: &Arguments) -> Result<(PathBuf, Option<TempDir>), String> {
+    if let Some(folder) = &arguments.data_dir {
+        return Ok((folder.clone(), None));
+    }
+    let temporary = tempfile::Builder::new()
+        .prefix("flame-agent-")
+        .tempdir()
+        .map_err(|error| format!("a temporary folder can't be made: {error}"))?;
+    Ok((temporary.path().to_owned(), Some(temporary)))
+}
+
+/// Starts the run and waits for its end, or for a signal that stops the command.
+async fn drive(
+    handle: &Handle,
+    text: &str,
+    file: &Path,
+    request: StartRequest,
+) -> Result<Run, String> {
+    let content_type = match source::format(file) {
+        flame_dsl::Format::Json => "application/json",
+        flame_dsl::Format::Yaml => "application/yaml",
+    };
+    let work = async {
+        handle.deploy(text, content_type, None).await?;
+        let mut run = handle.start_and_wait(request, WAIT).await?.run;
+        while !run.summary.status.is_terminal() {
+            run = handle.wait(run.summary.id, WAIT).await?;
+        }
+        Ok::<_, Error>(run)
+    };
+    tokio::select! {
+        run = work => run.map_err(|error| coded(&error)),
+        signal = signals::stop() => Err(format!(
+            "{signal} came before the end; with --data-dir the run goes on at the next start of this folder"
+        )),
+    }
+}
+
+async fn report_unfinished(handle: &Handle) {
+    match handle.store().live_runs(Page::first(UNFINISHED_MAX)).await {
+        Ok(runs) if runs.is_empty() => {}
+        Ok(runs) => terminal::say(&format!(
+            "note: {}{} unfinished run(s) of this data folder go on as well",
+            runs.len(),
+            if runs.len() == UNFINISHED_MAX {
+                " or more"
+            } else {
+                ""
+            }
+        )),
+        Err(error) => terminal::complain(&error.to_string()),
+    }
+}
+
+/// The output on stdout, or the error object as the last line of stderr.
+fn tell(run: &Run) -> Exit {
+    let text = |bytes: &Option<Vec<u8>>| {
+        bytes
+            .as_deref()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
+    match run.summary.status {
+        RunStatus::Completed => {
+            terminal::print(&text(&run.output).unwrap_or_else(|| Value::Null.to_string()));
+            Exit::Done
+        }
+        RunStatus::Faulted => {
+            terminal::say(&text(&run.summary.error).unwrap_or_default());
+            Exit::Faulted
+        }
+        status => {
+            let error =
+                StandardError::Runtime.with("The run did not complete", format!("it was {status}"));
+            terminal::say(&serde_json::to_string(&error).unwrap_or_default());
+            Exit::Faulted
+        }
+    }
+}
+
+fn has_files(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn coded(error: &Error) -> String {
+    format!("{}: {error}", error.code())
+}

@@ -1,0 +1,31 @@
+//! `warehouse`: the server that the samples call, by itself.
+
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::arguments::Warehouse;
+use super::{Exit, signals, terminal};
+use crate::warehouse;
+
+pub(super) async fn warehouse(arguments: Warehouse) -> Exit {
+    match try_warehouse(&arguments).await {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            terminal::complain(&format!(
+                "{} can't be served: {error}; choose another address with --listen",
+                arguments.listen
+            ));
+            Exit::Stopped
+        }
+    }
+}
+
+async fn try_warehouse(arguments: &Warehouse) -> std::io::Result<()> {
+    let listener = TcpListener::bind(arguments.listen).await?;
+    let address = listener.local_addr()?;
+    terminal::print(&json!({ "listening": format!("http://{address}") }).to_string());
+    let stop = async {
+        signals::stop().await;
+    };
+    warehouse::serve(listener, arguments.fail_first, stop).await
+}
