@@ -48,12 +48,12 @@ export function letterHandlers(world: World): Part {
       told();
       return ids.length;
     },
-    eventsList: ({ limit }) => ({
+    eventsList: ({ after, limit }) => ({
       items: world.runs
         .filter((run) => run.status === "completed" && run.name === "orders")
-        .slice(0, limit)
+        .reverse()
         .map((run, index) => ({
-          seq: 4000 - index,
+          seq: index + 1,
           at: run.endedAt ?? run.createdAt,
           id: `evt-${index}`,
           source: "https://mastra.example/orders",
@@ -61,7 +61,9 @@ export function letterHandlers(world: World): Part {
           subject: run.subject,
           run: run.id,
           event: { specversion: "1.0", type: "shop.order.accepted", source: "https://mastra.example/orders", subject: run.subject, data: { order: run.subject } },
-        })),
+        }))
+        .filter((event) => event.seq > (after ?? 0))
+        .slice(0, limit),
       next: null,
     }),
   };
