@@ -14,4 +14,26 @@ pub struct Sample {
 }
 
 /// Connections first, as the others refer to them.
-pub const SAMPLES: &[Sample] = &[];
+pub const SAMPLES: &[Sample] = &[
+    Sample {
+        kind: DocumentKind::Workflow,
+        name: "samples/orders",
+        body: include_str!("../samples/orders.yaml"),
+        input: Some(include_str!("../samples/orders.input.json")),
+    },
+    Sample {
+        kind: DocumentKind::Pipeline,
+        name: "samples/folder-to-table",
+        body: include_str!("../samples/folder-to-table.yaml"),
+        input: None,
+    },
+    Sample {
+        kind: DocumentKind::Workflow,
+        name: "samples/every-morning",
+        body: include_str!("../samples/every-morning.yaml"),
+        input: None,
+    },
+];
+
+/// A file to drop into the folder that `samples/folder-to-table` watches; one of its rows is bad.
+pub const CUSTOMERS: &str = include_str!("../samples/customers.csv");
