@@ -20,6 +20,7 @@ mod uri_template;
 pub use catalog::{CatalogFunction, catalog};
 pub use duration::{DURATION_MAX, DurationError, parse_duration, parse_iso8601};
 pub use editor::{editor_schema, pipeline_editor_schema};
+pub use lower::EXPRESSIONS_MAX;
 pub use model::*;
 pub use parse::{Examined, examine, parse, parse_bytes, to_json};
 pub use pipeline::{

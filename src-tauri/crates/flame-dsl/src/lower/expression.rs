@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Lowering;
+use super::{EXPRESSIONS_MAX, Lowering};
 use crate::expression::{self, Expression, ExpressionError, Part};
 use crate::problem::{Problem, Rule};
 use crate::shape::did_you_mean;
@@ -127,6 +127,10 @@ impl Lowering<'_> {
             return self
                 .refuse(problem.hint("write jq, such as .order.id; '.' is the whole input"));
         }
+        self.expressions += 1;
+        if self.expressions > EXPRESSIONS_MAX {
+            return self.too_many_expressions(node, pointer);
+        }
         let variables: Vec<&str> = self.scope.iter().map(String::as_str).collect();
         let (message, offset) = match Expression::compile(source, &variables) {
             Ok(expression) => return Some(expression),
@@ -159,6 +163,16 @@ impl Lowering<'_> {
             .value(source)
             .hint(hint),
         )
+    }
+
+    /// Reported once, however many follow.
+    fn too_many_expressions<T>(&mut self, node: &Node, pointer: &str) -> Option<T> {
+        if self.expressions > EXPRESSIONS_MAX + 1 {
+            return None;
+        }
+        let message = format!("the document has more than {EXPRESSIONS_MAX} expressions");
+        let problem = Problem::new(Rule::Limit, node.span, pointer, message);
+        self.refuse(problem.hint("let one expression do the work of many, or loop with 'for'"))
     }
 
     fn variables_hint(&self, name: &str) -> String {

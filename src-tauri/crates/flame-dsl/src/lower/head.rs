@@ -7,6 +7,8 @@ use crate::problem::{Problem, Rule};
 use crate::source::{Node, pointer_step};
 use crate::{Schedule, Webhook};
 
+const WEBHOOK_KEY: &str = "mastra.io/webhook";
+
 /// The readable part of `document`.
 pub(super) struct Head {
     pub(super) id: WorkflowId,
@@ -19,7 +21,8 @@ impl Lowering<'_> {
     pub(super) fn head(&mut self, node: &Node, pointer: &str) -> Option<Head> {
         let text = |key: &str| node.get(key).and_then(Node::text);
         let webhook = self.optional(node, "metadata", pointer, |this, node, pointer| {
-            this.optional(node, "mastra.io/webhook", pointer, Self::webhook)
+            this.check_metadata(node, pointer);
+            this.optional(node, WEBHOOK_KEY, pointer, Self::webhook)
         });
         let id = WorkflowId {
             namespace: text("namespace")?.parse().ok()?,
@@ -32,6 +35,19 @@ impl Lowering<'_> {
             summary: text("summary").map(str::to_owned),
             webhook: webhook?.flatten(),
         })
+    }
+
+    /// Metadata is free, except that our own prefix must be spelt right to do anything.
+    fn check_metadata(&mut self, node: &Node, pointer: &str) {
+        for entry in node.object().unwrap_or_default() {
+            if entry.key.starts_with("mastra.io/") && entry.key != WEBHOOK_KEY {
+                let message = format!("unknown key '{}' in the metadata", entry.key);
+                let pointer = pointer_step(pointer, &entry.key);
+                let problem = Problem::new(Rule::Strict, entry.key_span, &pointer, message);
+                self.problems
+                    .push(problem.hint(format!("did you mean '{WEBHOOK_KEY}'?")));
+            }
+        }
     }
 
     /// Reads what `use` defines, so that what nobody refers to is checked as well.

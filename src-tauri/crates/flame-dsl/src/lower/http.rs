@@ -1,5 +1,7 @@
 //! `call: http`.
 
+use url::Url;
+
 use super::Lowering;
 use crate::expression;
 use crate::problem::{Problem, Rule};
@@ -55,6 +57,14 @@ impl Lowering<'_> {
             );
         }
         match uri_template_names(text) {
+            // What is not HTTP at all has been refused by its shape.
+            Ok(names) if names.is_empty() && is_http(text) && Url::parse(text).is_err() => self
+                .strict(
+                    node,
+                    pointer,
+                    "not an address that can be called",
+                    "such as https://example.com/orders or http://127.0.0.1:8080/orders",
+                ),
             Ok(_) => Some(Endpoint::UriTemplate(text.into())),
             Err(error) => {
                 let span = self.span_inside(node, text, error.offset);
@@ -87,4 +97,9 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+fn is_http(text: &str) -> bool {
+    text.get(..4)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }

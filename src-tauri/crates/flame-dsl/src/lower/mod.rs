@@ -24,12 +24,17 @@ pub(crate) use workflow::workflow;
 /// Variables that every expression sees (DSL 1.0.3, "Runtime expression arguments").
 const VARIABLES: &[&str] = &["context", "input", "output", "workflow", "runtime", "task"];
 
+/// Expressions that a document may have; compiling one costs far more than reading its text.
+pub const EXPRESSIONS_MAX: usize = 5_000;
+
 /// What lowering carries from task to task.
 pub(crate) struct Lowering<'t> {
     lines: &'t Lines<'t>,
     problems: &'t mut Problems,
     /// Names in scope, without `$`; tasks push theirs and take them back.
     scope: Vec<String>,
+    /// Expressions compiled so far.
+    expressions: usize,
     /// The document's `use`, if it has one.
     uses: Option<&'t Node>,
     /// Retry policies of `use` that a task has named.
@@ -42,6 +47,7 @@ impl<'t> Lowering<'t> {
             lines,
             problems,
             scope: VARIABLES.iter().map(|name| (*name).to_owned()).collect(),
+            expressions: 0,
             uses: None,
             referred: Vec::new(),
         }

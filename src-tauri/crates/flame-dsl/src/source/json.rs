@@ -8,7 +8,7 @@ use serde_json::Number;
 use super::{
     Content, Entry, Lines, NESTING_MAX, Node, Span, VALUES_MAX, duplicate_key, too_deep, too_many,
 };
-use crate::problem::{Problem, Rule};
+use crate::problem::{Problem, Problems, Rule};
 use crate::source::pointer_step;
 
 pub(super) fn read(text: &str) -> Result<Node, Vec<Problem>> {
@@ -25,13 +25,13 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Problem>> {
         lines,
         at: 0,
         values: 0,
-        problems: Vec::new(),
+        problems: Problems::default(),
     };
     let node = reader.value("");
-    if reader.problems.is_empty() {
-        Ok(node)
+    if reader.problems.has_errors() {
+        Err(reader.problems.into_sorted())
     } else {
-        Err(reader.problems)
+        Ok(node)
     }
 }
 
@@ -86,7 +86,7 @@ struct Reader<'t> {
     lines: Lines<'t>,
     at: usize,
     values: usize,
-    problems: Vec<Problem>,
+    problems: Problems,
 }
 
 impl Reader<'_> {
@@ -108,16 +108,8 @@ impl Reader<'_> {
     fn value(&mut self, pointer: &str) -> Node {
         let first = self.peek();
         let start = self.at;
-        self.values += 1;
-        if self.values > VALUES_MAX {
-            if self.values == VALUES_MAX + 1 {
-                self.problems.push(too_many(self.span_from(start), pointer));
-            }
-            // Nothing more is kept, so the walk ends here.
-            self.at = self.text.len();
-        }
         let content = match first {
-            _ if self.values > VALUES_MAX => Content::Null,
+            _ if !self.counts(pointer) => Content::Null,
             b'{' => self.object(pointer),
             b'[' => self.list(pointer),
             b'"' => Content::Text(self.string(pointer)),
@@ -127,6 +119,17 @@ impl Reader<'_> {
             content,
             span: self.span_from(start),
         }
+    }
+
+    /// Counts a key or value. Past the limit nothing more is kept, so the walk goes to the end.
+    fn counts(&mut self, pointer: &str) -> bool {
+        if self.values == VALUES_MAX {
+            self.problems
+                .push(too_many(self.span_from(self.at), pointer));
+            self.at = self.text.len();
+        }
+        self.values += 1;
+        self.values <= VALUES_MAX
     }
 
     fn object(&mut self, pointer: &str) -> Content {
@@ -139,6 +142,9 @@ impl Reader<'_> {
                 self.peek();
             }
             let start = self.at;
+            if !self.counts(pointer) {
+                break;
+            }
             let key = self.string(pointer);
             let key_span = self.span_from(start);
             let pointer = pointer_step(pointer, &key);

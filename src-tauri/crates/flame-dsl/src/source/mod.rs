@@ -18,7 +18,7 @@ use crate::problem::{Problem, Rule};
 pub const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Levels of lists and objects that a document may have.
 pub const NESTING_MAX: usize = 128;
-/// Values that a document may have once its aliases are expanded.
+/// Keys and values that a document may have once its aliases are expanded.
 pub const VALUES_MAX: usize = 100_000;
 
 /// How a document is written.
@@ -244,7 +244,7 @@ fn too_large(bytes: usize) -> Problem {
 }
 
 fn too_many(span: Span, pointer: &str) -> Problem {
-    let message = format!("the document has more than {VALUES_MAX} values");
+    let message = format!("the document has more than {VALUES_MAX} keys and values");
     Problem::new(Rule::Limit, span, pointer, message)
         .hint("move data out of the definition; an alias (*name) counts with all that it repeats")
 }

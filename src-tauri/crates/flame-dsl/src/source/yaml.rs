@@ -11,7 +11,7 @@ use super::{
     Content, Entry, NESTING_MAX, Node, Position, Span, VALUES_MAX, duplicate_key, pointer_step,
     scalar, too_deep, too_many,
 };
-use crate::problem::{Problem, Rule};
+use crate::problem::{Problem, Problems, Rule};
 
 /// Anchors that a document may have.
 const ANCHORS_MAX: usize = 1_000;
@@ -24,12 +24,12 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Problem>> {
             Ok((event, span)) => {
                 if let Err(problem) = builder.take(event, convert(span)) {
                     builder.problems.push(*problem);
-                    return Err(builder.problems);
+                    return Err(builder.problems.into_sorted());
                 }
             }
             Err(error) => {
                 builder.problems.push(broken(&error, text));
-                return Err(builder.problems);
+                return Err(builder.problems.into_sorted());
             }
         }
     }
@@ -114,7 +114,7 @@ struct Builder {
     root: Option<Node>,
     documents: usize,
     values: usize,
-    problems: Vec<Problem>,
+    problems: Problems,
 }
 
 impl Builder {
@@ -155,8 +155,8 @@ impl Builder {
     }
 
     fn finish(self) -> Result<Node, Vec<Problem>> {
-        if !self.problems.is_empty() {
-            return Err(self.problems);
+        if self.problems.has_errors() {
+            return Err(self.problems.into_sorted());
         }
         Ok(self.root.unwrap_or(Node {
             content: Content::Null,

@@ -1,8 +1,8 @@
 //! What is too large, too deep or too much is refused with a reason, and no text makes the reader fall over.
 
 use flame_dsl::{
-    Format, NESTING_MAX, PROBLEMS_MAX, Problem, Rule, TEXT_BYTES_MAX, VALUES_MAX, document_kind,
-    parse, parse_bytes, parse_pipeline, to_json,
+    EXPRESSIONS_MAX, Format, NESTING_MAX, PROBLEMS_MAX, Problem, Rule, TEXT_BYTES_MAX, VALUES_MAX,
+    document_kind, parse, parse_bytes, parse_pipeline, to_json,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -94,6 +94,18 @@ fn values_and_problems_are_counted() {
     for format in [Format::Yaml, Format::Json] {
         assert_eq!(refused(&many, format).rule, Rule::Limit);
     }
+    let repeated: String = "a: 1\n".repeat(1_000);
+    assert_eq!(
+        parse(&repeated, Format::Yaml).unwrap_err().len(),
+        PROBLEMS_MAX + 1
+    );
+    let text = "${.a}".repeat(EXPRESSIONS_MAX + 10);
+    let head = "document: {dsl: '1.0.3', namespace: n, name: w, version: '1.0.0'}";
+    let problem = refused(
+        &format!("{head}\ndo: [a: {{set: {{x: '{text}'}}}}]"),
+        Format::Yaml,
+    );
+    assert_eq!(problem.rule, Rule::Limit);
     let unknown: String = (0..1_000).map(|at| format!("key{at}: 1\n")).collect();
     let problems = parse(&unknown, Format::Yaml).unwrap_err();
     assert_eq!(problems.len(), PROBLEMS_MAX + 1);

@@ -546,6 +546,36 @@ do:
 }
 
 #[test]
+fn addresses() {
+    check(
+        r#"
+do:
+  - a: {call: http, with: {method: get, endpoint: 'https://e.com:99999/'}}
+  - b: {call: http, with: {method: get, endpoint: 'https://'}}
+  - c: {call: http, with: {method: get, endpoint: '/orders'}}
+  - d: {call: http, with: {method: get, endpoint: {url: 'https://e.com'}}}
+  - e: {call: http, with: {method: get, endpoint: 5}}
+"#,
+        expect![[r#"
+            3:51: error: not an address that can be called (value: "https://e.com:99999/")
+              hint: such as https://example.com/orders or http://127.0.0.1:8080/orders
+            4:51: error: not an address that can be called (value: "https://")
+              hint: such as https://example.com/orders or http://127.0.0.1:8080/orders
+            5:51: error: not an absolute HTTP address (value: /orders)
+              hint: begin with http:// or https://, or write an expression within ${ }
+            5:51: error: not an address that can be called (value: "/orders")
+              hint: such as https://example.com/orders or http://127.0.0.1:8080/orders
+            6:41: error: 'uri' is missing in an endpoint
+              hint: add 'uri': Where to; {name} takes a value of the task's input.
+            6:52: error: unknown key 'url' in an endpoint
+              hint: did you mean 'uri'?
+            7:51: error: expected a URI such as https://example.com/orders/{id} or an object (an endpoint), found a number (value: 5)
+              hint: put quotes around it: '5'
+        "#]],
+    );
+}
+
+#[test]
 fn calls() {
     check(
         r#"
@@ -866,6 +896,14 @@ do: []
         expect![[r#"
             7:70: error: a webhook has either a secret or a signature (value: {"standardWebhooks":{"connection":"c"}})
               hint: keep the signature where the sender can sign: it covers the body too
+        "#]],
+    );
+    check_text(
+        &hook("{path: a}").replace("webhook", "webhok"),
+        Format::Yaml,
+        expect![[r#"
+            7:5: error: unknown key 'mastra.io/webhok' in the metadata
+              hint: did you mean 'mastra.io/webhook'?
         "#]],
     );
     check_text(
