@@ -563,8 +563,6 @@ do:
               hint: such as https://example.com/orders or http://127.0.0.1:8080/orders
             5:51: error: not an absolute HTTP address (value: /orders)
               hint: begin with http:// or https://, or write an expression within ${ }
-            5:51: error: not an address that can be called (value: "/orders")
-              hint: such as https://example.com/orders or http://127.0.0.1:8080/orders
             6:41: error: 'uri' is missing in an endpoint
               hint: add 'uri': Where to; {name} takes a value of the task's input.
             6:52: error: unknown key 'url' in an endpoint
