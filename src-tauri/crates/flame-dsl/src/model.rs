@@ -64,7 +64,9 @@ pub struct TaskList(pub Vec<Task>);
 #[derive(Debug, Clone)]
 pub struct Task {
     pub name: Arc<str>,
-    /// JSON pointer of the task, such as `/do/0/tryGetPet/try/0/getPet`.
+    /// JSON pointer of the task in the document, such as `/do/0/tryGetPet/try/0/getPet`. The body of a
+    /// loop is `/do/0/loop/do/0/x`, a caught error's `/do/0/t/catch/do/0/x`, a branch
+    /// `/do/0/f/fork/branches/0/x`.
     pub reference: Arc<str>,
     /// The task's own definition as JSON: `$task.definition`.
     pub definition: Arc<Value>,

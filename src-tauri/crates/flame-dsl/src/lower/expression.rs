@@ -150,8 +150,7 @@ impl Lowering<'_> {
         }
         let hint = match variable {
             Some(name) => self.variables_hint(name),
-            None if text.contains("{{") => "expressions are jq within ${ }, not {{ }}".to_owned(),
-            None => "see the jq manual for the syntax".to_owned(),
+            None => syntax_hint(source).to_owned(),
         };
         self.refuse(
             Problem::new(
@@ -203,6 +202,29 @@ fn variable_at(source: &str, offset: usize) -> Option<&str> {
         .find(|c: char| !(c.is_alphanumeric() || c == '_'))
         .unwrap_or(name.len());
     Some(&name[..end])
+}
+
+/// What people who know another language write, and how jq says it.
+const OTHER_LANGUAGES: &[(&str, &str)] = &[
+    ("{{", "expressions are jq within ${ }, not {{ }}"),
+    (
+        "${",
+        "put the whole expression into one ${ }, or leave ${ } out",
+    ),
+    ("&&", "jq writes 'and'"),
+    (
+        "||",
+        "jq writes 'or', and '//' for a value in place of null",
+    ),
+    ("===", "jq compares with '=='"),
+    ("'", "text in jq stands in double quotes"),
+];
+
+fn syntax_hint(source: &str) -> &'static str {
+    OTHER_LANGUAGES
+        .iter()
+        .find(|(sign, _)| source.contains(sign))
+        .map_or("see the jq manual for the syntax", |(_, hint)| hint)
 }
 
 fn literal(node: &Node) -> Template {

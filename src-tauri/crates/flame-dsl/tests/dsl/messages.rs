@@ -546,6 +546,35 @@ do:
 }
 
 #[test]
+fn what_other_languages_write() {
+    check(
+        r#"
+do:
+  - a: {if: '${ .a } == 1', set: {x: 1}}
+  - b: {if: '.a && .b', set: {x: 1}}
+  - c: {if: '.a || .b', set: {x: 1}}
+  - d: {if: ".a == 'b'", set: {x: 1}}
+  - e: {if: '{{ .a }}', set: {x: 1}}
+  - f: {if: '.a === 1', set: {x: 1}}
+"#,
+        expect![[r#"
+            3:15: error: not a jq expression: expected identifier at byte 1, found `{` (value: ${ .a } == 1)
+              hint: put the whole expression into one ${ }, or leave ${ } out
+            4:17: error: not a jq expression: expected token at byte 3, found `&&` (value: .a && .b)
+              hint: jq writes 'and'
+            5:17: error: not a jq expression: expected nothing at byte 3, found `||` (value: .a || .b)
+              hint: jq writes 'or', and '//' for a value in place of null
+            6:20: error: not a jq expression: expected token at byte 6, found `'b'` (value: .a == 'b')
+              hint: text in jq stands in double quotes
+            7:15: error: not a jq expression: expected key at byte 1, found `{` (value: {{ .a }})
+              hint: expressions are jq within ${ }, not {{ }}
+            8:17: error: not a jq expression: expected nothing at byte 3, found `===` (value: .a === 1)
+              hint: jq compares with '=='
+        "#]],
+    );
+}
+
+#[test]
 fn addresses() {
     check(
         r#"
