@@ -285,11 +285,18 @@ pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 mod tests {
     use std::io::Write as _;
 
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use axum::extract::Request;
     use axum::http::HeaderMap;
     use flame_agent_api::media;
+    use flame_errors::Code;
+    use futures::{Stream, StreamExt, stream};
     use proptest::prelude::*;
+    use tokio::time::Instant;
 
-    use super::{accepted, content_type, gunzip, json, text};
+    use super::{DISCARD_TIMEOUT, accepted, content_type, discard, gunzip, json, text, whole};
 
     fn headers(content_type: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -355,6 +362,54 @@ mod tests {
         );
         let failure = format!("{:?}", text(b"ab\xff").unwrap_err());
         assert!(failure.contains("byte 2 is 0xff"), "{failure}");
+    }
+
+    fn streamed(pieces: impl Stream<Item = &'static str> + Send + 'static) -> Request {
+        Request::new(Body::from_stream(pieces.map(Ok::<_, std::io::Error>)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_arriving_is_cut_off() {
+        let stops = streamed(stream::once(async { "{" }).chain(stream::pending()));
+        let failure = whole(stops, 100, Code::BodyTooLarge).await.unwrap_err();
+        assert!(
+            format!("{failure:?}").contains("within 10 s"),
+            "{failure:?}"
+        );
+        let drips = streamed(stream::repeat(" ").then(async |piece| {
+            tokio::time::sleep(Duration::from_secs(7)).await;
+            piece
+        }));
+        let failure = whole(drips, 1 << 20, Code::BodyTooLarge).await.unwrap_err();
+        assert!(
+            format!("{failure:?}").contains("within 60 s"),
+            "{failure:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_body_is_not_read_for_ever() {
+        let mut endless = streamed(stream::pending());
+        endless
+            .headers_mut()
+            .insert("transfer-encoding", "chunked".parse().unwrap());
+        let begun = Instant::now();
+        discard(endless).await;
+        assert!(begun.elapsed() <= DISCARD_TIMEOUT + Duration::from_millis(1));
+        let mut waits = streamed(stream::pending());
+        waits
+            .headers_mut()
+            .insert("expect", "100-continue".parse().unwrap());
+        waits
+            .headers_mut()
+            .insert("content-length", "5".parse().unwrap());
+        let begun = Instant::now();
+        discard(waits).await;
+        assert_eq!(
+            begun.elapsed(),
+            Duration::ZERO,
+            "a sender that waits is not asked to go on"
+        );
     }
 
     proptest! {

@@ -24,7 +24,8 @@ use super::router::{self, Context};
 use super::{AllowLists, Error, Token};
 use crate::runtime::Handle;
 
-const CONNECTIONS_MAX: usize = 1_024;
+/// Well below the 1,024 files that a process may have open by default.
+const CONNECTIONS_MAX: usize = 512;
 
 /// Time for the head of a request to arrive; a kept connection is closed after as much silence.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,9 +41,9 @@ const BUSY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\n\
     content-type: application/problem+json\r\n\
     retry-after: 1\r\n\
     connection: close\r\n\
-    content-length: 173\r\n\r\n\
+    content-length: 171\r\n\r\n\
     {\"type\":\"urn:mastra:problem:MD-215\",\"title\":\"More work waits than the agent may hold\",\
-    \"status\":429,\"code\":\"MD-215\",\"detail\":\"1024 connections are open, which is the limit\"}";
+    \"status\":429,\"code\":\"MD-215\",\"detail\":\"512 connections are open, which is the limit\"}";
 
 /// A bound address that does not answer yet.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use flame_agent_api::{
 use flame_dsl::{Schedule, Webhook};
 use flame_errors::Code;
 use flame_store::{Run, RunSummary};
-use flame_types::RunStatus;
+use flame_types::{RunStatus, Timestamp};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -39,7 +39,7 @@ pub(super) fn run_summary(run: RunSummary) -> Result<RunView, Failure> {
         .transpose()?;
     let waits = matches!(run.status, RunStatus::Waiting);
     let due = run.wakes.filter(|_| waits);
-    let (status, created) = (run.status, run.created);
+    let (status, created) = (run.status, stored_time(run.created));
     let task = run
         .task
         .filter(|_| !status.is_terminal())
@@ -62,10 +62,15 @@ pub(super) fn run_summary(run: RunSummary) -> Result<RunView, Failure> {
         error,
         created_at: created,
         started_at: (status != RunStatus::Pending).then_some(created),
-        ended_at: run.ended,
+        ended_at: run.ended.map(stored_time),
         current_tasks: task.into_iter().collect(),
         sequence: run.records,
     })
+}
+
+/// A time as the store keeps it, in microseconds: it reads the same before and after it was stored.
+fn stored_time(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
 /// A word of another version counts as the API's: who started a run is never a reason not to show it.
@@ -119,7 +124,7 @@ pub(super) fn workflow(deployed: &Deployed, runs: RunCounts, text: bool) -> Work
         title: workflow.title.clone(),
         summary: workflow.summary.clone(),
         hash: workflow.hash.to_string(),
-        deployed_at: deployed.updated,
+        deployed_at: stored_time(deployed.updated),
         text: text.then(|| deployed.text.to_string()),
         webhook: deployed.webhook().map(webhook),
         schedule: workflow

@@ -1,0 +1,940 @@
+//! The API as its document describes it, over real HTTP.
+
+use std::collections::BTreeSet;
+
+use flame_agent_api::Operation;
+use flame_errors::Code;
+use flame_testkit::Effects;
+use serde_json::{Value, json};
+
+use crate::harness::{JSON, Served, YAML, problem, workflow};
+
+const DOUBLE: &str = "do: [{ double: { set: { twice: '${ .n * 2 }' } } }]";
+const WAIT: &str = "do: [{ pause: { wait: PT1H } }, { after: { set: { done: true } } }]";
+
+#[tokio::test]
+async fn workflows_are_put_read_listed_and_deleted() {
+    let agent = Served::start();
+    let path = "/api/v1/workflows/test/double/1.0.0";
+    problem(
+        agent.request("GET", path).send().await.unwrap(),
+        Code::NotFound,
+    )
+    .await;
+    for expected in [201, 200] {
+        assert_eq!(agent.put("double", DOUBLE).await.status(), expected);
+    }
+    let view = agent.get(path).await;
+    assert_eq!(view["text"], workflow("double", DOUBLE));
+    assert_eq!(
+        (&view["namespace"], &view["name"]),
+        (&json!("test"), &json!("double"))
+    );
+    agent.run("double", &json!({"n": 4})).await;
+    let list = agent.get("/api/v1/workflows").await;
+    assert_eq!(list["items"][0]["hash"], view["hash"]);
+    assert_eq!(list["items"][0]["runs"]["completed"], 1);
+    assert_eq!(list["items"][0].get("text"), None);
+
+    assert_eq!(
+        agent.request("DELETE", path).send().await.unwrap().status(),
+        204
+    );
+    problem(
+        agent.request("DELETE", path).send().await.unwrap(),
+        Code::NotFound,
+    )
+    .await;
+    problem(
+        agent.request("GET", path).send().await.unwrap(),
+        Code::NotFound,
+    )
+    .await;
+    let runs = agent.get("/api/v1/runs").await;
+    assert_eq!(
+        runs["items"].as_array().unwrap().len(),
+        1,
+        "ended runs stay readable"
+    );
+}
+
+#[tokio::test]
+async fn a_definition_may_be_json() {
+    let agent = Served::start();
+    let document = json!({
+        "document": {"dsl": "1.0.3", "namespace": "test", "name": "j", "version": "1.0.0"},
+        "do": [{"a": {"set": {"b": 1}}}],
+    });
+    let put = agent.request("PUT", "/api/v1/workflows/test/j/1.0.0");
+    assert_eq!(put.json(&document).send().await.unwrap().status(), 201);
+    assert_eq!(agent.run("j", &json!({})).await["output"], json!({"b": 1}));
+}
+
+#[tokio::test]
+async fn path_and_document_must_agree() {
+    let agent = Served::start();
+    let put = |path: &str| {
+        agent
+            .request("PUT", &format!("/api/v1/workflows/{path}"))
+            .header("content-type", YAML)
+            .body(workflow("double", DOUBLE))
+            .send()
+    };
+    for path in [
+        "other/double/1.0.0",
+        "test/other/1.0.0",
+        "test/double/1.0.1",
+    ] {
+        let found = problem(put(path).await.unwrap(), Code::PathMismatch).await;
+        assert!(
+            found.detail.contains("test/double/1.0.0"),
+            "{}",
+            found.detail
+        );
+    }
+    for path in ["te_st/double/1.0.0", "test/double/one", "test/double/1.0"] {
+        problem(put(path).await.unwrap(), Code::ParameterInvalid).await;
+    }
+    assert_eq!(agent.get("/api/v1/workflows").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn every_problem_of_a_definition_is_listed_with_its_place() {
+    let agent = Served::start();
+    let broken =
+        "do:\n  - a: { set: { x: '${ .y | }' } }\n  - a: { nope: 1 }\n  - b: { set: {}, then: c }";
+    let found = problem(agent.put("broken", broken).await, Code::DefinitionInvalid).await;
+    assert!(found.problems.len() >= 3, "{:#?}", found.problems);
+    for one in &found.problems {
+        assert!(
+            one.line >= 3 && one.column > 0 && !one.message.is_empty(),
+            "{one:#?}"
+        );
+    }
+    let cut = &workflow("cut", "do:\n  - a: { set: { x: [1, 2");
+    let put = agent
+        .request("PUT", "/api/v1/workflows/test/cut/1.0.0")
+        .header("content-type", YAML);
+    let found = put.body(cut.clone()).send().await.unwrap();
+    let found = problem(found, Code::DefinitionInvalid).await;
+    assert!(found.problems[0].line >= 3, "{:#?}", found.problems);
+}
+
+#[tokio::test]
+async fn huge_and_deep_definitions_are_refused_and_the_agent_goes_on() {
+    let agent = Served::start();
+    let put = |body: reqwest::Body| {
+        let put = agent.request("PUT", "/api/v1/workflows/test/huge/1.0.0");
+        put.header("content-type", YAML).body(body).send()
+    };
+    let huge = vec![b' '; 100 * 1024 * 1024];
+    problem(put(huge.into()).await.unwrap(), Code::DefinitionTooLarge).await;
+    // The same without a length, as a stream.
+    let piece = bytes::Bytes::from(vec![b' '; 1024 * 1024]);
+    let pieces =
+        futures::stream::iter((0..100).map(move |_| Ok::<_, std::io::Error>(piece.clone())));
+    let streamed = put(reqwest::Body::wrap_stream(pieces)).await.unwrap();
+    problem(streamed, Code::DefinitionTooLarge).await;
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let refused = put(deep.into()).await.unwrap();
+    assert!([413, 422].contains(&refused.status().as_u16()));
+    assert_eq!(agent.put("double", DOUBLE).await.status(), 201);
+}
+
+#[tokio::test]
+async fn a_run_starts_waits_and_is_found() {
+    let agent = Served::start();
+    agent.deploy("double", DOUBLE).await;
+    agent.deploy("wait", WAIT).await;
+    let path = "/api/v1/workflows/test/double/1.0.0/runs";
+    let started = agent.post(path, &json!({"n": 2})).await;
+    assert_eq!(started.status(), 201);
+    let location = started.headers()["location"].to_str().unwrap().to_owned();
+    let run: Value = started.json().await.unwrap();
+    assert_eq!(
+        location,
+        format!("/api/v1/runs/{}", run["id"].as_str().unwrap())
+    );
+
+    let ended = agent.run("double", &json!({"n": 3})).await;
+    assert_eq!(
+        (&ended["status"], &ended["output"]),
+        (&json!("completed"), &json!({"twice": 6}))
+    );
+    assert_eq!(ended["input"], json!({"n": 3}));
+    let id = ended["id"].as_str().unwrap();
+    let read = agent.get(&format!("/api/v1/runs/{id}")).await;
+    assert_eq!(
+        (&read["output"], &read["trigger"]),
+        (&ended["output"], &json!("api"))
+    );
+
+    let waits = agent
+        .post(
+            "/api/v1/workflows/test/wait/1.0.0/runs?wait=10ms",
+            &json!({}),
+        )
+        .await;
+    assert_eq!(waits.status(), 202);
+    let waits: Value = waits.json().await.unwrap();
+    let now = agent
+        .get(&format!("/api/v1/runs/{}", waits["id"].as_str().unwrap()))
+        .await;
+    assert_eq!(
+        (&now["status"], now.get("output")),
+        (&json!("waiting"), None)
+    );
+    assert_eq!(now["currentTasks"][0]["task"], "/do/0/pause");
+    assert!(now["currentTasks"][0]["due"].is_string(), "{now}");
+}
+
+#[tokio::test]
+async fn without_a_body_the_input_is_an_empty_object() {
+    let agent = Served::start();
+    agent
+        .deploy("echo", "do: [{ a: { set: '${ {seen: .} }' } }]")
+        .await;
+    let path = "/api/v1/workflows/test/echo/1.0.0/runs?wait=60s";
+    let response = agent.request("POST", path).send().await.unwrap();
+    assert_eq!(
+        response.json::<Value>().await.unwrap()["output"],
+        json!({"seen": {}})
+    );
+}
+
+#[tokio::test]
+async fn a_start_that_makes_no_sense_is_refused_with_the_value() {
+    let agent = Served::start();
+    let schema = "input: { schema: { document: { type: object, required: [n] } } }\n";
+    agent.deploy("double", &format!("{schema}{DOUBLE}")).await;
+    let path = "/api/v1/workflows/test/double/1.0.0/runs";
+    let found = problem(agent.post(path, &json!({"m": 1})).await, Code::InputInvalid).await;
+    assert!(found.detail.contains("\"n\""), "{}", found.detail);
+
+    let text = |body: &'static [u8]| {
+        agent
+            .request("POST", path)
+            .header("content-type", JSON)
+            .body(body)
+            .send()
+    };
+    let found = problem(text(b"{\n \"n\": 1,,}").await.unwrap(), Code::BodyInvalid).await;
+    assert_eq!(
+        (found.problems[0].line, found.problems[0].column),
+        (2, 9),
+        "{found:?}"
+    );
+    let found = problem(text(b"{\"n\": \"\xff\"}").await.unwrap(), Code::BodyInvalid).await;
+    assert!(found.detail.contains("0xff"), "{}", found.detail);
+    let deep: &'static str = Box::leak("[".repeat(100_000).into_boxed_str());
+    problem(text(deep.as_bytes()).await.unwrap(), Code::BodyInvalid).await;
+
+    for bad in ["wait=30", "wait=1h", "wait=6m", "wiat=3s"] {
+        let refused = agent.post(&format!("{path}?{bad}"), &json!({"n": 1})).await;
+        problem(refused, Code::ParameterInvalid).await;
+    }
+    let unknown = "/api/v1/workflows/test/none/1.0.0/runs";
+    problem(agent.post(unknown, &json!({})).await, Code::NotFound).await;
+    assert_eq!(
+        agent.get("/api/v1/runs").await["items"],
+        json!([]),
+        "nothing was started"
+    );
+}
+
+#[tokio::test]
+async fn an_idempotency_key_gives_the_same_run_across_a_crash() {
+    let mut agent = Served::start();
+    agent.deploy("double", DOUBLE).await;
+    let path = "/api/v1/workflows/test/double/1.0.0/runs";
+    let start = |agent: &Served, key: &str, body: &Value, query: &str| {
+        agent
+            .request("POST", &format!("{path}{query}"))
+            .header("idempotency-key", key)
+            .json(body)
+            .send()
+    };
+    let first = start(&agent, "order-7", &json!({"n": 1}), "")
+        .await
+        .unwrap();
+    assert_eq!(first.status(), 201);
+    let first: Value = first.json().await.unwrap();
+    let again = start(&agent, "order-7", &json!({"n": 1}), "")
+        .await
+        .unwrap();
+    assert_eq!(again.status(), 200, "it was there");
+    assert_eq!(again.json::<Value>().await.unwrap()["id"], first["id"]);
+
+    agent.restart();
+    let again = start(&agent, "order-7", &json!({"n": 1}), "?wait=60s")
+        .await
+        .unwrap();
+    assert_eq!(again.status(), 200);
+    let again: Value = again.json().await.unwrap();
+    assert_eq!(
+        (&again["id"], &again["output"]),
+        (&first["id"], &json!({"twice": 2}))
+    );
+    let other = start(&agent, "order-7", &json!({"n": 2}), "")
+        .await
+        .unwrap();
+    problem(other, Code::IdempotencyConflict).await;
+    problem(
+        start(&agent, "a b", &json!({}), "").await.unwrap(),
+        Code::ParameterInvalid,
+    )
+    .await;
+    let runs = agent.get("/api/v1/runs").await;
+    assert_eq!(runs["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn runs_are_listed_in_pages_and_by_filter() {
+    let agent = Served::start();
+    agent.deploy("double", DOUBLE).await;
+    agent.deploy("fails", "do: [{ a: { raise: { error: { type: 'https://e.example/odd', status: 418, title: Teapot } } } }]").await;
+    for n in 0..5 {
+        agent.run("double", &json!({ "n": n })).await;
+    }
+    let faulted = agent.run("fails", &json!({})).await;
+    assert_eq!(
+        (&faulted["status"], &faulted["error"]["status"]),
+        (&json!("faulted"), &json!(418))
+    );
+
+    let mut seen = Vec::new();
+    let mut path = "/api/v1/runs?limit=2".to_owned();
+    for _ in 0..3 {
+        let page = agent.get(&path).await;
+        let items = page["items"].as_array().unwrap();
+        assert_eq!(items.len(), 2);
+        seen.extend(
+            items
+                .iter()
+                .map(|run| run["id"].as_str().unwrap().to_owned()),
+        );
+        assert!(
+            items.iter().all(|run| run.get("input").is_none()),
+            "lists hold no payloads"
+        );
+        match page["next"].as_str() {
+            Some(next) => path = format!("/api/v1/runs?limit=2&cursor={next}"),
+            None => assert_eq!(seen.len(), 6),
+        }
+    }
+    assert_eq!(
+        seen.iter().collect::<BTreeSet<_>>().len(),
+        6,
+        "each run once"
+    );
+    assert!(seen.is_sorted_by(|a, b| a > b), "newest first");
+
+    let middle = agent.get(&format!("/api/v1/runs/{}", seen[2])).await;
+    let middle = middle["createdAt"].as_str().unwrap();
+    for (filter, expected) in [
+        ("status=faulted".to_owned(), 1),
+        ("status=completed,faulted".to_owned(), 6),
+        ("status=waiting".to_owned(), 0),
+        ("workflow=test/double".to_owned(), 5),
+        ("workflow=test/double/2.0.0".to_owned(), 0),
+        ("text=TEAPOT".to_owned(), 1),
+        (format!("text={}", seen[0]), 1),
+        (format!("since={middle}"), 3),
+        (format!("until={middle}"), 3),
+        ("since=2100-01-01T00:00:00Z".to_owned(), 0),
+    ] {
+        let page = agent.get(&format!("/api/v1/runs?{filter}")).await;
+        assert_eq!(
+            page["items"].as_array().unwrap().len(),
+            expected,
+            "{filter}"
+        );
+    }
+    for bad in [
+        "status=done",
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "cursor=x",
+        "since=today",
+        "page=2",
+    ] {
+        let refused = agent
+            .request("GET", &format!("/api/v1/runs?{bad}"))
+            .send()
+            .await
+            .unwrap();
+        problem(refused, Code::ParameterInvalid).await;
+    }
+}
+
+#[tokio::test]
+async fn a_journal_is_whole_in_pages_too() {
+    let agent = Served::start();
+    let tasks = "do:\n  - each:\n      for: { each: x, in: '${ [1, 2, 3] }' }\n      do: [{ one: { set: { last: '${ $x }' } } }]";
+    agent.deploy("loop", tasks).await;
+    let run = agent.run("loop", &json!({})).await;
+    let path = format!("/api/v1/runs/{}/journal", run["id"].as_str().unwrap());
+    let whole = agent.get(&path).await["items"].as_array().unwrap().clone();
+    let sequences: Vec<u64> = whole
+        .iter()
+        .map(|entry| entry["sequence"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        sequences,
+        (1..=run["sequence"].as_u64().unwrap()).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        (&whole[0]["type"], &whole.last().unwrap()["type"]),
+        (&json!("runStarted"), &json!("runCompleted"))
+    );
+    let second = whole
+        .iter()
+        .find(|entry| entry["type"] == "taskCompleted" && entry["iteration"] == json!([1]))
+        .unwrap();
+    assert_eq!(
+        (&second["name"], &second["task"]),
+        (&json!("one"), &json!("/do/0/each/do/0/one"))
+    );
+    assert_eq!(
+        (&second["output"], &second["taskKind"]),
+        (&json!({"last": 2}), &json!("set"))
+    );
+
+    let mut paged = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = agent.get(&format!("{path}?limit=4&after={after}")).await;
+        paged.extend(page["items"].as_array().unwrap().clone());
+        match page["next"].as_u64() {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert_eq!(paged, whole);
+    let unknown = "/api/v1/runs/01920000-0000-7000-8000-000000000000/journal";
+    problem(
+        agent.request("GET", unknown).send().await.unwrap(),
+        Code::NotFound,
+    )
+    .await;
+    let bad = agent
+        .request("GET", "/api/v1/runs/one/journal")
+        .send()
+        .await
+        .unwrap();
+    problem(bad, Code::ParameterInvalid).await;
+}
+
+#[tokio::test]
+async fn runs_are_cancelled_retried_and_replayed_from_a_task() {
+    let agent = Served::start();
+    agent.deploy("wait", WAIT).await;
+    let id = agent.begin("wait", &json!({})).await;
+    let busy = agent
+        .request("DELETE", "/api/v1/workflows/test/wait/1.0.0")
+        .send()
+        .await
+        .unwrap();
+    problem(busy, Code::WorkflowInUse).await;
+    let cancel = format!("/api/v1/runs/{id}/cancel");
+    let cancelled = agent.request("POST", &cancel).send().await.unwrap();
+    assert_eq!(cancelled.status(), 200);
+    assert_eq!(
+        cancelled.json::<Value>().await.unwrap()["status"],
+        "cancelled"
+    );
+    problem(
+        agent.request("POST", &cancel).send().await.unwrap(),
+        Code::RunNotInState,
+    )
+    .await;
+    let retry = format!("/api/v1/runs/{id}/retry");
+    problem(
+        agent.request("POST", &retry).send().await.unwrap(),
+        Code::RunNotInState,
+    )
+    .await;
+
+    agent
+        .deploy(
+            "two",
+            "do: [{ one: { set: { n: '${ .n + 1 }' } } }, { two: { set: { n: '${ .n * 10 }' } } }]",
+        )
+        .await;
+    let old = agent.run("two", &json!({"n": 1})).await;
+    assert_eq!(old["output"], json!({"n": 20}));
+    let replay = format!("/api/v1/runs/{}/replay", old["id"].as_str().unwrap());
+    let new = agent
+        .post(&replay, &json!({"task": "/do/1/two", "input": {"n": 7}}))
+        .await;
+    assert_eq!(new.status(), 201);
+    let new: Value = new.json().await.unwrap();
+    assert_eq!(
+        new["replayOf"],
+        json!({"run": old["id"], "task": "/do/1/two"})
+    );
+    assert_ne!(new["id"], old["id"]);
+    let path = format!("/api/v1/runs/{}/events", new["id"].as_str().unwrap());
+    agent
+        .request("GET", &path)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let new = agent
+        .get(&format!("/api/v1/runs/{}", new["id"].as_str().unwrap()))
+        .await;
+    assert_eq!(
+        (&new["output"], &new["trigger"]),
+        (&json!({"n": 70}), &json!("replay"))
+    );
+    let refused = agent.post(&replay, &json!({"task": "/do/9/none"})).await;
+    problem(refused, Code::ParameterInvalid).await;
+    problem(
+        agent.post(&replay, &json!({"tusk": "/do/1/two"})).await,
+        Code::BodyInvalid,
+    )
+    .await;
+
+    let unknown = "/api/v1/runs/01920000-0000-7000-8000-000000000000";
+    for action in ["cancel", "retry"] {
+        let path = format!("{unknown}/{action}");
+        problem(
+            agent.request("POST", &path).send().await.unwrap(),
+            Code::NotFound,
+        )
+        .await;
+    }
+    problem(
+        agent.request("GET", unknown).send().await.unwrap(),
+        Code::NotFound,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_faulted_run_goes_on_at_its_task_when_it_is_retried() {
+    let agent = Served::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let call = format!(
+        "do: [{{ first: {{ set: {{ a: 1 }} }} }}, {{ call: {{ call: http, with: {{ method: get, endpoint: 'http://{address}/x' }} }} }}]"
+    );
+    agent.deploy("calls", &call).await;
+    let run = agent.run("calls", &json!({})).await;
+    assert_eq!(
+        (&run["status"], &run["error"]["instance"]),
+        (&json!("faulted"), &json!("/do/1/call"))
+    );
+    let app = axum::Router::new().fallback(async || axum::Json(json!({"ok": true})));
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let id = run["id"].as_str().unwrap();
+    let retried = agent
+        .request("POST", &format!("/api/v1/runs/{id}/retry"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(retried.status(), 200);
+    let events = agent
+        .request("GET", &format!("/api/v1/runs/{id}/events"))
+        .send()
+        .await
+        .unwrap();
+    events.text().await.unwrap();
+    let run = agent.get(&format!("/api/v1/runs/{id}")).await;
+    assert_eq!(
+        (&run["status"], &run["output"]),
+        (&json!("completed"), &json!({"ok": true}))
+    );
+    let journal = agent.get(&format!("/api/v1/runs/{id}/journal")).await;
+    let starts = |name: &str| {
+        let items = journal["items"].as_array().unwrap().iter();
+        items
+            .filter(|entry| entry["type"] == "taskStarted" && entry["name"] == name)
+            .count()
+    };
+    assert_eq!(
+        (starts("first"), starts("call")),
+        (1, 2),
+        "a completed task does not run again"
+    );
+    server.abort();
+}
+
+#[tokio::test]
+async fn connections_hold_secrets_and_never_show_them() {
+    let agent = Served::start();
+    let path = "/api/v1/connections/orders-db";
+    let put = |body: Value| agent.request("PUT", path).json(&body).send();
+    let good = json!({"kind": "secret", "secret": "canary-4711"});
+    assert_eq!(put(good.clone()).await.unwrap().status(), 201);
+    let replaced = put(good).await.unwrap();
+    assert_eq!(replaced.status(), 200);
+    assert!(!replaced.text().await.unwrap().contains("canary"));
+    let view = agent.get(path).await;
+    assert_eq!(
+        (&view["kind"], &view["hasSecret"]),
+        (&json!("secret"), &json!(true))
+    );
+    let list = agent.get("/api/v1/connections").await;
+    assert_eq!(list["items"], json!([view]));
+
+    problem(
+        put(json!({"kind": "oracle"})).await.unwrap(),
+        Code::ParameterInvalid,
+    )
+    .await;
+    let unfit = put(json!({"kind": "postgres", "settings": {"port": "x"}, "secret": "canary-2"}));
+    let found = problem(unfit.await.unwrap(), Code::ParameterInvalid).await;
+    assert!(!format!("{found:?}").contains("canary"), "{found:?}");
+    problem(
+        put(json!({"kind": "secret", "sekret": "canary-3"}))
+            .await
+            .unwrap(),
+        Code::BodyInvalid,
+    )
+    .await;
+    let bad = agent
+        .request("PUT", "/api/v1/connections/a%20b")
+        .json(&json!({"kind": "secret"}));
+    problem(bad.send().await.unwrap(), Code::ParameterInvalid).await;
+
+    assert_eq!(
+        agent.request("DELETE", path).send().await.unwrap().status(),
+        204
+    );
+    problem(
+        agent.request("DELETE", path).send().await.unwrap(),
+        Code::NotFound,
+    )
+    .await;
+    problem(
+        agent.request("GET", path).send().await.unwrap(),
+        Code::NotFound,
+    )
+    .await;
+    let check = agent
+        .request("POST", &format!("{path}/check"))
+        .send()
+        .await
+        .unwrap();
+    problem(check, Code::NotFound).await;
+    assert!(
+        !agent.agent().log().contains("canary"),
+        "{}",
+        agent.agent().log()
+    );
+    for entry in std::fs::read_dir(agent.agent().data_dir()).unwrap() {
+        let entry = entry.unwrap().path();
+        if entry.is_file() {
+            let bytes = std::fs::read(&entry).unwrap();
+            assert!(
+                !bytes.windows(6).any(|part| part == b"canary"),
+                "{}",
+                entry.display()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_check_says_which_step_fails() {
+    let agent = Served::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let settings =
+        json!({"host": "127.0.0.1", "port": port, "database": "d", "user": "u", "tls": "off"});
+    let body = json!({"kind": "postgres", "settings": settings, "secret": "canary-5"});
+    let checked = agent.post("/api/v1/connections/new/check", &body).await;
+    assert_eq!(checked.status(), 200);
+    let check: Value = checked.json().await.unwrap();
+    let steps = check["steps"].as_array().unwrap();
+    assert_eq!(
+        (&check["ok"], &steps.last().unwrap()["ok"]),
+        (&json!(false), &json!(false)),
+        "{check}"
+    );
+    assert!(!check.to_string().contains("canary"), "{check}");
+    let none = agent
+        .request("GET", "/api/v1/connections/new")
+        .send()
+        .await
+        .unwrap();
+    problem(none, Code::NotFound).await;
+}
+
+#[tokio::test]
+async fn connectors_tell_what_they_take() {
+    let agent = Served::start();
+    let list = agent.get("/api/v1/connectors").await;
+    let items = list["items"].as_array().unwrap();
+    let kinds: Vec<&str> = items
+        .iter()
+        .map(|item| item["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["file", "postgres", "sqlite"]);
+    let calls: Vec<&str> = items
+        .iter()
+        .flat_map(|item| item["operations"].as_array().unwrap())
+        .map(|operation| operation["call"].as_str().unwrap())
+        .collect();
+    for call in [
+        "file.write:1.0.0@default",
+        "postgres.upsert:1.0.0@default",
+        "sqlite.upsert:1.0.0@default",
+    ] {
+        assert!(calls.contains(&call), "{calls:?}");
+    }
+    assert_eq!(
+        (
+            items[1]["settingsSchema"]["type"].as_str(),
+            items[1]["secret"].is_string()
+        ),
+        (Some("object"), true)
+    );
+}
+
+#[tokio::test]
+async fn emitted_events_can_be_read() {
+    let agent = Served::start();
+    let emit = "do:\n  - each:\n      for: { each: n, in: '${ [1, 2, 3] }' }\n      do:\n        - tell: { emit: { event: { with: { type: 'com.example.${ $n }', source: 'https://example.com', data: { n: '${ $n }' } } } } }";
+    agent.deploy("tell", emit).await;
+    let run = agent.run("tell", &json!({})).await;
+    let page = agent.get("/api/v1/events?limit=2").await;
+    let items = page["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2);
+    assert_eq!(
+        (&items[0]["run"], &items[0]["event"]["data"]),
+        (&run["id"], &json!({"n": 1}))
+    );
+    assert_eq!(items[0]["event"]["specversion"], "1.0");
+    let rest = agent
+        .get(&format!("/api/v1/events?after={}", page["next"]))
+        .await;
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    let typed = agent.get("/api/v1/events?type=com.example.2").await;
+    assert_eq!(typed["items"][0]["event"]["data"], json!({"n": 2}));
+    let bad = agent
+        .request("GET", "/api/v1/events?limit=1000")
+        .send()
+        .await
+        .unwrap();
+    problem(bad, Code::ParameterInvalid).await;
+}
+
+#[tokio::test]
+async fn documents_are_checked_and_kept_nowhere() {
+    let agent = Served::start();
+    let check = async |text: String| -> Value {
+        let request = agent
+            .request("POST", "/api/v1/validate")
+            .header("content-type", YAML);
+        let response = request.body(text).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.json().await.unwrap()
+    };
+    let good = check(workflow("double", DOUBLE)).await;
+    assert_eq!(
+        (&good["valid"], &good["kind"]),
+        (&json!(true), &json!("workflow"))
+    );
+    let bad = check(workflow("double", "do: [{ a: { sett: {} } }]")).await;
+    assert_eq!(bad["valid"], false);
+    assert_eq!(
+        (&bad["problems"][0]["line"], &bad["problems"][0]["severity"]),
+        (&json!(2), &json!("error"))
+    );
+    let pipeline = check("pipeline: { namespace: a, name: b }\nsource: { csv: {} }\n".into()).await;
+    assert_eq!(
+        (&pipeline["valid"], &pipeline["kind"]),
+        (&json!(false), &json!("pipeline"))
+    );
+    assert_eq!(agent.get("/api/v1/workflows").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn the_status_and_the_ledger_tell_the_truth() {
+    let agent = Served::start();
+    let effects = Effects::start().await.unwrap();
+    let call = format!(
+        "do: [{{ call: {{ call: http, with: {{ method: post, endpoint: '{}/pay' }} }} }}]",
+        effects.url()
+    );
+    agent.deploy("calls", &call).await;
+    agent.deploy("wait", WAIT).await;
+    agent.run("calls", &json!({})).await;
+    agent.begin("wait", &json!({})).await;
+    let status = agent.get("/api/v1/status").await;
+    assert_eq!(status["pid"], agent.agent().pid());
+    assert_eq!(status["storage"]["durability"], "full");
+    assert_eq!(status["storage"]["state"], "ok");
+    assert_eq!(
+        status["storage"]["dataDir"],
+        agent.agent().data_dir().to_str().unwrap()
+    );
+    assert_eq!(status["runs"]["inFlight"], 1);
+    for number in [
+        &status["storage"]["dataBytes"],
+        &status["storage"]["freeBytes"],
+        &status["memory"]["rssBytes"],
+    ] {
+        assert!(number.as_u64().unwrap() > 0, "{status}");
+    }
+    let ledger = agent.get("/api/v1/outbound").await;
+    let host = effects.url();
+    assert_eq!(
+        ledger["items"][0]["host"],
+        host.strip_prefix("http://").unwrap()
+    );
+    assert_eq!(
+        (
+            &ledger["items"][0]["calls"],
+            &ledger["items"][0]["failures"]
+        ),
+        (&json!(1), &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn metrics_keep_the_rules_of_the_format() {
+    let agent = Served::start();
+    agent.deploy("double", DOUBLE).await;
+    agent.run("double", &json!({"n": 1})).await;
+    let response = agent.request("GET", "/metrics").send().await.unwrap();
+    assert_eq!(
+        response.headers()["content-type"],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let mut text = response.text().await.unwrap();
+    check_exposition(&text);
+    let has = |text: &str, line: &str| text.lines().any(|found| found == line);
+    // A run is counted right after its answer went out.
+    for _ in 0..1_000 {
+        if has(&text, "flame_runs_ended_total{status=\"completed\"} 1") {
+            break;
+        }
+        text = agent
+            .request("GET", "/metrics")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+    }
+    for line in [
+        "flame_runs_started_total 1",
+        "flame_runs_ended_total{status=\"completed\"} 1",
+        "flame_http_requests_total{operation=\"startRun\",status=\"2xx\"} 1",
+    ] {
+        assert!(has(&text, line), "{line}\n{text}");
+    }
+}
+
+/// What `promtool check metrics` holds a text to.
+fn check_exposition(text: &str) {
+    let mut kinds = std::collections::BTreeMap::new();
+    let mut helped = BTreeSet::new();
+    let mut samples = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').unwrap();
+            assert!(!help.is_empty() && helped.insert(name), "{line}");
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(kinds.insert(name, kind).is_none(), "{line}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+        } else {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(samples.insert(series), "{series} comes twice");
+            assert!(value.parse::<f64>().unwrap().is_finite(), "{line}");
+            let name = series.split('{').next().unwrap();
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{name}"
+            );
+            let family = ["_bucket", "_sum", "_count"]
+                .iter()
+                .filter_map(|suffix| name.strip_suffix(suffix))
+                .find(|family| kinds.get(family) == Some(&"histogram"))
+                .unwrap_or(name);
+            assert!(
+                kinds.contains_key(family) && helped.contains(family),
+                "{line}"
+            );
+        }
+    }
+    assert!(kinds.len() > 10, "{text}");
+}
+
+#[tokio::test]
+async fn each_address_of_the_document_answers() {
+    let agent = Served::start();
+    let served = agent
+        .request("GET", "/api/v1/openapi.json")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        served.text().await.unwrap(),
+        flame_agent_api::openapi_json()
+    );
+    for operation in Operation::ALL {
+        let description = operation.description();
+        let method = description.method.as_str();
+        let path: Vec<String> = description.path.split('/').map(filled).collect();
+        let path = path.join("/");
+        let response = agent.request(method, &path).send().await.unwrap();
+        let status = response.status().as_u16();
+        let described: BTreeSet<u16> = description
+            .answers
+            .iter()
+            .map(|answer| answer.status)
+            .chain(description.codes.iter().map(|code| code.http_status()))
+            .chain([415])
+            .collect();
+        assert!(
+            described.contains(&status),
+            "{method} {path} answers {status}"
+        );
+        if status == 404 {
+            let found = problem(response, Code::NotFound).await;
+            assert!(
+                !found.detail.contains("no address"),
+                "{method} {path}: {}",
+                found.detail
+            );
+        }
+        let stranger = agent.request("PATCH", &path).send().await.unwrap().status();
+        assert!(
+            [404, 405].contains(&stranger.as_u16()),
+            "PATCH {path} answers {stranger}"
+        );
+    }
+}
+
+fn filled(part: &str) -> String {
+    match part {
+        "{id}" => "01920000-0000-7000-8000-000000000000".to_owned(),
+        "{letter}" => "7".to_owned(),
+        "{version}" => "1.0.0".to_owned(),
+        variable if variable.starts_with('{') => "none".to_owned(),
+        fixed => fixed.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn health_needs_no_token_and_sigterm_ends_in_order() {
+    let mut agent = Served::start();
+    for path in ["/health/live", "/health/ready"] {
+        let response = agent.bare("GET", path).send().await.unwrap();
+        assert_eq!(response.status(), 204);
+    }
+    assert_eq!(agent.stop(), Some(0));
+}
