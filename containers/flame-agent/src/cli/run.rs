@@ -1,5 +1,6 @@
 //! `run`: one workflow from a file, to its end.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,9 +51,18 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
     let (folder, temporary) = data_folder(arguments)?;
     let options = arguments.options(folder);
     let output_folder = options.output_folder.clone();
+    let stop =
+        signals::listen().map_err(|error| format!("signals can't be listened for: {error}"))?;
     let handle = Handle::open(options).await.map_err(|error| coded(&error))?;
     report_unfinished(&handle).await;
-    let finished = drive(&handle, &text, file, StartRequest::new(workflow.id, input)).await;
+    let finished = drive(
+        &handle,
+        &text,
+        file,
+        StartRequest::new(workflow.id, input),
+        stop,
+    )
+    .await;
     handle.drain(PATIENCE).await;
     if arguments.loses_files() && has_files(&output_folder) {
         terminal::say(
@@ -83,6 +93,7 @@ async fn drive(
     text: &str,
     file: &Path,
     request: StartRequest,
+    stop: impl Future<Output = &'static str>,
 ) -> Result<Run, String> {
     let content_type = match source::format(file) {
         flame_dsl::Format::Json => "application/json",
@@ -98,7 +109,7 @@ async fn drive(
     };
     tokio::select! {
         run = work => run.map_err(|error| coded(&error)),
-        signal = signals::stop() => Err(format!(
+        signal = stop => Err(format!(
             "{signal} came before the end; with --data-dir the run goes on at the next start of this folder"
         )),
     }

@@ -63,9 +63,10 @@ async fn try_serve(arguments: &Serve) -> Result<(), String> {
             runtime: runtime.clone(),
         },
     );
+    // Before anybody is told where the agent is, so that its first signal finds an ear.
+    let asked = asked_to_stop(arguments.exit_on_stdin_close)?;
     announce(&arguments.data_dir, &server);
     let (stop, stopping) = watch::channel(false);
-    let asked = asked_to_stop(arguments.exit_on_stdin_close);
     tokio::spawn(async move {
         let reason = asked.await;
         tracing::info!(reason, "The agent stops");
@@ -98,13 +99,16 @@ async fn until(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-fn asked_to_stop(watch_stdin: bool) -> impl Future<Output = &'static str> + Send {
-    async move {
+/// Listens from this call on; the future gives the reason.
+fn asked_to_stop(watch_stdin: bool) -> Result<impl Future<Output = &'static str> + Send, String> {
+    let signal =
+        signals::listen().map_err(|error| format!("signals can't be listened for: {error}"))?;
+    Ok(async move {
         tokio::select! {
-            signal = signals::stop() => signal,
+            signal = signal => signal,
             () = stdin_closed(), if watch_stdin => "stdin was closed",
         }
-    }
+    })
 }
 
 /// Waits for the end of stdin; for ever where `keep` was the last word: whoever started the agent wants

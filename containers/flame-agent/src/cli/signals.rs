@@ -1,27 +1,27 @@
 //! What asks a command to end.
 
-/// Waits for SIGTERM or Ctrl-C; gives its name.
+use std::future::Future;
+
+/// Listens for SIGTERM and Ctrl-C from this call on, not only once somebody waits; the future gives the
+/// name of the one that came.
 #[cfg(unix)]
-pub(super) async fn stop() -> &'static str {
+pub(super) fn listen() -> std::io::Result<impl Future<Output = &'static str> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return interrupted().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        name = interrupted() => name,
-    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "Ctrl-C",
+        }
+    })
 }
 
-#[cfg(not(unix))]
-pub(super) async fn stop() -> &'static str {
-    interrupted().await
-}
-
-async fn interrupted() -> &'static str {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Without a handler the system's own ends the process.
-        std::future::pending::<()>().await;
-    }
-    "Ctrl-C"
+#[cfg(windows)]
+pub(super) fn listen() -> std::io::Result<impl Future<Output = &'static str> + Send> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        let _ = interrupt.recv().await;
+        "Ctrl-C"
+    })
 }

@@ -23,9 +23,11 @@ pub(super) async fn warehouse(arguments: Warehouse) -> Exit {
 async fn try_warehouse(arguments: &Warehouse) -> std::io::Result<()> {
     let listener = TcpListener::bind(arguments.listen).await?;
     let address = listener.local_addr()?;
+    // Before anybody is told where it is, so that the first signal finds an ear.
+    let asked = signals::listen()?;
     terminal::print(&json!({ "listening": format!("http://{address}") }).to_string());
     let stop = async {
-        signals::stop().await;
+        asked.await;
     };
     warehouse::serve(listener, arguments.fail_first, stop).await
 }

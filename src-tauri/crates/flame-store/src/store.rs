@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,10 @@ use crate::{Error, Health, check, migrate};
 
 /// The database's name inside a data folder.
 pub const FILE_NAME: &str = "agent.db";
+
+/// How long a close waits for the writer. A disk that hangs must not keep the process for ever; then the
+/// folder is given back by the kernel.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -77,7 +81,7 @@ struct Inner {
     readers: Mutex<Vec<Connection>>,
     reading: Semaphore,
     /// Given back last, after the writer has let go of the file.
-    _lock: FolderLock,
+    lock: Mutex<Option<FolderLock>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -118,7 +122,7 @@ impl Store {
             gauges: Arc::default(),
             reading: Semaphore::new(readers.len()),
             readers: Mutex::new(readers),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         };
         let writer = Writer {
             path: path.clone(),
@@ -197,19 +201,28 @@ impl Store {
         size(&self.inner.path) + size(&self.inner.path.with_extension("db-wal"))
     }
 
-    /// Commits what waits, backs up where a backup is due, and closes the file. Blocks.
+    /// Commits what waits, backs up where a backup is due, closes the file and gives the folder back,
+    /// also where clones of this value are still held. Blocks.
     pub fn close(&self) {
         let (done, closed) = mpsc::sync_channel(1);
-        if self.inner.requests.send(Request::Close { done }).is_ok() {
-            // An error means that the writer has ended already.
-            let _ = closed.recv_timeout(Duration::from_secs(60));
-        }
+        let ended = self.inner.requests.send(Request::Close { done }).is_err()
+            || !matches!(
+                closed.recv_timeout(CLOSE_PATIENCE),
+                Err(RecvTimeoutError::Timeout)
+            );
         // The readers keep the log alive; without them SQLite removes it.
         self.inner
             .readers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+        if ended {
+            self.inner
+                .lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+        }
     }
 
     /// Writes a consistent copy while the store is in use, for a hand-over.
@@ -404,11 +417,30 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
+        if let Some(connection) = held {
+            return Ok(connection);
+        }
+        if self
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
+        {
+            return Err(Error::Closed);
+        }
         // A reader that panicked took its connection along.
-        held.map_or_else(|| open_reader(&self.path), Ok)
+        open_reader(&self.path)
     }
 
     fn give_back(&self, connection: Connection) {
+        if self
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
+        {
+            return;
+        }
         self.readers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,0 +1,127 @@
+//! `serve`: how it begins, who may share its folder and port, how it ends.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::command::agent;
+
+fn serve(folder: &Path) -> Command {
+    let mut command = agent();
+    command.args(["serve", "--data-dir"]).arg(folder);
+    command
+}
+
+struct Serving {
+    child: Child,
+    line: Value,
+}
+
+impl Serving {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        Self { child, line: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn url(&self) -> &str {
+        self.line["listening"].as_str().unwrap()
+    }
+
+    fn terminate(&self) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    fn code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn refused(output: &Output, word: &str) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains(word), "{text}");
+    assert_eq!(output.stdout, b"", "nothing is promised on stdout");
+}
+
+#[test]
+fn it_says_where_it_is_and_ends_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serving = Serving::start(&mut serve(folder.path()));
+    assert!(serving.url().starts_with("http://127.0.0.1:"));
+    assert_eq!(serving.line["pid"], serving.child.id());
+    let health = |arguments: &[&str]| {
+        agent().arg("health").args(arguments).output().unwrap().status.code()
+    };
+    let data = folder.path().to_str().unwrap();
+    assert_eq!(health(&["--url", serving.url()]), Some(0));
+    assert_eq!(health(&["--data-dir", data, "--ready"]), Some(0));
+    serving.terminate();
+    assert_eq!(serving.code(), Some(0));
+    assert_eq!(health(&["--url", serving.url()]), Some(1));
+    assert_eq!(health(&["--data-dir", data]), Some(1));
+    let mut rest = String::new();
+    serving.child.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "one line on stdout, no more");
+}
+
+#[test]
+fn a_folder_and_a_port_have_one_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serving = Serving::start(&mut serve(folder.path()));
+    refused(&serve(folder.path()).output().unwrap(), "MD-304");
+    let other = tempfile::tempdir().unwrap();
+    let address = serving.url().trim_start_matches("http://");
+    refused(&serve(other.path()).args(["--listen", address]).output().unwrap(), "MD-306");
+    assert!(!other.path().join("agent.db").exists(), "a taken port leaves the folder alone");
+    // `kill -9` gives the folder back.
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+    let mut again = Serving::start(&mut serve(folder.path()));
+    again.terminate();
+    assert_eq!(again.code(), Some(0));
+}
+
+#[test]
+fn a_folder_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Serving::start(&mut serve(folder.path()));
+    first.terminate();
+    assert_eq!(first.code(), Some(0));
+    let file = folder.path().join("agent.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // `user_version` in the header of an SQLite file.
+    bytes[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
+    std::fs::write(&file, &bytes).unwrap();
+    refused(&serve(folder.path()).output().unwrap(), "MD-303");
+    assert_eq!(std::fs::read(&file).unwrap(), bytes);
+}
+
+#[test]
+fn it_follows_whoever_started_it_unless_told_to_stay() {
+    for (word, stays) in [("", false), ("keep\n", true), ("keep\nfollow\n", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut serving =
+            Serving::start(serve(folder.path()).arg("--exit-on-stdin-close").stdin(Stdio::piped()));
+        serving.child.stdin.take().unwrap().write_all(word.as_bytes()).unwrap();
+        if stays {
+            let mut asked = agent();
+            asked.args(["health", "--url", serving.url()]);
+            assert!(asked.status().unwrap().success(), "{word:?}");
+            serving.terminate();
+        }
+        assert_eq!(serving.code(), Some(0), "{word:?}");
+    }
+}
