@@ -1,1 +1,26 @@
-//! Bodies of the window commands over a narrow Host.
+//! The bodies of every command of the window, over a narrow [`Host`].
+//!
+//! [`Execute`] is implemented for each command of the contract; a shell calls it and does nothing else.
+//! Deliberately absent: Tauri, windows, and any storage of its own; what a room below knows how to do
+//! is done there.
+
+mod app;
+mod connections;
+mod dead_letters;
+mod doctor;
+mod documents;
+mod execute;
+mod failure;
+mod feeds;
+mod follow;
+mod general;
+mod host;
+mod overview;
+mod runs;
+mod runtime;
+mod settings;
+mod vault;
+
+pub use app::{App, Options};
+pub use execute::Execute;
+pub use host::Host;

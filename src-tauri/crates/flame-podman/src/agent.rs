@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::image::encode;
 use crate::raw::{Raw, whole};
-use crate::spec::USER;
+use crate::spec::{PORT, USER};
 use crate::{AgentImage, Error, LABEL, Place, Spec};
 
 /// Everything needed to drive one workspace's agent in Podman.
@@ -33,6 +33,8 @@ pub struct ContainerState {
     pub started_at: Option<String>,
     pub exit_code: i64,
     pub memory_limit_bytes: u64,
+    /// Where the agent's port is published on loopback.
+    pub published_port: Option<u16>,
 }
 
 /// What the container uses now.
@@ -148,6 +150,8 @@ impl AgentContainer {
                 .and_then(Value::as_i64)
                 .unwrap_or(0),
             memory_limit_bytes: self.spec.limits.memory_bytes,
+            published_port: text(&format!("/HostConfig/PortBindings/{PORT}~1tcp/0/HostPort"))
+                .and_then(|port| port.parse().ok()),
         }))
     }
 
@@ -221,6 +225,28 @@ impl AgentContainer {
         let operation = "handing the data over to the container";
         self.raw
             .bytes(operation, Method::PUT, &path, "application/x-tar", body)
+            .await?;
+        Ok(())
+    }
+
+    /// Puts the regular files of a folder, not those below it, into a folder of that name in the data
+    /// volume of the created, not yet started container.
+    pub async fn import_folder(&self, folder: &Path, name: &str) -> Result<(), Error> {
+        let operation = "handing the files over to the container";
+        let (from, to) = (folder.to_owned(), name.to_owned());
+        let archive = tokio::task::spawn_blocking(move || archive_folder(&from, &to))
+            .await
+            .map_err(Error::transport(operation))?
+            .map_err(Error::io(operation))?;
+        let path = format!("/containers/{}/archive?path=%2Fdata", self.spec.container());
+        self.raw
+            .bytes(
+                operation,
+                Method::PUT,
+                &path,
+                "application/x-tar",
+                whole(archive),
+            )
             .await?;
         Ok(())
     }
@@ -439,6 +465,33 @@ fn verified(spec: &Spec, inspect: &Value, process: &str) -> Result<Vec<String>, 
     Err(Error::Hardening {
         missing: missing.join(", "),
     })
+}
+
+/// A folder and its files as the container's user will own them.
+fn archive_folder(folder: &Path, name: &str) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.sparse(false);
+    let owned = |kind: tar::EntryType, mode: u32, size: u64| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_mode(mode);
+        header.set_uid(u64::from(USER));
+        header.set_gid(u64::from(USER));
+        header
+    };
+    let mut header = owned(tar::EntryType::Directory, 0o700, 0);
+    archive.append_data(&mut header, format!("{name}/"), std::io::empty())?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if metadata.is_file() {
+            let mut header = owned(tar::EntryType::Regular, 0o600, metadata.len());
+            let place = Path::new(name).join(entry.file_name());
+            archive.append_data(&mut header, place, std::fs::File::open(entry.path())?)?;
+        }
+    }
+    archive.into_inner()
 }
 
 #[cfg(test)]

@@ -119,11 +119,18 @@ impl AgentState {
 /// it an agent that was not told to stay.
 #[derive(Debug)]
 pub struct Launcher {
+    /// Gone once it is closed.
+    reins: Mutex<Option<Reins>>,
+    state: watch::Receiver<AgentState>,
+    logs: Arc<Mutex<LogBook>>,
+}
+
+/// What holds the supervisor.
+#[derive(Debug)]
+struct Reins {
     orders: mpsc::Sender<Order>,
     /// Dropping it ends a start that is under way.
     closing: oneshot::Sender<()>,
-    state: watch::Receiver<AgentState>,
-    logs: Arc<Mutex<LogBook>>,
     supervisor: JoinHandle<()>,
 }
 
@@ -135,12 +142,15 @@ impl Launcher {
         let logs = Arc::new(Mutex::new(LogBook::new(options.log_file.clone())));
         let (closing, closed) = oneshot::channel();
         let supervisor = Supervisor::new(options, inbox, publish, Arc::clone(&logs));
+        let supervisor = tokio::spawn(supervisor.run(closed));
         Self {
-            orders,
-            closing,
+            reins: Mutex::new(Some(Reins {
+                orders,
+                closing,
+                supervisor,
+            })),
             state,
             logs,
-            supervisor: tokio::spawn(supervisor.run(closed)),
         }
     }
 
@@ -187,17 +197,37 @@ impl Launcher {
     }
 
     /// Ends the supervision: the agent stops with it, or runs on when that was wished.
-    pub async fn close(self) {
-        drop(self.orders);
-        drop(self.closing);
-        if let Err(error) = self.supervisor.await {
+    pub async fn close(&self) {
+        let reins = self
+            .reins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(Reins {
+            orders,
+            closing,
+            supervisor,
+        }) = reins
+        else {
+            return;
+        };
+        drop((orders, closing));
+        if let Err(error) = supervisor.await {
             tracing::error!(%error, "the supervisor of the agent broke");
         }
     }
 
     async fn give(&self, order: Order) {
-        if self.orders.send(order).await.is_err() {
-            tracing::error!("the supervisor of the agent has ended");
+        let orders = {
+            let reins = self.reins.lock().unwrap_or_else(PoisonError::into_inner);
+            reins.as_ref().map(|reins| reins.orders.clone())
+        };
+        let given = match orders {
+            Some(orders) => orders.send(order).await.is_ok(),
+            None => false,
+        };
+        if !given {
+            tracing::debug!("the supervision of the agent has ended");
         }
     }
 }

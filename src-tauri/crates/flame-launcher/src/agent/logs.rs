@@ -29,6 +29,13 @@ pub struct LogLine {
     pub message: String,
 }
 
+impl LogLine {
+    /// Reads a line as the agent writes it, JSON or text; anything else is a message.
+    pub fn parse(seq: u64, line: &str) -> Self {
+        parse(seq, line)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct LogBook {
     path: PathBuf,

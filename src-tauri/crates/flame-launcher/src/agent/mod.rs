@@ -1,5 +1,6 @@
 //! One native agent: options in, a state to follow out.
 
+mod backup;
 mod budget;
 mod error;
 mod health;
@@ -10,6 +11,7 @@ mod record;
 mod supervisor;
 mod token;
 
+pub use backup::backup;
 pub use budget::RestartBudget;
 pub use error::Failure;
 pub use launcher::{AgentState, Endpoint, Launcher, Options, Phase};

@@ -79,7 +79,7 @@ async fn answers(address: SocketAddr) -> bool {
     let mut answer = String::new();
     stream.write_all(request.as_bytes()).await.is_ok()
         && stream.read_to_string(&mut answer).await.is_ok()
-        && answer.starts_with("HTTP/1.1 200")
+        && answer.starts_with("HTTP/1.1 204")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,124 @@
+//! The app itself: its facts, its folders, search, and help.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flame_agent_client::api::RunQuery;
+use flame_errors::Code;
+use flame_ipc::{
+    AppInfo, AppInfoView, ErrorView, Folder, HelpPage, HelpText, OpenFolder, Platform, Search,
+    SearchHit, SearchKind,
+};
+use flame_workspace::DocumentKind;
+
+use crate::app::App;
+use crate::execute::Execute;
+use crate::failure::OrView;
+use crate::{documents, runs};
+
+const HITS_MAX: u32 = 50;
+
+impl Execute for AppInfo {
+    async fn execute(self, app: Arc<App>) -> Result<AppInfoView, ErrorView> {
+        Ok(AppInfoView {
+            version: app.options.version.clone(),
+            platform: platform(),
+            workspace_name: "My workspace".to_owned(),
+            data_folder: shown(&app.options.data_dir),
+            inbox_folder: shown(&folder(&app, Folder::Inbox)),
+            output_folder: shown(&folder(&app, Folder::Output)),
+            first_start: app.workspace.is_first_start(),
+        })
+    }
+}
+
+impl Execute for OpenFolder {
+    async fn execute(self, app: Arc<App>) -> Result<(), ErrorView> {
+        let path = folder(&app, self.folder);
+        let failed = |error: std::io::Error| {
+            let detail = format!("{} can't be opened: {error}", path.display());
+            ErrorView::new(Code::WatchFailed, detail)
+                .with_hint("Open it in your file manager by this path.")
+        };
+        std::fs::create_dir_all(&path).map_err(failed)?;
+        app.host().open_folder(&path).map_err(failed)
+    }
+}
+
+impl Execute for Search {
+    async fn execute(self, app: Arc<App>) -> Result<Vec<SearchHit>, ErrorView> {
+        let wanted = self.text.trim().to_lowercase();
+        let limit = usize::try_from(self.limit.min(HITS_MAX)).unwrap_or_default();
+        let mut hits = documents::search(&app, &wanted).await?;
+        if !wanted.is_empty()
+            && let Some(agent) = app.agent_now()
+        {
+            let query = RunQuery {
+                text: Some(wanted),
+                limit: Some(self.limit.clamp(1, HITS_MAX)),
+                ..RunQuery::default()
+            };
+            let titles = documents::titles(&app).await?;
+            let page = agent.runs(&query).await.or_view()?;
+            hits.extend(page.items.iter().map(|run| {
+                let summary = runs::summary(run, &titles);
+                SearchHit {
+                    kind: SearchKind::Run,
+                    title: summary.subject.unwrap_or_else(|| summary.id.clone()),
+                    detail: summary.title,
+                    id: summary.id,
+                }
+            }));
+        }
+        hits.truncate(limit);
+        Ok(hits)
+    }
+}
+
+impl Execute for HelpPage {
+    async fn execute(self, _app: Arc<App>) -> Result<HelpText, ErrorView> {
+        let found = Code::ALL.iter().find(|code| code.as_str() == self.code);
+        let code = found.ok_or_else(|| {
+            ErrorView::new(Code::NotFound, format!("no help page {}", self.code))
+                .with_value(&self.code)
+        })?;
+        Ok(HelpText {
+            code: code.as_str().to_owned(),
+            title: code.title().to_owned(),
+            markdown: code.help().to_owned(),
+        })
+    }
+}
+
+/// Where each folder stands.
+pub(crate) fn folder(app: &App, which: Folder) -> PathBuf {
+    let data = &app.options.data_dir;
+    match which {
+        Folder::Data => data.clone(),
+        Folder::Inbox => data.join("inbox"),
+        Folder::Output => data.join("agent/files"),
+        Folder::Logs => data.join("logs"),
+    }
+}
+
+pub(crate) const fn search_kind(kind: DocumentKind) -> SearchKind {
+    match kind {
+        DocumentKind::Workflow => SearchKind::Workflow,
+        DocumentKind::Pipeline => SearchKind::Pipeline,
+        DocumentKind::Connection => SearchKind::Connection,
+    }
+}
+
+fn shown(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+const fn platform() -> Platform {
+    if cfg!(target_os = "macos") {
+        Platform::Macos
+    } else if cfg!(target_os = "windows") {
+        Platform::Windows
+    } else {
+        Platform::Linux
+    }
+}

@@ -1,0 +1,74 @@
+//! Starting, ending and repeating runs.
+
+use std::sync::Arc;
+
+use flame_agent_client::StartOptions;
+use flame_agent_client::api::ReplayRequest;
+use flame_errors::Code;
+use flame_ipc::{ErrorView, RunCancel, RunReplay, RunRetry, RunStart, RunSummary};
+use flame_workspace::DocumentKind;
+use uuid::Uuid;
+
+use super::{parse_id, summary};
+use crate::app::App;
+use crate::documents;
+use crate::execute::Execute;
+use crate::failure::{OrView, read_json};
+
+impl Execute for RunStart {
+    async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
+        let input = read_json("the input", &self.input)?;
+        let id = documents::parse_id(&self.document_id)?;
+        let document = app
+            .with_workspace(move |workspace| documents::get(workspace, id))
+            .await?;
+        if document.kind == DocumentKind::Pipeline {
+            return Err(ErrorView::new(
+                Code::ParameterInvalid,
+                "a pipeline runs when a file comes into its folder",
+            )
+            .with_hint("Drop a file into the watched folder."));
+        }
+        let workflow = documents::ensure_deployed(&app, &document).await?;
+        let agent = app.agent().await?;
+        // A key of its own makes a lost answer harmless: the client may ask again.
+        let options = StartOptions {
+            wait: None,
+            idempotency_key: Some(Uuid::now_v7().to_string()),
+        };
+        let started = agent
+            .start_run(&workflow, &input, &options)
+            .await
+            .or_view()?;
+        let titles = documents::titles(&app).await?;
+        Ok(summary(&started.into_run(), &titles))
+    }
+}
+
+impl Execute for RunCancel {
+    async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let run = app.agent().await?.cancel_run(id).await.or_view()?;
+        Ok(summary(&run, &documents::titles(&app).await?))
+    }
+}
+
+impl Execute for RunRetry {
+    async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let run = app.agent().await?.retry_run(id).await.or_view()?;
+        Ok(summary(&run, &documents::titles(&app).await?))
+    }
+}
+
+impl Execute for RunReplay {
+    async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let replay = ReplayRequest {
+            task: self.task.unwrap_or_default(),
+            input: Some(read_json("the input", &self.input)?),
+        };
+        let run = app.agent().await?.replay_run(id, &replay).await.or_view()?;
+        Ok(summary(&run, &documents::titles(&app).await?))
+    }
+}

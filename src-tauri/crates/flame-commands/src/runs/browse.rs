@@ -1,0 +1,174 @@
+//! Reading runs: lists, one run with its tasks, its journal.
+
+use std::sync::Arc;
+
+use flame_agent_client::AgentClient;
+use flame_agent_client::api::{JournalEntry as Entry, JournalQuery, RunQuery, RunView};
+use flame_errors::Code;
+use flame_ipc::{
+    ErrorView, JournalPage, JsonText, RunDetail, RunFollow, RunGet, RunJournal, RunPage,
+    RunTaskInput, RunUnfollow, RunsList, Whole,
+};
+use flame_types::{RunId, RunStatus};
+
+use super::timeline::{Timeline, journal_entry};
+use super::{error, parse_id, summary};
+use crate::app::App;
+use crate::documents;
+use crate::execute::Execute;
+use crate::failure::OrView;
+
+/// Entries of a journal that one timeline is made of; a longer one says what it leaves out.
+const ENTRIES_MAX: usize = 10_000;
+const PAGE: u32 = 999;
+const ROWS_MAX: u32 = 200;
+
+impl Execute for RunsList {
+    async fn execute(self, app: Arc<App>) -> Result<RunPage, ErrorView> {
+        let agent = app.agent().await?;
+        let statuses: Vec<&str> = self
+            .statuses
+            .iter()
+            .map(|status| RunStatus::from(*status).as_str())
+            .collect();
+        let query = RunQuery {
+            status: (!statuses.is_empty()).then(|| statuses.join(",")),
+            workflow: self.workflow,
+            since: self.since.map(flame_ipc::Moment::get),
+            text: self.text.filter(|text| !text.trim().is_empty()),
+            cursor: self.cursor,
+            limit: Some(self.limit.clamp(1, ROWS_MAX)),
+            ..RunQuery::default()
+        };
+        let page = agent.runs(&query).await.or_view()?;
+        let titles = documents::titles(&app).await?;
+        Ok(RunPage {
+            items: page.items.iter().map(|run| summary(run, &titles)).collect(),
+            next: page.next,
+            total: None,
+        })
+    }
+}
+
+impl Execute for RunGet {
+    async fn execute(self, app: Arc<App>) -> Result<RunDetail, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let agent = app.agent().await?;
+        let run = agent.run(id).await.or_view()?;
+        let definition = pinned_text(&agent, &run).await;
+        let (entries, omitted) = whole_journal(&agent, id, run.sequence).await?;
+        let titles = documents::titles(&app).await?;
+        let mut timeline = Timeline::default();
+        for entry in &entries {
+            timeline.take(entry);
+        }
+        let durability = agent.status().await.or_view()?.storage.durability;
+        Ok(RunDetail {
+            summary: summary(&run, &titles),
+            tasks: timeline.finish(run.status, definition.as_deref()),
+            input: run.input.unwrap_or_default().into(),
+            output: run.output.map(Into::into),
+            error: run.error.as_ref().map(error),
+            journal_length: Whole::new(run.sequence),
+            durability: durability.into(),
+            definition,
+            tasks_omitted: Whole::new(omitted),
+        })
+    }
+}
+
+impl Execute for RunJournal {
+    async fn execute(self, app: Arc<App>) -> Result<JournalPage, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let query = JournalQuery {
+            after: self.after.map(Whole::get),
+            limit: Some(self.limit.clamp(1, PAGE)),
+        };
+        let page = app.agent().await?.journal(id, &query).await.or_view()?;
+        Ok(JournalPage {
+            items: page.items.iter().map(journal_entry).collect(),
+            next: page.next.map(Whole::new),
+        })
+    }
+}
+
+impl Execute for RunTaskInput {
+    async fn execute(self, app: Arc<App>) -> Result<JsonText, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let agent = app.agent().await?;
+        let input = match &self.task {
+            None => agent.run(id).await.or_view()?.input,
+            Some(task) => task_input(&agent, id, task).await?,
+        };
+        let text = serde_json::to_string_pretty(&input.unwrap_or_default())
+            .map_err(|error| ErrorView::new(Code::Internal, error.to_string()))?;
+        Ok(JsonText { text })
+    }
+}
+
+impl Execute for RunFollow {
+    async fn execute(self, app: Arc<App>) -> Result<(), ErrorView> {
+        let id = parse_id(&self.id)?;
+        let agent = app.agent().await?;
+        let after = agent.run(id).await.or_view()?.sequence;
+        app.followers.follow(&app, agent, id, after);
+        Ok(())
+    }
+}
+
+impl Execute for RunUnfollow {
+    async fn execute(self, app: Arc<App>) -> Result<(), ErrorView> {
+        app.followers.unfollow(parse_id(&self.id)?);
+        Ok(())
+    }
+}
+
+/// The last input of a task.
+async fn task_input(
+    agent: &AgentClient,
+    id: RunId,
+    task: &str,
+) -> Result<Option<serde_json::Value>, ErrorView> {
+    let (entries, _) = whole_journal(agent, id, 0).await?;
+    let mut found = entries
+        .into_iter()
+        .rev()
+        .filter(|entry| entry.task.as_deref() == Some(task));
+    found
+        .find_map(|entry| entry.input)
+        .map(Some)
+        .ok_or_else(|| {
+            ErrorView::new(Code::NotFound, format!("the run did not reach {task}"))
+                .with_value(task)
+                .with_hint("Choose a task that has started.")
+        })
+}
+
+/// The journal up to a limit, and how many entries are left out.
+async fn whole_journal(
+    agent: &AgentClient,
+    id: RunId,
+    length: u64,
+) -> Result<(Vec<Entry>, u64), ErrorView> {
+    let mut entries = Vec::new();
+    let mut after = None;
+    loop {
+        let query = JournalQuery {
+            after,
+            limit: Some(PAGE),
+        };
+        let page = agent.journal(id, &query).await.or_view()?;
+        entries.extend(page.items);
+        after = page.next;
+        if after.is_none() || entries.len() >= ENTRIES_MAX {
+            let omitted = length.saturating_sub(entries.len() as u64);
+            return Ok((entries, if after.is_some() { omitted } else { 0 }));
+        }
+    }
+}
+
+/// The text the run is pinned to, if the agent still has that very text.
+async fn pinned_text(agent: &AgentClient, run: &RunView) -> Option<String> {
+    let view = agent.workflow(&run.workflow.clone().into()).await.ok()?;
+    view.text.filter(|_| view.hash == run.definition_hash)
+}

@@ -1,0 +1,447 @@
+//! A journal folded into tasks with their attempts, as the timeline draws them. Pure.
+
+use std::collections::HashMap;
+
+use flame_agent_client::api::{JournalEntry as Entry, JournalType};
+use flame_dsl::{Format, TaskKind, TaskList};
+use flame_ipc::{AttemptView, JournalEntry, Json, Moment, RunStatusView, TaskView, Whole};
+use flame_types::RunStatus;
+
+use super::error;
+use crate::documents::millis;
+
+/// One entry as the journal page shows it.
+pub(crate) fn journal_entry(entry: &Entry) -> JournalEntry {
+    let kind = serde_json::to_value(entry.kind).ok();
+    JournalEntry {
+        seq: Whole::new(entry.sequence),
+        at: entry.at.into(),
+        kind: kind
+            .and_then(|kind| kind.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+        task: entry.task.clone(),
+        data: Json(serde_json::to_value(entry).unwrap_or_default()),
+    }
+}
+
+/// Tasks in the order in which they began.
+#[derive(Debug, Default)]
+pub(super) struct Timeline {
+    tasks: Vec<TaskView>,
+    /// Where the task of each execution stands.
+    by_execution: HashMap<u64, usize>,
+    /// Where each visit of a task stands; its attempts share it.
+    by_key: HashMap<String, usize>,
+}
+
+impl Timeline {
+    pub(super) fn take(&mut self, entry: &Entry) {
+        match entry.kind {
+            JournalType::TaskStarted => self.begin(entry),
+            JournalType::TaskSkipped => self.skip(entry),
+            JournalType::TaskCompleted => self.end(entry, RunStatusView::Completed),
+            JournalType::TaskFaulted => self.end(entry, RunStatusView::Faulted),
+            JournalType::TaskCancelled => self.end(entry, RunStatusView::Cancelled),
+            JournalType::EffectRequested => self.with(entry, |task| {
+                task.idempotency_key.clone_from(&entry.key);
+            }),
+            JournalType::TimerArmed => self.with(entry, |task| {
+                if task.kind == "wait" {
+                    task.status = RunStatusView::Waiting;
+                    task.note = entry.due.map(|due| format!("until {due:.0}"));
+                }
+            }),
+            JournalType::RetryScheduled => self.schedule(entry),
+            JournalType::AttemptStarted => self.with(entry, |task| {
+                task.status = RunStatusView::Running;
+            }),
+            JournalType::ErrorCaught => self.with(entry, |task| {
+                task.note = entry.error.as_ref().map(|caught| {
+                    format!(
+                        "caught {} {}",
+                        caught.status,
+                        caught.title.as_deref().unwrap_or("")
+                    )
+                    .trim_end()
+                    .to_owned()
+                });
+            }),
+            JournalType::IterationStarted => self.with(entry, |task| {
+                let index = entry.iteration.last().copied().unwrap_or_default();
+                task.note = Some(format!("item {}", index + 1));
+            }),
+            _ => {}
+        }
+    }
+
+    /// All tasks; those that the definition has and the run did not reach come as pending.
+    pub(super) fn finish(mut self, status: RunStatus, definition: Option<&str>) -> Vec<TaskView> {
+        if status.is_terminal() {
+            // What a fault or a cancel interrupted has no end of its own in the journal.
+            for task in &mut self.tasks {
+                if matches!(task.status, RunStatusView::Running | RunStatusView::Waiting) {
+                    task.status = status.into();
+                    for attempt in &mut task.attempts {
+                        if attempt.status == RunStatusView::Running {
+                            attempt.status = status.into();
+                        }
+                    }
+                }
+            }
+        }
+        let format = match definition.map(str::trim_start) {
+            Some(text) if text.starts_with('{') => Format::Json,
+            _ => Format::Yaml,
+        };
+        if let Some(workflow) = definition.and_then(|text| flame_dsl::parse(text, format).ok()) {
+            let mut place = 0;
+            add_unreached(&mut self.tasks, &workflow.tasks, &mut place, 0, None);
+        }
+        self.tasks
+    }
+
+    fn begin(&mut self, entry: &Entry) {
+        let (key, parent) = self.key(entry);
+        let attempt = AttemptView {
+            number: 1,
+            started_at: entry.at.into(),
+            ended_at: None,
+            status: RunStatusView::Running,
+            error: None,
+            backoff_ms: None,
+        };
+        let place = match self.by_key.get(&key) {
+            Some(place) => *place,
+            None => {
+                let task = self.view(entry, key.clone(), parent, RunStatusView::Running);
+                self.tasks.push(task);
+                self.by_key.insert(key, self.tasks.len() - 1);
+                self.tasks.len() - 1
+            }
+        };
+        let task = &mut self.tasks[place];
+        task.status = RunStatusView::Running;
+        task.ended_at = None;
+        task.error = None;
+        task.input = entry.input.clone().map(Into::into).or(task.input.take());
+        let number = u32::try_from(task.attempts.len() + 1).unwrap_or(u32::MAX);
+        task.attempts.push(AttemptView { number, ..attempt });
+        if let Some(execution) = entry.execution {
+            self.by_execution.insert(execution, place);
+        }
+    }
+
+    fn skip(&mut self, entry: &Entry) {
+        let (key, parent) = self.key(entry);
+        let mut task = self.view(entry, key, parent, RunStatusView::Cancelled);
+        task.note = Some("skipped: its condition did not hold".to_owned());
+        task.ended_at = Some(entry.at.into());
+        self.tasks.push(task);
+    }
+
+    fn end(&mut self, entry: &Entry, status: RunStatusView) {
+        self.with(entry, |task| {
+            task.status = status;
+            task.ended_at = Some(entry.at.into());
+            task.output = entry.output.clone().map(Into::into).or(task.output.take());
+            task.error = entry.error.as_ref().map(error);
+            if let (Some(then), "switch") = (&entry.then, task.kind.as_str()) {
+                task.note = Some(format!("goes to {then}"));
+            }
+            if let Some(attempt) = task.attempts.last_mut() {
+                attempt.status = status;
+                attempt.ended_at = Some(entry.at.into());
+                attempt.error.clone_from(&task.error);
+            }
+        });
+    }
+
+    /// The wait before the next attempt belongs to every task below the `try` that has just failed.
+    fn schedule(&mut self, entry: &Entry) {
+        let Some(due) = entry.due else { return };
+        let wait = millis(due.duration_since(entry.at).as_millis());
+        let Some(place) = entry
+            .execution
+            .and_then(|id| self.by_execution.get(&id))
+            .copied()
+        else {
+            return;
+        };
+        self.tasks[place].status = RunStatusView::Waiting;
+        let below = format!("{}/", self.tasks[place].reference);
+        for task in self
+            .tasks
+            .iter_mut()
+            .filter(|task| task.reference.starts_with(&below))
+        {
+            if let Some(attempt) = task.attempts.last_mut()
+                && attempt.status == RunStatusView::Faulted
+                && attempt.backoff_ms.is_none()
+            {
+                attempt.backoff_ms = Some(wait);
+            }
+        }
+    }
+
+    fn with(&mut self, entry: &Entry, change: impl FnOnce(&mut TaskView)) {
+        let place = entry
+            .execution
+            .and_then(|execution| self.by_execution.get(&execution));
+        if let Some(task) = place.and_then(|place| self.tasks.get_mut(*place)) {
+            change(task);
+        }
+    }
+
+    /// What tells this visit of a task from any other of the run, and the same of the task around it.
+    fn key(&self, entry: &Entry) -> (String, Option<String>) {
+        let parent = entry
+            .parent
+            .and_then(|parent| self.by_execution.get(&parent));
+        let parent = parent.map(|place| self.tasks[*place].key.clone());
+        let iteration = iteration(entry).unwrap_or_default();
+        let key = format!(
+            "{}{}#{iteration}#{}",
+            parent
+                .as_deref()
+                .map(|parent| format!("{parent}>"))
+                .unwrap_or_default(),
+            entry.task.as_deref().unwrap_or_default(),
+            entry.visit.unwrap_or(1)
+        );
+        (key, parent)
+    }
+
+    fn view(
+        &self,
+        entry: &Entry,
+        key: String,
+        parent: Option<String>,
+        status: RunStatusView,
+    ) -> TaskView {
+        let reference = entry.task.clone().unwrap_or_default();
+        let around = parent.as_ref().and_then(|parent| self.by_key.get(parent));
+        TaskView {
+            depth: around.map_or(0, |place| self.tasks[*place].depth + 1),
+            compensation: is_compensation(&reference),
+            reference,
+            key,
+            name: entry.name.clone().unwrap_or_default(),
+            kind: entry.task_kind.clone().unwrap_or_default(),
+            parent,
+            iteration: iteration(entry),
+            status,
+            started_at: Some(entry.at.into()),
+            ended_at: None,
+            input: entry.input.clone().map(Into::into),
+            output: None,
+            error: None,
+            note: None,
+            attempts: Vec::new(),
+            idempotency_key: None,
+        }
+    }
+}
+
+fn iteration(entry: &Entry) -> Option<String> {
+    let parts: Vec<String> = entry.iteration.iter().map(u64::to_string).collect();
+    (!parts.is_empty()).then(|| parts.join("."))
+}
+
+/// Whether a task stands in a `catch.do`.
+fn is_compensation(reference: &str) -> bool {
+    reference.contains("/catch/do/")
+}
+
+/// Puts tasks that were not reached behind those they follow in the definition.
+fn add_unreached(
+    tasks: &mut Vec<TaskView>,
+    list: &TaskList,
+    place: &mut usize,
+    depth: u32,
+    parent: Option<&str>,
+) {
+    for task in &list.0 {
+        let below = format!("{}/", task.reference);
+        let first = tasks.iter().find(|view| *view.reference == *task.reference);
+        let reached = first.map(|view| view.key.clone());
+        let last = tasks.iter().rposition(|view| {
+            *view.reference == *task.reference || view.reference.starts_with(&below)
+        });
+        match (reached, last) {
+            (Some(key), Some(last)) => {
+                let mut inner = last + 1;
+                // Inside a loop or a handler "not reached" says nothing a person could use.
+                if let TaskKind::Do(inside) = &task.kind {
+                    add_unreached(tasks, inside, &mut inner, depth + 1, Some(&key));
+                }
+                if let TaskKind::Try(body) = &task.kind {
+                    add_unreached(tasks, &body.tasks, &mut inner, depth + 1, Some(&key));
+                }
+                *place = (*place).max(inner);
+            }
+            _ => {
+                let view = unreached(task, depth, parent);
+                tasks.insert((*place).min(tasks.len()), view);
+                *place += 1;
+            }
+        }
+    }
+}
+
+fn unreached(task: &flame_dsl::Task, depth: u32, parent: Option<&str>) -> TaskView {
+    TaskView {
+        reference: task.reference.to_string(),
+        key: format!("{}#unreached", task.reference),
+        name: task.name.to_string(),
+        kind: task.kind.name().to_owned(),
+        depth,
+        parent: parent.map(str::to_owned),
+        iteration: None,
+        status: RunStatusView::Pending,
+        started_at: None::<Moment>,
+        ended_at: None,
+        input: None,
+        output: None,
+        error: None,
+        note: None,
+        attempts: Vec::new(),
+        idempotency_key: None,
+        compensation: is_compensation(&task.reference),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const TEXT: &str = "
+document: {dsl: 1.0.3, namespace: shop, name: orders, version: 1.0.0}
+do:
+  - total: {set: {total: 1}}
+  - pay:
+      try:
+        - charge: {call: http, with: {method: post, endpoint: 'http://localhost/charge'}}
+        - note: {set: {paid: true}}
+      catch:
+        retry: {delay: {seconds: 2}, limit: {attempt: {count: 2}}}
+        do:
+          - release: {set: {released: true}}
+  - confirm: {set: {done: true}}
+";
+
+    fn entries(list: Value) -> Vec<Entry> {
+        let mut sequence = 0;
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|fields| {
+                sequence += 1;
+                let mut entry = json!({
+                    "sequence": sequence,
+                    "at": format!("2026-01-02T03:04:{sequence:02}Z"),
+                });
+                for (key, value) in fields.as_object().unwrap() {
+                    entry[key] = value.clone();
+                }
+                serde_json::from_value(entry).unwrap()
+            })
+            .collect()
+    }
+
+    fn charge(kind: &str, execution: u64, attempt: u64) -> Value {
+        json!({"type": kind, "task": "/do/1/pay/try/0/charge", "name": "charge",
+            "taskKind": "call http", "execution": execution, "parent": 2, "visit": 1,
+            "attempt": attempt, "key": "k",
+            "error": if kind == "taskFaulted" { json!({"type": "t", "status": 503}) } else { Value::Null }})
+    }
+
+    fn pay(kind: &str, rest: Value) -> Value {
+        let mut entry = json!({"type": kind, "task": "/do/1/pay", "name": "pay",
+            "taskKind": "try", "execution": 2, "visit": 1});
+        for (key, value) in rest.as_object().unwrap() {
+            entry[key] = value.clone();
+        }
+        entry
+    }
+
+    fn fold(list: Value, status: RunStatus) -> Vec<TaskView> {
+        let mut timeline = Timeline::default();
+        for entry in entries(list) {
+            timeline.take(&entry);
+        }
+        timeline.finish(status, Some(TEXT))
+    }
+
+    #[test]
+    fn attempts_of_a_task_share_a_row_and_carry_their_backoff() {
+        let tasks = fold(
+            json!([
+                {"type": "runStarted", "input": {}},
+                {"type": "taskStarted", "task": "/do/0/total", "name": "total", "taskKind": "set",
+                 "execution": 1, "visit": 1, "input": {"a": 1}},
+                {"type": "taskCompleted", "task": "/do/0/total", "execution": 1, "output": {"total": 1}},
+                pay("taskStarted", json!({})),
+                charge("taskStarted", 3, 1),
+                charge("effectRequested", 3, 1),
+                charge("taskFaulted", 3, 1),
+                pay("retryScheduled", json!({"due": "2026-01-02T03:04:10Z"})),
+                pay("attemptStarted", json!({})),
+                charge("taskStarted", 4, 2),
+            ]),
+            RunStatus::Running,
+        );
+        let names: Vec<_> = tasks
+            .iter()
+            .map(|task| (task.name.as_str(), task.depth, task.status))
+            .collect();
+        use RunStatusView::{Completed, Pending, Running};
+        assert_eq!(
+            names,
+            [
+                ("total", 0, Completed),
+                ("pay", 0, Running),
+                ("charge", 1, Running),
+                ("note", 1, Pending),
+                ("confirm", 0, Pending),
+            ]
+        );
+        assert_eq!(tasks[0].output, Some(Json(json!({"total": 1}))));
+        let attempts = &tasks[2].attempts;
+        assert_eq!(attempts.len(), 2);
+        assert_eq!(attempts[0].backoff_ms, Some(Whole::new(2_000)));
+        assert_eq!(attempts[0].error.as_ref().unwrap().status, 503);
+        assert_eq!(attempts[1].status, Running);
+        assert_eq!(tasks[2].idempotency_key.as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn what_a_fault_interrupted_is_not_shown_as_running() {
+        let tasks = fold(
+            json!([pay("taskStarted", json!({})), charge("taskStarted", 3, 1)]),
+            RunStatus::Cancelled,
+        );
+        let pay = tasks.iter().find(|task| task.name == "pay").unwrap();
+        assert_eq!(pay.status, RunStatusView::Cancelled);
+        assert_eq!(tasks[0].name, "total", "an unreached task keeps its place");
+    }
+
+    #[test]
+    fn iterations_and_visits_are_rows_of_their_own_and_handlers_are_marked() {
+        let row = |execution: u64, iteration: u64, visit: u64| {
+            json!({"type": "taskStarted", "task": "/do/9/x", "name": "x", "taskKind": "set",
+                "execution": execution, "iteration": [iteration], "visit": visit})
+        };
+        let release = json!({"type": "taskStarted", "task": "/do/1/pay/catch/do/0/release",
+            "name": "release", "taskKind": "set", "execution": 9, "visit": 1});
+        let mut timeline = Timeline::default();
+        for entry in entries(json!([row(1, 0, 1), row(2, 1, 1), row(3, 1, 2), release])) {
+            timeline.take(&entry);
+        }
+        let tasks = timeline.finish(RunStatus::Running, None);
+        assert_eq!(tasks.len(), 4);
+        assert_eq!(tasks[2].iteration.as_deref(), Some("1"));
+        assert!(tasks[3].compensation && !tasks[0].compensation);
+    }
+}

@@ -1,0 +1,6 @@
+//! The doctor.
+
+super::adapters! {
+    doctor_check: DoctorCheck,
+    doctor_repair: DoctorRepair,
+}

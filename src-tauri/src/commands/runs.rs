@@ -1,0 +1,14 @@
+//! Runs.
+
+super::adapters! {
+    run_start: RunStart,
+    runs_list: RunsList,
+    run_get: RunGet,
+    run_journal: RunJournal,
+    run_task_input: RunTaskInput,
+    run_follow: RunFollow,
+    run_unfollow: RunUnfollow,
+    run_cancel: RunCancel,
+    run_retry: RunRetry,
+    run_replay: RunReplay,
+}

@@ -1,0 +1,6 @@
+//! Settings.
+
+super::adapters! {
+    settings_get: SettingsGet,
+    settings_set: SettingsSet,
+}

@@ -1,0 +1,134 @@
+//! The app behind the window: opened beside it, closed before it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use flame_commands::{App, Execute, Options};
+use flame_ipc::ErrorView;
+use tauri::async_runtime;
+use tauri::{AppHandle, Manager};
+use tokio::sync::watch;
+
+use crate::host::Desktop;
+use crate::places::Places;
+
+/// Names the app in the keychain.
+const VAULT_SERVICE: &str = "io.mastra.desktop";
+
+/// The app once it is open, or why it can't be.
+type Opened = Option<Result<Arc<App>, ErrorView>>;
+
+/// What commands run on.
+pub(crate) struct Shell {
+    opened: watch::Receiver<Opened>,
+    closing: AtomicBool,
+    closed: Arc<AtomicBool>,
+}
+
+impl Shell {
+    /// Opens the app in the background: the window does not wait for it.
+    pub(crate) fn open(handle: &AppHandle, places: &Places) -> Self {
+        let (publish, opened) = watch::channel(None);
+        let options = Options {
+            data_dir: places.data_dir.clone(),
+            runtime_dir: places.runtime_dir.clone(),
+            agent_program: places.agent.clone(),
+            static_agent_program: places.static_agent.clone(),
+            agent_port: places.agent_port,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            vault_service: VAULT_SERVICE.to_owned(),
+        };
+        let host = Arc::new(Desktop(handle.clone()));
+        async_runtime::spawn(async move {
+            let app = App::open(options, host).await;
+            if let Err(error) = &app {
+                tracing::error!(%error, "the workspace could not be opened");
+            }
+            publish.send_replace(Some(app));
+        });
+        Self {
+            opened,
+            closing: AtomicBool::new(false),
+            closed: Arc::default(),
+        }
+    }
+
+    /// Runs a command once the app is open.
+    pub(crate) async fn run<C: Execute>(&self, command: C) -> Result<C::Output, ErrorView> {
+        command.execute(self.app().await?).await
+    }
+
+    async fn app(&self) -> Result<Arc<App>, ErrorView> {
+        let mut opened = self.opened.clone();
+        let found = opened
+            .wait_for(Option::is_some)
+            .await
+            .map(|found| found.clone());
+        match found {
+            Ok(Some(app)) => app,
+            Ok(None) | Err(_) => Err(ErrorView {
+                code: "MD-901".to_owned(),
+                title: "A fault in Mastra itself".to_owned(),
+                detail: "the workspace was never opened".to_owned(),
+                value: None,
+                hint: Some("Start Mastra again.".to_owned()),
+                kept: None,
+            }),
+        }
+    }
+
+    /// The app if it is open now.
+    pub(crate) fn app_now(&self) -> Option<Arc<App>> {
+        self.opened.borrow().clone().and_then(Result::ok)
+    }
+
+    /// Whether closing the window leaves the app running.
+    pub(crate) fn stays_open(&self) -> bool {
+        self.app_now().is_some_and(|app| app.keeps_running())
+    }
+
+    /// Begins to close the app and says whether the exit must wait for it.
+    pub(crate) fn close(&self, handle: &AppHandle) -> bool {
+        if self.closed.load(Ordering::Acquire) {
+            return false;
+        }
+        if !self.closing.swap(true, Ordering::AcqRel) {
+            let (app, closed, handle) = (self.app_now(), Arc::clone(&self.closed), handle.clone());
+            async_runtime::spawn(async move {
+                if let Some(app) = app {
+                    app.close().await;
+                }
+                closed.store(true, Ordering::Release);
+                handle.exit(0);
+            });
+        }
+        true
+    }
+}
+
+/// SIGTERM and Ctrl-C end the app as its menu does.
+pub(crate) fn end_on_signals(handle: &AppHandle) {
+    let handle = handle.clone();
+    async_runtime::spawn(async move {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+                return;
+            };
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        crate::window::remember(&handle);
+        handle.exit(0);
+    });
+}
+
+/// The shell of this app.
+pub(crate) fn of(handle: &AppHandle) -> tauri::State<'_, Shell> {
+    handle.state::<Shell>()
+}
