@@ -13,5 +13,5 @@ mod workspace;
 
 pub use document::{Document, DocumentId, DocumentKind, NewDocument, PastRevision, UndoToken};
 pub use error::Error;
-pub use samples::{SAMPLE_ROWS, SAMPLES, Sample};
+pub use samples::{CUSTOMERS, SAMPLES, Sample};
 pub use workspace::{BODY_BYTES_MAX, REVISIONS_KEPT, Workspace};
