@@ -1,17 +1,25 @@
-//! Source to a compiled filter: what jq could not know is refused with its name and place.
+//! Source to a compiled filter. What jq could not know is refused with its name and place.
 
 use jaq_core::compile::Undefined;
-use jaq_core::load::lex::{StrPart, Tok, Token};
-use jaq_core::load::{self, Arena, File, Lexer, Loader};
+use jaq_core::load::lex::{self, StrPart, Tok, Token};
+use jaq_core::load::parse::{self, BinaryOp, Def, Term};
+use jaq_core::load::{Arena, File, Lexer, Loader, Parser};
+use jaq_core::{Compiler, Filter};
 
-use super::{Compiled, ExpressionError};
+use super::library;
+use super::machine::{ENTERED, Machine, REDUCED};
+use super::{ExpressionError, meter, syntax};
 
 /// Bytes of source that an expression may have.
 const SOURCE_BYTES_MAX: usize = 64 * 1024;
 
-/// Filters that read or change something outside the expression.
+/// Tokens that an expression may have.
+const TOKENS_MAX: usize = 10_000;
+
+/// Filters that read or change something outside the expression, or that depend on when and where it runs.
 const REFUSED: &[&str] = &[
     "env",
+    "$ENV",
     "input",
     "inputs",
     "debug",
@@ -23,14 +31,25 @@ const REFUSED: &[&str] = &[
     "now",
     "localtime",
     "strflocaltime",
-    "mktime_local",
     "get_search_list",
     "modulemeta",
-    "debug_empty",
-    "stderr_empty",
+    "import",
+    "include",
 ];
 
-pub(super) fn compile(source: &str, variables: &[&str]) -> Result<Compiled, ExpressionError> {
+/// The name under which an expression's source stands among the definitions.
+const MAIN: &str = "_main";
+
+/// A filter, and the names of the variables that it wants, with `$`, in its order.
+pub(super) struct Program<'s> {
+    pub filter: Filter<Machine>,
+    pub variables: Vec<&'s str>,
+}
+
+pub(super) fn compile<'s>(
+    source: &'s str,
+    variables: &[&str],
+) -> Result<Program<'s>, ExpressionError> {
     if source.len() > SOURCE_BYTES_MAX {
         let message = format!(
             "the expression has {} bytes; {SOURCE_BYTES_MAX} is the most",
@@ -41,126 +60,216 @@ pub(super) fn compile(source: &str, variables: &[&str]) -> Result<Compiled, Expr
             offset: SOURCE_BYTES_MAX,
         });
     }
-    let mut used = Vec::new();
-    if let Ok(tokens) = Lexer::new(source).lex() {
-        variables_in(&tokens, &mut used);
-    }
-    used.retain(|name| variables.contains(&&name[1..]));
-    let defs = jaq_core::defs()
-        .chain(jaq_std::defs())
-        .chain(jaq_json::defs());
-    let defs = defs.filter(|def| !REFUSED.contains(&def.name));
-    let funs = jaq_core::funs()
-        .chain(jaq_std::funs())
-        .chain(jaq_json::funs());
-    let funs = funs.filter(|(name, ..)| !REFUSED.contains(name));
-    let arena = Arena::default();
-    let modules = Loader::new(defs)
-        .load(
-            &arena,
-            File {
-                code: source,
-                path: (),
-            },
-        )
-        .map_err(|errors| syntax_error(source, errors))?;
-    let filter = jaq_core::Compiler::default()
-        .with_funs(funs)
-        .with_global_vars(used.iter().copied())
-        .compile(modules)
-        .map_err(|errors| undefined(source, errors))?;
-    let variables = used.iter().map(|name| name[1..].into()).collect();
-    Ok(Compiled {
-        source: source.into(),
-        filter,
-        variables,
+    // Reading and compiling recurse as deep as the source is nested.
+    meter::run_on_large_stack(|| {
+        let mut term = parse(source)?;
+        let (calls, used) = prepare(source, &mut term, variables)?;
+        link(source, term, calls, used)
     })
 }
 
-/// The variables that stand in the tokens, each once, with `$`.
-fn variables_in<'s>(tokens: &[Token<&'s str>], used: &mut Vec<&'s str>) {
-    for Token(text, kind) in tokens {
-        match kind {
-            Tok::Var if !used.contains(text) => used.push(text),
-            Tok::Block(tokens) => variables_in(tokens, used),
-            Tok::Str(parts) => {
-                for part in parts {
-                    if let StrPart::Term(token) = part {
-                        variables_in(std::slice::from_ref(token), used);
-                    }
+fn parse(source: &str) -> Result<Term<&str>, ExpressionError> {
+    let tokens = Lexer::new(source)
+        .lex()
+        .map_err(|errors| unreadable(source, errors))?;
+    let count = count_tokens(&tokens);
+    if count > TOKENS_MAX {
+        return Err(at(
+            source.len(),
+            format!("the expression has {count} words and signs; {TOKENS_MAX} is the most"),
+        ));
+    }
+    Parser::new(&tokens)
+        .parse(|parser| parser.term())
+        .map_err(|errors| unexpected(source, errors))
+}
+
+fn count_tokens(tokens: &[Token<&str>]) -> usize {
+    let within = |token: &Token<&str>| match &token.1 {
+        Tok::Block(tokens) => count_tokens(tokens),
+        Tok::Str(parts) => {
+            let count = |part: &StrPart<_, Token<&str>>| match part {
+                StrPart::Term(token) => count_tokens(std::slice::from_ref(token)),
+                _ => 1,
+            };
+            parts.iter().map(count).sum()
+        }
+        _ => 0,
+    };
+    tokens.iter().map(|token| 1 + within(token)).sum()
+}
+
+/// Makes calls of a function that takes filters cost what they may leave behind.
+fn price(definition: &mut Def<&str>) {
+    if definition
+        .args
+        .iter()
+        .any(|argument| !argument.starts_with('$'))
+    {
+        let body = Box::new(std::mem::take(&mut definition.body));
+        let entered = Box::new(Term::Call(ENTERED, Vec::new()));
+        definition.body = Term::BinOp(entered, BinaryOp::Pipe(None), body);
+    }
+}
+
+/// The names that a term calls and the variables of the scope that it uses. `reduce` is made to keep the
+/// last output of its update, as jq does.
+fn prepare<'s>(
+    source: &'s str,
+    term: &mut Term<&'s str>,
+    variables: &[&str],
+) -> Result<(Vec<&'s str>, Vec<&'s str>), ExpressionError> {
+    let (mut calls, mut used, mut defined) = (Vec::new(), Vec::new(), Vec::new());
+    syntax::visit(term, &mut |term| {
+        calls.extend(library::called(term));
+        match term {
+            Term::Var(name) if variables.contains(&&name[1..]) && !used.contains(name) => {
+                used.push(*name)
+            }
+            Term::Def(definitions, _) => {
+                for definition in definitions {
+                    defined.push(definition.name);
+                    price(definition);
+                }
+            }
+            Term::Fold("reduce", .., arguments) => {
+                if let Some(update) = arguments
+                    .get_mut(1)
+                    .filter(|update| !matches!(update, Term::Path(..)))
+                {
+                    *update = Term::Call(REDUCED, vec![std::mem::take(update)]);
                 }
             }
             _ => {}
         }
+    });
+    let hidden = calls
+        .iter()
+        .find(|name| **name == MAIN || library::is_hidden(name) && !defined.contains(*name));
+    match hidden.filter(|name| offset_of(source, name).is_some()) {
+        Some(name) => Err(undefined(source, name, &Undefined::Filter(0))),
+        None => Ok((calls, used)),
     }
 }
 
-fn offset_of(source: &str, part: &str) -> usize {
-    let offset = (part.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
-    if offset <= source.len() { offset } else { 0 }
-}
-
-fn syntax_error(source: &str, errors: load::Errors<&str, ()>) -> ExpressionError {
-    let (message, offset) = match errors.into_iter().next().map(|(_file, error)| error) {
-        Some(load::Error::Lex(errors)) => first(errors, |(expect, found)| (expect.as_str(), found)),
-        Some(load::Error::Parse(errors)) => {
-            first(errors, |(expect, found)| (expect.as_str(), found))
-        }
-        Some(load::Error::Io(_)) => {
-            return refuse("modules (`import`, `include`) are not available", 0);
-        }
-        None => None,
-    }
-    .map_or(
-        ("the expression does not parse".to_owned(), 0),
-        |(expected, found)| {
-            let offset = offset_of(source, found);
-            let found = found.split_whitespace().next().unwrap_or("the end");
-            (
-                format!("expected {expected}, found `{found}` at byte {offset}"),
-                offset,
-            )
+/// Puts the term together with what it calls.
+fn link<'s>(
+    source: &'s str,
+    term: Term<&'s str>,
+    calls: Vec<&'s str>,
+    variables: Vec<&'s str>,
+) -> Result<Program<'s>, ExpressionError> {
+    let (definitions, natives) = library::needed(calls);
+    let main = Def {
+        name: MAIN,
+        args: Vec::new(),
+        body: term,
+    };
+    let arena = Arena::default();
+    let broken = || at(0, "the expression does not compile".to_owned());
+    let modules = Loader::new(definitions.into_iter().chain([main]))
+        .load(
+            &arena,
+            File {
+                code: MAIN,
+                path: (),
+            },
+        )
+        .map_err(|_| broken())?;
+    let compiled = Compiler::default()
+        .with_funs(natives)
+        .with_global_vars(variables.iter().copied())
+        .compile(modules);
+    match compiled {
+        Ok(filter) => Ok(Program { filter, variables }),
+        Err(errors) => match errors.into_iter().flat_map(|(_, errors)| errors).next() {
+            Some((name, kind)) => Err(undefined(source, name, &kind)),
+            None => Err(broken()),
         },
-    );
-    if source[..offset].trim_end().ends_with('?') && source[offset..].starts_with("//") {
-        return refuse(
-            "the operator `?//` is not available: use `try` or `if`",
+    }
+}
+
+fn at(offset: usize, message: String) -> ExpressionError {
+    ExpressionError::Syntax { message, offset }
+}
+
+/// Where a part of the source stands; None for what is no part of it.
+fn offset_of(source: &str, part: &str) -> Option<usize> {
+    let offset = part.as_ptr().addr().checked_sub(source.as_ptr().addr())?;
+    (offset <= source.len()).then_some(offset)
+}
+
+fn unreadable(source: &str, errors: Vec<lex::Error<&str>>) -> ExpressionError {
+    match errors.first() {
+        Some((expected, found)) => expectation(source, expected.as_str(), found),
+        None => at(0, "the expression cannot be read".to_owned()),
+    }
+}
+
+fn unexpected(source: &str, errors: Vec<parse::TError<'_, &str>>) -> ExpressionError {
+    match errors.first() {
+        Some((expected, found)) => {
+            expectation(source, expected.as_str(), Token::opt_as_str(*found, source))
+        }
+        None => at(0, "the expression cannot be parsed".to_owned()),
+    }
+}
+
+fn expectation(source: &str, expected: &str, found: &str) -> ExpressionError {
+    let offset = offset_of(source, found).unwrap_or(source.len());
+    if source[..offset].trim_end().ends_with('?') && source[offset..].starts_with("//")
+        || source[offset..].starts_with("?//")
+    {
+        return at(
             offset,
+            "the operator `?//` is not available: write it with `if` or `try`".to_owned(),
         );
     }
-    ExpressionError::Syntax { message, offset }
-}
-
-fn first<'s, E>(
-    errors: Vec<E>,
-    parts: impl FnOnce(E) -> (&'s str, &'s str),
-) -> Option<(&'s str, &'s str)> {
-    errors.into_iter().next().map(parts)
-}
-
-fn refuse(message: &str, offset: usize) -> ExpressionError {
-    ExpressionError::Syntax {
-        message: message.to_owned(),
-        offset,
+    let word = source[..offset]
+        .split_whitespace()
+        .next_back()
+        .unwrap_or_default();
+    if ["import", "include"].contains(&word) {
+        return refused(word, offset);
     }
+    let found: String = found
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(20)
+        .collect();
+    let found = if found.is_empty() {
+        "the end".to_owned()
+    } else {
+        format!("`{found}`")
+    };
+    at(
+        offset,
+        format!("expected {expected} at byte {offset}, found {found}"),
+    )
 }
 
-fn undefined(source: &str, errors: jaq_core::compile::Errors<&str, ()>) -> ExpressionError {
-    let Some((name, kind)) = errors.into_iter().flat_map(|(_file, errors)| errors).next() else {
-        return refuse("the expression does not compile", 0);
+fn refused(name: &str, offset: usize) -> ExpressionError {
+    let why = match name {
+        "now" => "depends on the clock, and a run must come out the same when it is played again",
+        "localtime" | "strflocaltime" => "depends on the machine's time zone",
+        "import" | "include" => "reads files",
+        _ => "reaches outside the expression, which sees its input and variables alone",
     };
-    let offset = offset_of(source, name);
+    at(offset, format!("`{name}` is not available: it {why}"))
+}
+
+fn undefined(source: &str, name: &str, kind: &Undefined) -> ExpressionError {
+    let offset = offset_of(source, name).unwrap_or(0);
+    if REFUSED.contains(&name) {
+        return refused(name, offset);
+    }
     let message = match kind {
-        Undefined::Filter(_) if REFUSED.contains(&name) => {
-            format!("`{name}` is not available: an expression sees its input and variables alone")
-        }
-        Undefined::Filter(arity) => {
-            format!("no function `{name}` takes {arity} arguments (at byte {offset})")
-        }
-        kind => format!(
-            "the {} `{name}` is not defined (at byte {offset})",
-            kind.as_str()
-        ),
+        Undefined::Filter(0) => format!("there is no function `{name}` without arguments"),
+        Undefined::Filter(1) => format!("there is no function `{name}` with one argument"),
+        Undefined::Filter(arity) => format!("there is no function `{name}` with {arity} arguments"),
+        kind => format!("the {} `{name}` is not defined", kind.as_str()),
     };
-    ExpressionError::Syntax { message, offset }
+    at(offset, format!("{message} (byte {offset})"))
 }

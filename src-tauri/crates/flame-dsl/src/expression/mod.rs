@@ -1,16 +1,32 @@
 //! jq expressions through jaq, each evaluation within a budget of time, memory, depth and outputs.
 
+mod access;
+mod arithmetic;
 mod compile;
+mod formats;
+mod json;
+mod library;
+mod machine;
+mod matching;
+mod meter;
+mod natives;
+mod number;
+mod order;
+mod regex;
+mod syntax;
 mod template;
 mod text;
+mod value;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use jaq_core::data::JustLut;
-use jaq_core::{Ctx, Filter, Vars};
-use jaq_json::Val;
+use jaq_core::Filter;
 use serde_json::Value;
 
+use machine::{Machine, Size};
+
+pub use meter::DEPTH_MAX;
 pub use template::TemplateError;
 pub use text::{Part, Unclosed, split, strip};
 
@@ -22,9 +38,11 @@ pub struct Expression {
 
 struct Compiled {
     source: Box<str>,
-    filter: Filter<JustLut<Val>>,
+    filter: Filter<Machine>,
     /// The variables that the source uses, without `$`, in the order in which the filter wants them.
     variables: Vec<Box<str>>,
+    /// An evaluation has needed a stack of its own, so the next one takes it at once.
+    large: AtomicBool,
 }
 
 impl std::fmt::Debug for Expression {
@@ -55,7 +73,15 @@ pub enum ExpressionError {
 impl Expression {
     /// Compiles jq source without `${ }`; `variables` are the names in scope, without `$`.
     pub fn compile(source: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
-        compile::compile(source, variables).map(|compiled| Self {
+        let compile::Program { filter, variables } = compile::compile(source, variables)?;
+        let variables = variables.iter().map(|name| name[1..].into()).collect();
+        let compiled = Compiled {
+            source: source.into(),
+            filter,
+            variables,
+            large: AtomicBool::new(false),
+        };
+        Ok(Self {
             compiled: Arc::new(compiled),
         })
     }
@@ -64,34 +90,29 @@ impl Expression {
         &self.compiled.source
     }
 
-    /// The first output, or null where there is none. `lookup` gives a variable's value by name.
+    /// The first output, or null where there is none. `lookup` gives a variable's value by name, and is
+    /// asked for those that the expression uses; null stands for what it does not have.
     pub fn evaluate<'v>(
         &self,
         input: &Value,
         lookup: &dyn Fn(&str) -> Option<&'v Value>,
     ) -> Result<Value, ExpressionError> {
         let Compiled {
-            filter, variables, ..
+            filter,
+            variables,
+            large,
+            ..
         } = &*self.compiled;
-        let convert = |value: &Value| serde_json::from_value::<Val>(value.clone());
-        let failed = |message: String| ExpressionError::Failed { message };
-        let variables = variables
-            .iter()
-            .map(|name| lookup(name).map_or(Ok(Val::Null), convert));
-        let variables: Vec<_> = variables
-            .collect::<Result<_, _>>()
-            .map_err(|error| failed(error.to_string()))?;
-        let input = convert(input).map_err(|error| failed(error.to_string()))?;
-        let context = Ctx::<JustLut<Val>>::new(&filter.lut, Vars::new(variables));
-        match filter.id.run((context, input)).next() {
-            None => Ok(Value::Null),
-            Some(Ok(value)) => {
-                serde_json::from_str(&value.to_string()).map_err(|error| failed(error.to_string()))
-            }
-            Some(Err(error)) => Err(failed(match error.get_err() {
-                Ok(error) => error.to_string(),
-                Err(_) => "the expression broke out of itself".to_owned(),
-            })),
+        let variables: Vec<_> = variables.iter().map(|name| lookup(name)).collect();
+        let known = if large.load(Ordering::Relaxed) {
+            Size::Large
+        } else {
+            Size::Small
+        };
+        let (result, size) = machine::evaluate(filter, input, &variables, known);
+        if size != known {
+            large.store(true, Ordering::Relaxed);
         }
+        result
     }
 }
