@@ -46,10 +46,10 @@ export default defineConfig(({ mode }) => {
     server: { port: 5173, strictPort: true, host: "127.0.0.1" },
     preview: { host: "127.0.0.1", headers: { "Content-Security-Policy": POLICY } },
     test: {
-      environment: "jsdom",
-      include: ["src/**/*.spec.ts", "lint/**/*.spec.ts"],
-      setupFiles: ["./src/test-setup.ts"],
-      css: false,
+      projects: [
+        { extends: true, test: { name: "rules", environment: "node", include: ["src/**/*.spec.ts", "lint/**/*.spec.ts"], exclude: ["**/*.svelte.spec.ts"] } },
+        { extends: true, test: { name: "pages", environment: "jsdom", include: ["src/**/*.svelte.spec.ts"], setupFiles: ["./src/test-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },
+      ],
     },
   };
 });

@@ -136,7 +136,7 @@ export function createEditor(options: EditorOptions): EditorView {
       expressionPlugin,
       syntaxHighlighting(colours),
       look,
-      EditorView.contentAttributes.of({ "aria-label": options.label, spellcheck: "false", autocorrect: "off" }),
+      EditorView.contentAttributes.of({ "aria-label": options.label, tabindex: "0", spellcheck: "false", autocorrect: "off" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) options.onchange(update.state.doc.toString());
       }),

@@ -48,7 +48,7 @@ export class EventList {
     this.#busy = false;
     this.items = undefined;
     await this.more();
-    this.openSeq = this.items?.[0]?.seq ?? null;
+    this.move(0);
   }
 
   /** Reads what comes after the last known event. */

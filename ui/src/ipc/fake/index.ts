@@ -2,13 +2,22 @@
 //! `?scene=empty`, `?scene=down` and `?scene=slow` in the address show the other states.
 import type { Transport } from "../bindings";
 import { Failure } from "../failure";
-import { emitter, sceneOf } from "./emitter";
+import { emitter, sceneOf, type Scene } from "./emitter";
 import { handlers } from "./handlers";
 import { World } from "./world";
 
-export const world = new World(sceneOf(window.location.search));
+type Table = Record<string, (input: never) => unknown>;
 
-const table: Record<string, (input: never) => unknown> = handlers(world);
+export let world = new World(sceneOf(window.location.search));
+let table: Table = handlers(world);
+
+/** Begins anew with a scene; what was before is forgotten. */
+export function restart(scene: Scene): World {
+  world.end();
+  world = new World(scene);
+  table = handlers(world);
+  return world;
+}
 
 /** `run_task_input` to `runTaskInput`. */
 const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

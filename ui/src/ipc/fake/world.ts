@@ -57,6 +57,7 @@ export class World {
   switching: SwitchProgress | null = null;
   runtime: RuntimeStatus;
   #next = 20500;
+  #ended = false;
 
   constructor(readonly scene: Scene) {
     this.runtime = this.#runtime();
@@ -65,6 +66,12 @@ export class World {
     if (scene !== "empty") this.#seedRuns();
     if (scene !== "empty") this.#seedDeadLetters();
     this.refreshFigures();
+  }
+
+  /** Nothing is told any more: another world has begun. */
+  end(): void {
+    this.#ended = true;
+    this.switching = null;
   }
 
   /** What the fake waits before it answers. */
@@ -115,6 +122,7 @@ export class World {
 
   /** Tells the window that a run moved. */
   tell(run: RunSummary): void {
+    if (this.#ended) return;
     this.refreshFigures();
     emitter.emit("runsChanged", { runs: [run], more: false });
     emitter.emit("runEntries", { run: run.id, status: run.status, entries: [] });

@@ -1,0 +1,57 @@
+import { screen, waitFor } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, it } from "vitest";
+import { visit } from "../../test-visit";
+import { emitter } from "../../ipc/fake/emitter";
+import { restart, world } from "../../ipc/fake";
+import { settings } from "./settings.svelte";
+
+beforeEach(() => {
+  settings.clear();
+  restart("full");
+});
+
+const open = (topic: string) => visit(`settings/${topic}`);
+
+it("the theme changes at once, is kept for the next start, and can be undone", async () => {
+  await open("appearance");
+  await userEvent.click(await screen.findByTestId("theme-dark"));
+  await waitFor(() => expect(document.documentElement.dataset["theme"]).toBe("dark"));
+  expect(window.localStorage.getItem("theme")).toBe("dark");
+  await userEvent.click(await screen.findByText("Undo"));
+  await waitFor(() => expect(world.settings.theme).toBe("system"));
+  expect(document.documentElement.dataset["theme"]).toBe("light");
+});
+
+it("normal durability is shown as a warning, also at the foot", async () => {
+  await open("data");
+  await userEvent.click(await screen.findByTestId("durability-normal"));
+  await screen.findByText("A power cut may lose the last moments of what was acknowledged.");
+  emitter.emit("runtimeStatus", world.runtime);
+  await waitFor(() => expect(screen.getByTestId("status-durability").textContent).toContain("normal"));
+});
+
+it("a switch shows its steps, can be cancelled only while that is possible, and ends in the new mode", async () => {
+  await open("runtime");
+  await userEvent.click(await screen.findByLabelText(/Podman/));
+  await screen.findByText("Switching to Podman");
+  expect(screen.getByTestId("switch-cancel")).toBeDefined();
+  const steps = world.switching!.steps.map((step) => ({ ...step, status: "ok" as const }));
+  emitter.emit("switchProgress", { ...world.switching!, steps, cancellable: false });
+  await waitFor(() => expect(screen.queryByTestId("switch-cancel")).toBeNull());
+  world.runtime.mode = "podman";
+  emitter.emit("switchProgress", { ...world.switching!, steps, cancellable: false, done: true });
+  await screen.findByText("Switched to Podman");
+  const card = await screen.findByTestId("container-card");
+  await waitFor(() => expect(card.textContent).toContain("no new privileges"));
+});
+
+it("a switch that fails says why and where", async () => {
+  await open("runtime");
+  await userEvent.click(await screen.findByLabelText(/Podman/));
+  await screen.findByText("Switching to Podman");
+  const error = { code: "MD-605", title: "The container did not start with the required protection", detail: "no-new-privileges is off.", value: null, hint: "Native goes on.", kept: null };
+  emitter.emit("switchProgress", { ...world.switching!, cancellable: false, error });
+  await screen.findByText("The switch to Podman stopped");
+  expect(screen.getByTestId("error-note").textContent).toContain("no-new-privileges is off.");
+});
