@@ -1,9 +1,8 @@
 //! A real agent in a folder of its own, and what the figures stand beside.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,56 +12,35 @@ use tempfile::TempDir;
 
 use crate::load::Connection;
 
+/// A serving agent; dropping it ends it and removes its folder.
 pub struct Agent {
-    child: Child,
-    pub folder: TempDir,
+    process: flame_testkit::Agent,
     pub address: SocketAddr,
-    pub token: String,
     /// From the start of the process to its line on stdout.
     pub ready_after: Duration,
+    /// After the process, so that it goes when nobody writes into it any more.
+    _folder: TempDir,
 }
 
 impl Agent {
     pub fn start(program: &Path, durability: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let folder = TempDir::with_prefix("mastra-bench-")?;
         let begin = Instant::now();
-        let mut child = Command::new(program)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--durability",
-                durability,
-                "--data-dir",
-            ])
-            .arg(folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("{} can't be started", program.display()))?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("stdout is piped")?).read_line(&mut line)?;
+        let arguments = ["--durability", durability];
+        let process = flame_testkit::Agent::start(program, folder.path(), &arguments)
+            .map_err(anyhow::Error::msg)?;
         let ready_after = begin.elapsed();
-        let ready: Value = serde_json::from_str(&line)
-            .with_context(|| format!("the agent said {line:?} instead of where it listens"))?;
-        let url = ready["listening"]
-            .as_str()
-            .context("no address in the agent's line")?;
-        let address = url.trim_start_matches("http://").parse()?;
-        let token = std::fs::read_to_string(folder.path().join("token"))?
-            .trim()
-            .to_owned();
+        let address = process.url.trim_start_matches("http://").parse()?;
         Ok(Self {
-            child,
-            folder,
+            process,
             address,
-            token,
             ready_after,
+            _folder: folder,
         })
     }
 
     pub fn bearer(&self) -> String {
-        format!("Bearer {}", self.token)
+        format!("Bearer {}", self.process.token)
     }
 
     /// Puts a YAML document where `path` says.
@@ -96,7 +74,7 @@ impl Agent {
 
     /// Resident and peak memory in KiB.
     pub fn memory(&self) -> Result<(u64, u64)> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid()))?;
         let field = |name: &str| {
             status
                 .lines()
@@ -105,14 +83,6 @@ impl Agent {
                 .with_context(|| format!("no {name} in the process status"))
         };
         Ok((field("VmRSS:")?, field("VmHWM:")?))
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        // The folder goes with it, so there is nothing to drain; both calls fail only on a dead child.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -140,13 +110,13 @@ pub fn machine() -> String {
 /// The commit that was built, with a mark where the tree differs from it.
 pub fn commit() -> String {
     let git = |arguments: &[&str]| {
-        Command::new("git")
-            .args(arguments)
-            .output()
-            .ok()
-            .map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+        let out = Command::new("git").args(arguments).output().ok()?;
+        let text = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+        out.status.success().then_some(text)
     };
-    let commit = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_default();
+    let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else {
+        return "unknown".to_owned();
+    };
     let dirty = git(&["status", "--porcelain"]).is_some_and(|text| !text.is_empty());
     if dirty {
         format!("{commit} with changes")

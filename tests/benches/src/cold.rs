@@ -13,7 +13,7 @@ pub async fn measure(options: &Options) -> Result<()> {
     let mut ready = Vec::new();
     let mut first = Vec::new();
     let mut resident = Vec::new();
-    for _ in 0..options.rounds.max(5) {
+    for _ in 0..options.rounds {
         let agent = Agent::start(&options.agent, &options.durability)?;
         let begin = Instant::now();
         let mut connection = Connection::open(agent.address).await?;

@@ -1,6 +1,7 @@
 //! Closed-loop load: each connection sends its next request when the last is answered.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -11,10 +12,21 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::Options;
+
 /// One kept-alive connection.
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
+}
+
+/// A POST that is sent over and over.
+pub struct Call {
+    pub path: &'static str,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: &'static [u8],
+    /// What a right answer contains: a refusal or a faulted run must not count.
+    pub expected: &'static str,
 }
 
 /// Requests per second and the latencies of one round.
@@ -68,33 +80,60 @@ impl Connection {
         );
         Ok(body)
     }
+
+    async fn call(&mut self, call: &Call) -> Result<()> {
+        let headers: Vec<(&str, &str)> = call
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let body = Bytes::from_static(call.body);
+        let answer = self.send("POST", call.path, &headers, body).await?;
+        let answer = String::from_utf8_lossy(&answer);
+        ensure!(
+            answer.contains(call.expected),
+            "{} answered {answer} without {}",
+            call.path,
+            call.expected
+        );
+        Ok(())
+    }
 }
 
-/// Sends the same request over `connections` connections for `length`.
-pub async fn round(
+/// Rounds of `call` over as many connections, and the one in the middle; a short one before them
+/// warms up.
+pub async fn measure(
+    options: &Options,
+    address: SocketAddr,
+    connections: usize,
+    call: Call,
+) -> Result<Round> {
+    let (call, length) = (Arc::new(call), Duration::from_secs(options.seconds));
+    round(address, connections, length / 4, &call).await?;
+    let mut rounds = Vec::new();
+    for _ in 0..options.rounds {
+        rounds.push(round(address, connections, length, &call).await?);
+    }
+    rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+    Ok(rounds[rounds.len() / 2])
+}
+
+async fn round(
     address: SocketAddr,
     connections: usize,
     length: Duration,
-    path: &str,
-    headers: &[(&'static str, String)],
-    body: &Bytes,
+    call: &Arc<Call>,
 ) -> Result<Round> {
     let begin = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..connections {
-        let (path, body, headers) = (path.to_owned(), body.clone(), headers.to_vec());
+        let call = Arc::clone(call);
         workers.spawn(async move {
-            let headers: Vec<(&str, &str)> = headers
-                .iter()
-                .map(|(name, value)| (*name, value.as_str()))
-                .collect();
             let mut connection = Connection::open(address).await?;
             let mut latencies = Vec::new();
             while begin.elapsed() < length {
                 let sent = Instant::now();
-                connection
-                    .send("POST", &path, &headers, body.clone())
-                    .await?;
+                connection.call(&call).await?;
                 latencies.push(sent.elapsed());
             }
             anyhow::Ok(latencies)
@@ -117,12 +156,6 @@ pub async fn round(
         p95: at(0.95),
         p99: at(0.99),
     })
-}
-
-/// The round in the middle by throughput.
-pub fn median(mut rounds: Vec<Round>) -> Round {
-    rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
-    rounds[rounds.len() / 2]
 }
 
 /// One line of a table of rounds.

@@ -17,16 +17,20 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
 #[derive(Parser)]
-#[command(name = "benches", about = "Measures the agent")]
+#[command(
+    name = "benches",
+    about = "Measures the agent: start, webhooks, durable runs, files into tables",
+    after_help = "A glance: --rounds 1 --seconds 1 --rows 2000. Quiet the machine before you believe a figure."
+)]
 struct Options {
     /// The flame-agent program, built in release mode
-    #[arg(long)]
+    #[arg(long, value_name = "PROGRAM")]
     agent: PathBuf,
-    /// Measure only these
-    #[arg(long, value_enum)]
+    /// Measure only this; may be given several times
+    #[arg(long, value_enum, value_name = "FIGURE")]
     only: Vec<Figure>,
-    /// What an acknowledgement promises: full (fsynced) or normal
-    #[arg(long, default_value = "full")]
+    /// What an acknowledgement promises: full (fsynced) or normal (survives a crash of the process)
+    #[arg(long, default_value = "full", value_parser = ["full", "normal"])]
     durability: String,
     /// Rounds of each figure; the median is shown
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
@@ -34,17 +38,40 @@ struct Options {
     /// Seconds of load in each round
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
-    /// Rows of the CSV file
-    #[arg(long, default_value_t = 100_000)]
+    /// Rows of the CSV file, at most 5,000,000
+    #[arg(long, default_value_t = 100_000, value_parser = rows)]
     rows: usize,
+    /// Requests in flight, for the figures under load
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64], value_parser = connections)]
+    connections: Vec<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Figure {
+    /// Start to ready and to the first 200, and idle memory
     Cold,
+    /// Webhook to synchronous answer
     Webhook,
+    /// Durable runs of five effects
     Steps,
+    /// A CSV file into SQLite and PostgreSQL
     Csv,
+}
+
+fn rows(text: &str) -> Result<usize, String> {
+    within(text, 5_000_000)
+}
+
+/// Less than the connections that the agent takes.
+fn connections(text: &str) -> Result<usize, String> {
+    within(text, 500)
+}
+
+fn within(text: &str, limit: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=limit).contains(&number) => Ok(number),
+        _ => Err(format!("{text:?} is not a number from 1 to {limit}")),
+    }
 }
 
 #[tokio::main]

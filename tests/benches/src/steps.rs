@@ -3,14 +3,12 @@
 //! The effects are HTTP calls to a server in this process, so the figure includes five round trips.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use anyhow::Result;
-use bytes::Bytes;
 
 use crate::Options;
 use crate::agent::Agent;
-use crate::load::{median, round, row};
+use crate::load::{self, Call};
 
 pub async fn measure(options: &Options) -> Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -19,7 +17,7 @@ pub async fn measure(options: &Options) -> Result<()> {
         axum::Router::new().fallback(|| async { axum::Json(serde_json::json!({"ok": 1})) });
     let server = tokio::spawn(async move { axum::serve(listener, routes).await });
     println!("\nDurable runs of 5 effects ({})", options.durability);
-    for connections in [1, 16, 64] {
+    for &connections in &options.connections {
         let agent = Agent::start(&options.agent, &options.durability)?;
         agent
             .put(
@@ -27,21 +25,17 @@ pub async fn measure(options: &Options) -> Result<()> {
                 document(&effects.to_string()),
             )
             .await?;
-        let headers = [
-            ("content-type", "application/json".to_owned()),
-            ("authorization", agent.bearer()),
-        ];
-        let length = Duration::from_secs(options.seconds);
-        let body = Bytes::from_static(b"{}");
-        let path = "/api/v1/workflows/bench/steps/1.0.0/runs?wait=30s";
-        let mut rounds = Vec::new();
-        for _ in 0..options.rounds {
-            rounds.push(round(agent.address, connections, length, path, &headers, &body).await?);
-        }
-        println!(
-            "  {}",
-            row(connections, median(rounds), &options.durability)
-        );
+        let call = Call {
+            path: "/api/v1/workflows/bench/steps/1.0.0/runs?wait=30s",
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("authorization", agent.bearer()),
+            ],
+            body: b"{}",
+            expected: "\"status\":\"completed\"",
+        };
+        let round = load::measure(options, agent.address, connections, call).await?;
+        println!("  {}", load::row(connections, round, &options.durability));
     }
     server.abort();
     Ok(())

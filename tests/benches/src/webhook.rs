@@ -1,13 +1,10 @@
 //! Webhook to synchronous answer: a small transform, its run committed before the answer.
 
-use std::time::Duration;
-
 use anyhow::Result;
-use bytes::Bytes;
 
 use crate::Options;
 use crate::agent::Agent;
-use crate::load::{median, round, row};
+use crate::load::{self, Call};
 
 const DOCUMENT: &str = r#"
 document:
@@ -28,7 +25,7 @@ const ORDER: &[u8] = br#"{"id":"ord-1","items":[{"sku":"a","price":12.5,"quantit
 
 pub async fn measure(options: &Options) -> Result<()> {
     println!("\nWebhook to synchronous answer ({})", options.durability);
-    for connections in [1, 16, 64] {
+    for &connections in &options.connections {
         let agent = Agent::start(&options.agent, &options.durability)?;
         agent
             .put(
@@ -36,18 +33,14 @@ pub async fn measure(options: &Options) -> Result<()> {
                 DOCUMENT.to_owned(),
             )
             .await?;
-        let headers = [("content-type", "application/json".to_owned())];
-        let body = Bytes::from_static(ORDER);
-        let length = Duration::from_secs(options.seconds);
-        let mut rounds = Vec::new();
-        for _ in 0..options.rounds {
-            let path = "/hooks/bench";
-            rounds.push(round(agent.address, connections, length, path, &headers, &body).await?);
-        }
-        println!(
-            "  {}",
-            row(connections, median(rounds), &options.durability)
-        );
+        let call = Call {
+            path: "/hooks/bench",
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: ORDER,
+            expected: "\"total\":37",
+        };
+        let round = load::measure(options, agent.address, connections, call).await?;
+        println!("  {}", load::row(connections, round, &options.durability));
     }
     Ok(())
 }

@@ -42,7 +42,14 @@ impl Postgres {
     pub const DATABASE: &'static str = "postgres";
 
     /// Starts a server on a free port of 127.0.0.1 and waits until it takes sessions.
+    ///
+    /// It never syncs: a test's data need not survive a power cut.
     pub fn start(encryption: Encryption) -> Result<Self, String> {
+        Self::start_with(encryption, &["fsync=off"])
+    }
+
+    /// The same with these settings, such as `fsync=off`; the server's defaults without.
+    pub fn start_with(encryption: Encryption, settings: &[&str]) -> Result<Self, String> {
         let programs = programs()?;
         let folder = TempDir::with_prefix("mastra-postgres-").map_err(text)?;
         let account = account()?;
@@ -59,7 +66,14 @@ impl Postgres {
         let mut last = String::new();
         for _ in 0..5 {
             let port = free_port()?;
-            match serve(&programs, folder.path(), port, encryption, account) {
+            match serve(
+                &programs,
+                folder.path(),
+                port,
+                encryption,
+                settings,
+                account,
+            ) {
                 Ok(child) => {
                     return Ok(Self {
                         child,
@@ -249,6 +263,7 @@ fn serve(
     folder: &Path,
     port: u16,
     encryption: Encryption,
+    settings: &[&str],
     account: Option<Account>,
 ) -> Result<Child, String> {
     let ssl = if encryption == Encryption::On {
@@ -264,9 +279,9 @@ fn serve(
         .arg(port.to_string())
         .arg("-k")
         .arg(folder)
-        // A test's data need not survive a power cut.
-        .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c"])
+        .args(["-c", "listen_addresses=127.0.0.1", "-c"])
         .arg(format!("ssl={ssl}"))
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
