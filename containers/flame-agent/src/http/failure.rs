@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -146,6 +146,9 @@ pub(super) async fn write(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media::PROBLEM));
+    if matches!(problem.code, Code::TooManyRequests | Code::ShuttingDown) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     if problem.status == StatusCode::UNAUTHORIZED.as_u16() {
         let challenge = HeaderValue::from_static("Bearer realm=\"flame-agent\"");
         headers.insert(WWW_AUTHENTICATE, challenge);

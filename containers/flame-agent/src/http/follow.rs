@@ -239,3 +239,114 @@ fn gather(gathered: &mut Changes, change: &Change) {
         Change::DeadLetters => gathered.dead_letters = true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use flame_store::RunSummary;
+    use flame_types::{RunId, RunStatus, Timestamp, WorkflowId};
+    use tokio::sync::{Semaphore, broadcast, watch};
+    use tokio::time::Instant;
+
+    use super::{CHANGED_RUNS_MAX, CHANGES_PAUSE, Gatherer};
+    use crate::runtime::Change;
+
+    fn run(id: u128, status: RunStatus, records: u64) -> Change {
+        let workflow = WorkflowId {
+            namespace: "a".parse().unwrap(),
+            name: "b".parse().unwrap(),
+            version: "1.0.0".parse().unwrap(),
+        };
+        Change::Run(Arc::new(RunSummary {
+            id: RunId::new(uuid::Uuid::from_u128(id)),
+            workflow,
+            hash: String::new(),
+            trigger: "api".to_owned(),
+            subject: None,
+            replay_of: None,
+            created: Timestamp::UNIX_EPOCH,
+            status,
+            task: None,
+            updated: Timestamp::UNIX_EPOCH,
+            ended: None,
+            wakes: None,
+            error: None,
+            records,
+        }))
+    }
+
+    async fn gatherer() -> (broadcast::Sender<Change>, watch::Sender<bool>, Gatherer) {
+        let (sender, changes) = broadcast::channel(512);
+        let (stop, stopping) = watch::channel(false);
+        let seat = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let mut gatherer = Gatherer {
+            stopping,
+            changes,
+            first: true,
+            earliest: Instant::now(),
+            _seat: seat,
+        };
+        assert!(
+            gatherer.next().await.unwrap().is_empty(),
+            "the first comes at once"
+        );
+        (sender, stop, gatherer)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_changes_are_one_message_and_the_newest_wins() {
+        let (sender, _stop, mut gatherer) = gatherer().await;
+        sender.send(Change::Workflows).unwrap();
+        assert!(gatherer.next().await.unwrap().workflows);
+        let begun = Instant::now();
+        for records in [1, 3, 2] {
+            let status = if records == 3 {
+                RunStatus::Completed
+            } else {
+                RunStatus::Running
+            };
+            sender.send(run(7, status, records)).unwrap();
+        }
+        sender.send(Change::DeadLetters).unwrap();
+        let message = gatherer.next().await.unwrap();
+        assert_eq!(
+            (message.runs.len(), message.runs[0].status),
+            (1, RunStatus::Completed)
+        );
+        assert!(message.dead_letters && !message.workflows && !message.missed);
+        assert!(
+            begun.elapsed() >= CHANGES_PAUSE - Duration::from_millis(1),
+            "not too often"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_fit_is_said_to_be_missed() {
+        let (sender, _stop, mut gatherer) = gatherer().await;
+        gatherer.earliest = Instant::now() + CHANGES_PAUSE;
+        for id in 0..=CHANGED_RUNS_MAX {
+            sender.send(run(id as u128, RunStatus::Running, 1)).unwrap();
+        }
+        let message = gatherer.next().await.unwrap();
+        assert_eq!(
+            (message.runs.len(), message.missed),
+            (CHANGED_RUNS_MAX, true)
+        );
+        for id in 0..2_000 {
+            sender.send(run(id, RunStatus::Running, 1)).unwrap();
+        }
+        assert!(
+            gatherer.next().await.unwrap().missed,
+            "it fell behind and says so"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_it() {
+        let (_sender, stop, mut gatherer) = gatherer().await;
+        stop.send(true).unwrap();
+        assert!(gatherer.next().await.is_none());
+    }
+}
