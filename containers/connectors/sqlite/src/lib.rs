@@ -1,13 +1,13 @@
 //! Connector: SQLite databases, named by file in the workspace's folder or by a connection.
 //!
-//! Deliberately absent: reading (the next operations bring it) and the agent's own store, which is
-//! another file that this connector never opens.
+//! Deliberately absent: the agent's own store, which is another file that this connector never opens.
 
 mod check;
 mod config;
 mod database;
 mod error;
 mod operations;
+mod rows;
 mod sink;
 mod table;
 mod upsert;
@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use database::Databases;
+pub use rows::rows;
 
 /// The connector; one value holds the open databases of the whole agent.
 pub struct Sqlite {

@@ -48,6 +48,8 @@ pub(super) enum Command {
     Backup(Backup),
     /// Put a backup in the place of a damaged database, which is kept beside it
     Restore(Restore),
+    /// Serve in a temporary folder, send one order to the Orders sample and show what happens
+    Tour,
     /// Serve the warehouse that the samples call, to try failures with them
     Warehouse(Warehouse),
 }

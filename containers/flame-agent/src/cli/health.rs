@@ -3,17 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use url::{Host, Url};
 
 use super::arguments::Health;
+use super::loopback::{self, Ask};
 use super::serve::LISTENING_FILE;
 use super::{Exit, terminal};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The status line is all that is needed.
-const ANSWER_BYTES_MAX: u64 = 64;
 
 pub(super) async fn health(arguments: Health) -> Exit {
     let url = match (&arguments.url, &arguments.data_dir) {
@@ -59,32 +56,8 @@ fn listening(folder: &Path) -> Result<String, String> {
 
 async fn ask(url: &str, path: &str) -> Result<u16, String> {
     let (host, port) = address(url)?;
-    let exchange = async {
-        let mut stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        stream
-            .take(ANSWER_BYTES_MAX)
-            .read_to_end(&mut answer)
-            .await?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    let answer = tokio::time::timeout(TIMEOUT, exchange)
-        .await
-        .map_err(|_| format!("{url} gave no answer within {} s", TIMEOUT.as_secs()))?
-        .map_err(|error| format!("{url} can't be reached: {error}"))?;
-    let status = String::from_utf8_lossy(&answer);
-    status
-        .strip_prefix("HTTP/1.1 ")
-        .and_then(|rest| rest.get(..3)?.parse().ok())
-        .ok_or_else(|| {
-            format!(
-                "{url} is no flame-agent: it answered {:?}",
-                status.lines().next().unwrap_or_default()
-            )
-        })
+    let answer = loopback::exchange(&host, port, &Ask::get(path), TIMEOUT).await?;
+    Ok(answer.status)
 }
 
 /// An agent that listens on every address is asked on loopback.

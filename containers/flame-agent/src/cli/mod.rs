@@ -6,11 +6,13 @@
 mod arguments;
 mod folder;
 mod health;
+mod loopback;
 mod run;
 mod serve;
 mod signals;
 mod source;
 mod terminal;
+mod tour;
 mod validate;
 mod warehouse;
 
@@ -76,6 +78,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Health(arguments) => health::health(arguments).await,
             Command::Backup(arguments) => folder::backup(arguments).await,
             Command::Restore(arguments) => folder::restore(arguments),
+            Command::Tour => tour::tour().await,
             Command::Warehouse(arguments) => warehouse::warehouse(arguments).await,
         }
     });
