@@ -11,7 +11,7 @@ const NAMES: Record<string, string> = {
   Alt: "Alt",
 };
 
-export const isMac = typeof navigator !== "undefined" && /Mac/.test(navigator.platform);
+const isMac = typeof navigator !== "undefined" && /Mac/.test(navigator.platform);
 
 function cap(part: string): string {
   if (part === "$mod") return isMac ? "⌘" : "Ctrl";

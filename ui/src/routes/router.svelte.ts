@@ -16,19 +16,9 @@ function read(): Place {
 let place = $state.raw(read());
 window.addEventListener("hashchange", () => (place = read()));
 
-/** A guard may refuse to leave the page; it returns whether leaving is fine. */
-let guard: ((to: string) => boolean) | null = null;
-
 export const router = {
   get place(): Place {
     return place;
-  },
-  /** Asks before the page is left; the returned function takes the question back. */
-  ask(leave: (to: string) => boolean): () => void {
-    guard = leave;
-    return () => {
-      if (guard === leave) guard = null;
-    };
   },
 };
 
@@ -38,11 +28,8 @@ export function address(...segments: string[]): string {
 }
 
 /** Goes to an address such as `#/runs/1`. */
-export function go(to: string, options: { replace?: boolean } = {}): void {
-  const target = to.startsWith("#") ? to : `#${to}`;
-  if (guard && !guard(target)) return;
-  if (options.replace) window.location.replace(target);
-  else window.location.hash = target;
+export function go(to: string): void {
+  window.location.hash = to;
 }
 
 /** Changes the query of this page without a new step in the history. */

@@ -13,8 +13,6 @@ export interface Action {
   detail?: string;
   /** Not offered in the palette: movement and the like. */
   quiet?: boolean;
-  /** Also while a person types. */
-  always?: boolean;
   disabled?: boolean;
   run: () => void;
 }
@@ -30,7 +28,7 @@ let singleKeys = true;
 let pressed: { keys: string; at: number } = { keys: "", at: 0 };
 
 /** Adds a group; newer groups win over older ones for a key. The returned function removes it. */
-export function provide(group: ActionGroup): () => void {
+function provide(group: ActionGroup): () => void {
   groups = [...groups, group];
   return () => {
     groups = groups.filter((known) => known !== group);
@@ -61,7 +59,8 @@ function isTextInput(target: HTMLElement): boolean {
   return target instanceof HTMLInputElement && !["checkbox", "radio", "button"].includes(target.type);
 }
 
-const isModified = (keys: string) => keys.includes("$mod+") || /^(Escape|F\d+)$/.test(keys);
+/** Works also while a person types: no text comes from it. */
+const isModified = (keys: string) => keys.includes("$mod+") || /(^|\+)F\d+$/.test(keys);
 
 function hits(event: KeyboardEvent, keys: string): "whole" | "part" | "none" {
   const presses = parseKeybinding(keys);
@@ -77,17 +76,16 @@ function hits(event: KeyboardEvent, keys: string): "whole" | "part" | "none" {
 function wanted(action: Action, event: KeyboardEvent): boolean {
   if (!action.keys || action.disabled) return false;
   if (isModified(action.keys)) return true;
-  if (typing(event.target) && !action.always) return false;
-  return singleKeys || /Arrow|Enter/.test(action.keys) || action.keys === "?";
+  if (typing(event.target)) return false;
+  return singleKeys || /Arrow|Enter|Escape/.test(action.keys) || action.keys === "Shift+?";
 }
 
 /** Runs the action of a key press; gives whether there was one. */
 export function onKey(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.isComposing) return false;
-  const modal = document.querySelector("dialog[open]") !== null;
+  if (document.querySelector("dialog[open]") !== null) return false;
   let part: string | null = null;
   for (const group of allGroups()) {
-    if (modal && group.title !== "Dialog") continue;
     for (const action of group.actions) {
       if (!action.keys || !wanted(action, event)) continue;
       const hit = hits(event, action.keys);

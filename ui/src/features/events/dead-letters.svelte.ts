@@ -1,4 +1,5 @@
 //! The dead letters: a list with a selection, one of them open beside it, edited, sent again or discarded.
+import { whenBack } from "$features/runtime/runtime.svelte";
 import { plural } from "$components/format";
 import { done, failed } from "$components/toasts.svelte";
 import { commands, listen, viewOf, type DeadLetter, type ErrorView } from "$ipc";
@@ -24,9 +25,11 @@ export class DeadLetterList {
 
   start(): () => void {
     void this.reload();
-    return listen("deadLettersChanged", () => {
+    const read = () => {
       if (!this.sending) void this.reload();
-    });
+    };
+    const ends = [listen("deadLettersChanged", read), whenBack(read)];
+    return () => ends.forEach((end) => end());
   }
 
   get open(): DeadLetter | undefined {

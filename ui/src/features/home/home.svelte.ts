@@ -1,12 +1,13 @@
 //! What Home shows: figures of a window of time, the newest runs, the faulted ones, and files that are read.
 import { commands, listen, Resource, type Feed, type Overview, type OverviewWindow, type RunPage, type RunSummary } from "$ipc";
+import { whenBack } from "$features/runtime/runtime.svelte";
 import { merged } from "$features/runs/merge";
 
 const RECENT = 10;
 const FAULTED_MAX = 100;
 const FIGURES_MS = 2000;
 
-export const WINDOW_MS: Record<OverviewWindow, number> = {
+const WINDOW_MS: Record<OverviewWindow, number> = {
   "1h": 3_600_000,
   "24h": 86_400_000,
   "7d": 604_800_000,
@@ -27,9 +28,7 @@ export class Home {
     const ends = [
       listen("runsChanged", ({ runs }) => this.#moved(runs)),
       listen("feedProgress", () => this.feeds.reloadSoon(500)),
-      listen("runtimeStatus", (status) => {
-        if (status.phase === "ready" && this.overview.error) void this.reload();
-      }),
+      whenBack(() => void this.reload()),
     ];
     return () => ends.forEach((end) => end());
   }

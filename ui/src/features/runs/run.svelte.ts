@@ -1,5 +1,6 @@
 //! One run while it is looked at: its detail follows the stream, one task is selected.
 import { commands, listen, Resource, type RunDetail, type TaskView } from "$ipc";
+import { whenBack } from "$features/runtime/runtime.svelte";
 import { sawRun } from "./seen";
 import { hasEnded } from "./status";
 
@@ -34,6 +35,7 @@ export class RunView {
       listen("runsChanged", ({ runs, more }) => {
         if (more || runs.some((run) => run.id === this.id)) this.detail.reloadSoon(FOLLOW_MS);
       }),
+      whenBack(() => void this.detail.reload()),
     ];
     return () => {
       ends.forEach((end) => end());

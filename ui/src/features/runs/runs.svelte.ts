@@ -1,5 +1,6 @@
 //! The list of runs: filters, pages that load as one scrolls, and rows that follow the stream.
 import { commands, listen, viewOf, type ErrorView, type RunStatus, type RunSummary } from "$ipc";
+import { whenBack } from "$features/runtime/runtime.svelte";
 import { merged } from "./merge";
 
 export type Since = "any" | "1h" | "24h" | "7d";
@@ -33,10 +34,14 @@ export class RunList {
 
   /** Follows the stream until the returned function is called. */
   start(): () => void {
-    return listen("runsChanged", ({ runs, more }) => {
-      if (more && this.atTop) void this.reload();
-      else this.#moved(runs);
-    });
+    const ends = [
+      listen("runsChanged", ({ runs, more }) => {
+        if (more && this.atTop) void this.reload();
+        else this.#moved(runs);
+      }),
+      whenBack(() => void this.reload()),
+    ];
+    return () => ends.forEach((end) => end());
   }
 
   show(filter: RunFilter): Promise<void> {

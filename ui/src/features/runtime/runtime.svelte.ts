@@ -1,6 +1,6 @@
 //! How the agent is: the pill, the status bar, Home and Settings read this.
 import type { Tone } from "$components/tone";
-import { commands, Resource, viewOf, type RuntimePhase, type RuntimeStatus } from "$ipc";
+import { commands, listen, Resource, viewOf, type RuntimePhase, type RuntimeStatus } from "$ipc";
 import { failed } from "$components/toasts.svelte";
 
 export const runtime = new Resource<RuntimeStatus>(() => commands.runtimeStatus());
@@ -25,6 +25,21 @@ export function pillOf(status: RuntimeStatus): { word: string; tone: Tone } {
 /** Whether commands that need the agent can work now. */
 export function isAway(status: RuntimeStatus | undefined): boolean {
   return status?.phase === "stopped" || status?.phase === "failed";
+}
+
+/** Whether the agent is on its way: what fails now is read again when it is there. */
+export function isComing(status: RuntimeStatus | undefined): boolean {
+  return status === undefined || status.phase === "starting" || status.phase === "switching";
+}
+
+/** Calls the handler when the agent answers again after it was away; the returned function ends it. */
+export function whenBack(handler: () => void): () => void {
+  let away = isAway(runtime.data) || isComing(runtime.data);
+  return listen("runtimeStatus", (status) => {
+    const was = away;
+    away = isAway(status) || isComing(status);
+    if (was && !away) handler();
+  });
 }
 
 export const restarting = $state({ now: false });

@@ -8,7 +8,7 @@ export const settings = new Resource<Settings>(() => commands.settingsGet());
 const prefersDark = () => window.matchMedia("(prefers-color-scheme: dark)");
 
 /** Shows the theme and keeps it for `theme.js`, which runs before the next first paint. */
-export function applyTheme(theme: Theme): void {
+function applyTheme(theme: Theme): void {
   const resolved = theme === "system" ? (prefersDark().matches ? "dark" : "light") : theme;
   document.documentElement.dataset["theme"] = resolved;
   window.localStorage.setItem("theme", theme);

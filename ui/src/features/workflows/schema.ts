@@ -38,7 +38,7 @@ function resolve(root: Schema, reference: string): unknown {
 }
 
 /** The schemas of what stands at a path. */
-export function schemasAt(root: Schema, path: readonly string[]): Schema[] {
+function schemasAt(root: Schema, path: readonly string[]): Schema[] {
   let here = parts(root, root);
   for (const step of path) {
     const next: Schema[] = [];

@@ -19,7 +19,7 @@ const TEMPLATES: DocumentTemplate[] = [
   { id: "folder", kind: "pipeline", title: "Folder to table", description: "CSV files in a folder become rows.", text: FOLDER },
 ];
 
-export function problemsOf(text: string): Problem[] {
+function problemsOf(text: string): Problem[] {
   const found: Problem[] = [];
   text.split("\n").forEach((line, index) => {
     const unknown = /^\s*- \w+:\s*\{?\s*(frobnicate)/.exec(line) ?? /^\s*(frobnicate):/.exec(line);

@@ -1,7 +1,7 @@
 //! Runs of the fake agent: the shape of the sample's tasks, with attempts and backoff as they would be.
 import type { AttemptView, DslError, RunDetail, RunStatus, RunSummary, TaskView } from "../bindings";
 
-export interface Plan {
+interface Plan {
   name: string;
   kind: string;
   tookMs: number;
@@ -9,7 +9,7 @@ export interface Plan {
   compensation?: boolean;
 }
 
-export const ORDER_PLAN: Plan[] = [
+const ORDER_PLAN: Plan[] = [
   { name: "computeTotals", kind: "set", tookMs: 1 },
   { name: "switchOnAmount", kind: "switch", tookMs: 1, note: "standard" },
   { name: "upsertOrder", kind: "call sqlite.upsert", tookMs: 7 },
