@@ -1,16 +1,18 @@
 //! Feeds into real databases, cut and broken in every way.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use connector_postgres::Postgres;
 use connector_sqlite::Sqlite;
-use flame_connector::{Connection, Connector, Folders, Invocation, Sink};
+use flame_connector::{Connection, Connector, Fault, Folders, Invocation, Record, Sink};
 use flame_dsl::{Format, Pipeline, parse_pipeline};
 use flame_store::{Feed, Options, Page, Store};
 use flame_testkit::{Encryption, Postgres as Server};
 use flame_types::{IdempotencyKey, Timestamp};
+use futures::future::BoxFuture;
 use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
@@ -373,6 +375,64 @@ async fn progress_is_announced_after_each_commit() {
     assert!(seen.len() >= 5, "{seen:?}");
     assert!(seen.is_sorted() && seen.iter().all(|(_, _, of)| *of == total));
     assert_eq!(seen.last().unwrap(), &(total, 10_000, total));
+}
+
+/// Takes everything, slowly, and looks at how far the body was read.
+struct SlowSink {
+    read: Arc<AtomicU64>,
+    written: u64,
+    ahead_max: u64,
+}
+
+impl Sink for SlowSink {
+    fn write<'a>(&'a mut self, records: &'a [Record]) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+            let ahead = self
+                .read
+                .load(Ordering::SeqCst)
+                .saturating_sub(self.written);
+            self.ahead_max = self.ahead_max.max(ahead);
+            self.written += records
+                .iter()
+                .map(|record| record["c1"].to_string().len() as u64)
+                .sum::<u64>();
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_sink_holds_the_body_back() {
+    let agent = Agent::new(
+        "pipeline: { name: orders, namespace: shop }\nsource: { csv: { header: false } }\n\
+         sink: { connector: sqlite, database: orders.db, table: orders, key: [c1] }\n",
+    );
+    let read = Arc::new(AtomicU64::new(0));
+    let mut sink = SlowSink {
+        read: read.clone(),
+        written: 0,
+        ahead_max: 0,
+    };
+    // 64 MiB of rows of 1 KiB.
+    let piece = Bytes::from(format!("{}\n", "x".repeat(1023)).repeat(64));
+    let body = futures::stream::iter((0..1024).map(move |_| {
+        read.fetch_add(piece.len() as u64, Ordering::SeqCst);
+        Ok::<_, std::io::Error>(piece.clone())
+    }));
+    let feeding = agent.begin(0, None).await.unwrap();
+    let (feed, outcome) =
+        feed::run(feeding, &agent.store, &mut sink, body, &|_, _| {}, &|| true).await;
+    outcome.unwrap();
+    assert_eq!(feed.records, 64 * 1024);
+    // Three batches of 2 MiB and a few pieces, whatever the size of the file.
+    assert!(
+        sink.ahead_max < 8 * 1024 * 1024,
+        "{} bytes ahead",
+        sink.ahead_max
+    );
 }
 
 #[tokio::test]

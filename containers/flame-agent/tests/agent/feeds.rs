@@ -247,6 +247,53 @@ fn peak_kilobytes(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+#[tokio::test]
+async fn a_sender_that_goes_away_frees_its_feed() {
+    let folder = TempDir::new().unwrap();
+    let (_agent, client) = with_pipeline(folder.path(), PIPELINE).await;
+    let text = "id,city,amount\n1,a,1\n2,b,2\n";
+    let taken = Arc::new(Notify::new());
+    let first = tokio::spawn({
+        let (client, taken) = (client.clone(), taken.clone());
+        async move {
+            let begun = stream::iter([Ok(Bytes::from_static(b"id,city,amount\n1,a,1\n2,"))]);
+            let body = begun.chain(stream::once(async move {
+                taken.notify_one();
+                std::future::pending().await
+            }));
+            client
+                .feed("shop", "orders", &query(0, text.len()), "text/csv", body)
+                .await
+        }
+    });
+    taken.notified().await;
+    first.abort();
+    // The agent learns of it in its own time; until then the file counts as being fed.
+    let status = loop {
+        let offset = checkpoint(&client).await;
+        let rest = &text[usize::try_from(offset).unwrap()..];
+        let query = query(offset, text.len());
+        match client
+            .feed("shop", "orders", &query, "text/csv", whole(rest))
+            .await
+        {
+            Ok(status) => break status,
+            Err(error) => {
+                let code = error.code();
+                assert!(
+                    matches!(code, Code::TooManyRequests | Code::FeedOffset),
+                    "{error}"
+                );
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    assert_eq!(
+        (status.state, status.rows, status.dead_letters),
+        (FeedState::Completed, 2, 0)
+    );
+}
+
 /// A kill is tied to what the sender sees: the moment a random piece of the file goes out.
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_on_the_way_lose_no_row_and_double_none() {
