@@ -84,7 +84,28 @@ impl Agent {
         };
         Ok((field("VmRSS:")?, field("VmHWM:")?))
     }
+
+    /// Processor time so far, of all its threads.
+    pub fn processor(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.pid()))?;
+        // The program's name stands in brackets and may hold spaces; user and system time are the
+        // 12th and 13th fields behind it.
+        let (_, fields) = stat
+            .rsplit_once(')')
+            .context("no name in the process's stat")?;
+        let mut times = fields.split_whitespace().skip(11);
+        let mut next = || -> Result<u32> {
+            Ok(times
+                .next()
+                .context("too few fields in the process's stat")?
+                .parse()?)
+        };
+        Ok(TICK * (next()? + next()?))
+    }
 }
+
+/// The kernel counts a process's time in hundredths of a second, whatever its own clock does.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Cores and memory, for the head of the table.
 pub fn machine() -> String {

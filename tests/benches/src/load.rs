@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::Options;
+use crate::agent::Agent;
 
 /// One kept-alive connection.
 pub struct Connection {
@@ -33,6 +34,8 @@ pub struct Call {
 #[derive(Clone, Copy)]
 pub struct Round {
     pub per_second: f64,
+    /// The agent's, for one request.
+    pub processor: Duration,
     pub p50: Duration,
     pub p95: Duration,
     pub p99: Duration,
@@ -104,26 +107,27 @@ impl Connection {
 /// warms up.
 pub async fn measure(
     options: &Options,
-    address: SocketAddr,
+    agent: &Agent,
     connections: usize,
     call: Call,
 ) -> Result<Round> {
     let (call, length) = (Arc::new(call), Duration::from_secs(options.seconds));
-    round(address, connections, length / 4, &call).await?;
+    round(agent, connections, length / 4, &call).await?;
     let mut rounds = Vec::new();
     for _ in 0..options.rounds {
-        rounds.push(round(address, connections, length, &call).await?);
+        rounds.push(round(agent, connections, length, &call).await?);
     }
     rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
     Ok(rounds[rounds.len() / 2])
 }
 
 async fn round(
-    address: SocketAddr,
+    agent: &Agent,
     connections: usize,
     length: Duration,
     call: &Arc<Call>,
 ) -> Result<Round> {
+    let (address, before) = (agent.address, agent.processor()?);
     let begin = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..connections {
@@ -144,6 +148,7 @@ async fn round(
         latencies.extend(worker??);
     }
     let took = begin.elapsed();
+    let processor = agent.processor()?.saturating_sub(before);
     latencies.sort_unstable();
     ensure!(!latencies.is_empty(), "no request was answered");
     let at = |share: f64| {
@@ -152,6 +157,7 @@ async fn round(
     };
     Ok(Round {
         per_second: latencies.len() as f64 / took.as_secs_f64(),
+        processor: processor.div_f64(latencies.len() as f64),
         p50: at(0.50),
         p95: at(0.95),
         p99: at(0.99),
@@ -162,10 +168,12 @@ async fn round(
 pub fn row(connections: usize, round: Round, durability: &str) -> String {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     format!(
-        "{connections:>4} in flight  {:>9.0}/s  p50 {:>7.2} ms  p95 {:>7.2} ms  p99 {:>7.2} ms  ({durability})",
+        "{connections:>4} in flight  {:>9.0}/s  p50 {:>7.2} ms  p95 {:>7.2} ms  p99 {:>7.2} ms  \
+         agent's CPU {:>6.3} ms  ({durability})",
         round.per_second,
         ms(round.p50),
         ms(round.p95),
         ms(round.p99),
+        ms(round.processor),
     )
 }

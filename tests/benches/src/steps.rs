@@ -34,7 +34,7 @@ pub async fn measure(options: &Options) -> Result<()> {
             body: b"{}",
             expected: "\"status\":\"completed\"",
         };
-        let round = load::measure(options, agent.address, connections, call).await?;
+        let round = load::measure(options, &agent, connections, call).await?;
         println!("  {}", load::row(connections, round, &options.durability));
     }
     server.abort();

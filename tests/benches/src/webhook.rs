@@ -39,7 +39,7 @@ pub async fn measure(options: &Options) -> Result<()> {
             body: ORDER,
             expected: "\"total\":37",
         };
-        let round = load::measure(options, agent.address, connections, call).await?;
+        let round = load::measure(options, &agent, connections, call).await?;
         println!("  {}", load::row(connections, round, &options.durability));
     }
     Ok(())
