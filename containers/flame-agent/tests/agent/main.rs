@@ -1,18 +1,21 @@
 //! The real agent as a child process: what a person, a script or another program sees of it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod catalog;
+mod command;
 mod crash;
+mod feeds;
 mod hardening;
 mod harness;
 mod hooks;
 mod http;
 mod pipelines;
-mod streams;
-mod feeds;
-mod samples;
-mod command;
+mod runs;
 mod runtime;
+mod samples;
 mod server;
 mod serving;
+mod streams;
 #[cfg(target_os = "linux")]
 mod tmpfs;
