@@ -61,7 +61,7 @@ fn sqlite_upsert() -> CatalogFunction {
             "description": "The name of a SQLite connection, instead of 'database'."
         }
     });
-    add_upsert_properties(&mut properties, true);
+    add_upsert_properties(&mut properties);
     function(
         [
             "sqlite",
@@ -82,7 +82,7 @@ fn postgres_upsert() -> CatalogFunction {
             "description": "The name of a PostgreSQL connection."
         }
     });
-    add_upsert_properties(&mut properties, false);
+    add_upsert_properties(&mut properties);
     function(
         [
             "postgres",
@@ -117,7 +117,7 @@ fn file_write() -> CatalogFunction {
     )
 }
 
-fn add_upsert_properties(properties: &mut Value, create: bool) {
+fn add_upsert_properties(properties: &mut Value) {
     properties["table"] =
         json!({"type": "string", "minLength": 1, "description": "The table to write to."});
     properties["key"] = json!({
@@ -134,7 +134,7 @@ fn add_upsert_properties(properties: &mut Value, create: bool) {
     });
     properties["create"] = json!({
         "type": "boolean",
-        "default": create,
+        "default": true,
         "description": "Makes a missing table or column, typed by the first record."
     });
 }
