@@ -193,6 +193,8 @@ impl Run {
         let mut options = Options {
             scheduling: false,
             shards: Some(2),
+            // Nobody can put one here.
+            connection_patience: Duration::ZERO,
             ..Options::new(folder)
         };
         if self.data_dir.is_none() {

@@ -5,19 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
+use flame_dsl::expression::DEPTH_MAX;
 use flame_dsl::{Endpoint, Task, TaskKind, TaskList, Workflow};
 use flame_engine::{Call, Error, StandardError};
 use flame_types::{IdempotencyKey, Timestamp};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use super::Options;
 use super::connections::Connections;
+use super::depth::is_too_deep;
 use super::ledger::Ledger;
 use super::outbound::{Outbound, host_and_port, is_named_by};
-
-/// After a start, how long a call waits for its connection: connections are held in memory only, and
-/// whoever puts them needs a moment, while the runs of before go on at once.
-const CONNECTION_PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) struct Calls {
@@ -27,6 +26,7 @@ pub(super) struct Calls {
     permits: Semaphore,
     under_way: AtomicUsize,
     timeout: Duration,
+    connection_patience: Duration,
     begun: Instant,
 }
 
@@ -42,16 +42,16 @@ impl Calls {
     pub(super) fn new(
         outbound: Outbound,
         connections: Arc<Connections>,
-        calls_max: usize,
-        timeout: Duration,
+        options: &Options,
     ) -> Self {
         Self {
             outbound,
             connections,
             ledger: Ledger::default(),
-            permits: Semaphore::new(calls_max.max(1)),
+            permits: Semaphore::new(options.calls_max.max(1)),
             under_way: AtomicUsize::new(0),
-            timeout,
+            timeout: options.outbound.timeout,
+            connection_patience: options.connection_patience,
             begun: Instant::now(),
         }
     }
@@ -66,6 +66,17 @@ impl Calls {
 
     /// Makes the call once there is room for it. Dropping the future stops it.
     pub(super) async fn invoke(&self, invoked: &Invoked) -> Result<Arc<Value>, Error> {
+        let answer = self.make(invoked).await?;
+        if is_too_deep(&answer) {
+            return Err(StandardError::Communication.with(
+                "The answer is nested too deeply",
+                format!("the answer has more than {DEPTH_MAX} levels, the most that data may have"),
+            ));
+        }
+        Ok(answer)
+    }
+
+    async fn make(&self, invoked: &Invoked) -> Result<Arc<Value>, Error> {
         let Ok(_permit) = self.permits.acquire().await else {
             return Err(
                 StandardError::Runtime.with("The call was not made", "the agent is shutting down")
@@ -139,7 +150,9 @@ impl Calls {
     }
 
     async fn connection(&self, name: &str, kind: &str) -> Result<Arc<Connection>, Fault> {
-        let patience = CONNECTION_PATIENCE.saturating_sub(self.begun.elapsed());
+        let patience = self
+            .connection_patience
+            .saturating_sub(self.begun.elapsed());
         let found = tokio::time::timeout(patience, self.connections.named(name)).await;
         // Time is up: one last look, for the common case of no patience at all.
         let entry = found.ok().or_else(|| self.connections.get(name));

@@ -91,8 +91,8 @@ impl Definitions {
         let id = workflow.id.clone();
         if let Some(path) = path.filter(|path| **path != id) {
             return Err(Error::PathMismatch {
-                path: path.clone(),
-                document: id,
+                path: Box::new(path.clone()),
+                document: Box::new(id),
             });
         }
         let _one_at_a_time = self.deploying.lock().await;
@@ -310,7 +310,7 @@ impl Table {
         match self.hooks.get(path) {
             Some(holder) if holder != id => Err(Error::HookConflict {
                 path: path.clone(),
-                holder: holder.clone(),
+                holder: Box::new(holder.clone()),
             }),
             _ => Ok(()),
         }

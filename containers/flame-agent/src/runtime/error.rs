@@ -13,15 +13,18 @@ pub enum Error {
     DefinitionInvalid { problems: Vec<Problem> },
     #[error("the path names {path}, the document {document}; make them agree")]
     PathMismatch {
-        path: WorkflowId,
-        document: WorkflowId,
+        path: Box<WorkflowId>,
+        document: Box<WorkflowId>,
     },
     #[error("there is no workflow {workflow}; put it first")]
     WorkflowUnknown { workflow: WorkflowId },
     #[error("{workflow} has {runs} run(s) in flight; cancel them or wait for their end")]
     WorkflowInUse { workflow: WorkflowId, runs: u64 },
     #[error("{holder} answers at the webhook path {path:?} already; choose another path")]
-    HookConflict { path: String, holder: WorkflowId },
+    HookConflict {
+        path: String,
+        holder: Box<WorkflowId>,
+    },
     #[error("there is no run {run}")]
     RunUnknown { run: RunId },
     #[error("run {run} is {status}: {action} needs a run that is {needed}")]
@@ -40,7 +43,7 @@ pub enum Error {
     },
     #[error("the idempotency key {key:?} was used for run {run} with another body")]
     IdempotencyConflict { key: String, run: RunId },
-    #[error("the input does not fit the workflow's schema: {}", .problems.join("; "))]
+    #[error("the input can't be taken: {}", .problems.join("; "))]
     InputInvalid { problems: Vec<String> },
     #[error("{in_flight} runs are in flight, the limit is {limit}; try again when some have ended")]
     TooManyRequests { in_flight: usize, limit: usize },

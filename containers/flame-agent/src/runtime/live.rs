@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::Error;
+use super::depth::is_unreadable;
 use super::load::Place;
 use super::message::Command;
 use super::shared::now;
@@ -247,6 +248,10 @@ impl Live {
         let bytes = serde_json::to_vec(records).map_err(|error| Error::Internal {
             detail: format!("writing the journal of {id}: {error}"),
         })?;
+        if is_unreadable(&bytes) {
+            let detail = format!("the data of run {id} is nested too deeply to be read again");
+            return Err(Error::Internal { detail });
+        }
         let count = u32::try_from(records.len()).map_err(|_| Error::Internal {
             detail: format!("{} records at once", records.len()),
         })?;

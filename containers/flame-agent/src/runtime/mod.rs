@@ -7,6 +7,7 @@
 mod calls;
 mod connections;
 mod definitions;
+mod depth;
 mod error;
 mod handle;
 mod ledger;

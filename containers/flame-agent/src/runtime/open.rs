@@ -55,8 +55,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
     let calls = Calls::new(
         Outbound::new(options.outbound.clone())?,
         Arc::clone(&connections),
-        options.calls_max,
-        options.outbound.timeout,
+        &options,
     );
     let shared = Arc::new(Shared {
         definitions: Definitions::open(store.clone()).await?,

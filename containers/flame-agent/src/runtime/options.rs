@@ -22,6 +22,9 @@ pub struct Options {
     pub calls_max: usize,
     /// Threads that decide what runs do next; `None` takes two for every processor, at least four.
     pub shards: Option<usize>,
+    /// After a start, how long a call waits for its connection: connections are held in memory only, and
+    /// whoever puts them needs a moment, while the runs of before go on at once.
+    pub connection_patience: Duration,
     /// Whether cron schedules start runs.
     pub scheduling: bool,
     /// Pages of 4 KiB that the database may grow to; `None` is what the disk holds.
@@ -54,6 +57,7 @@ impl Options {
             in_flight_max: 10_000,
             calls_max: 1_024,
             shards: None,
+            connection_patience: Duration::from_secs(30),
             scheduling: true,
             pages_max: None,
             outbound: OutboundOptions::default(),

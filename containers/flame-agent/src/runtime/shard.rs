@@ -489,11 +489,13 @@ impl Shard {
         let busy = |live: &Live| {
             !live.effects.is_empty() || (live.pending.is_some() && live.held.is_none())
         };
-        if self.draining.is_some() && self.loading.is_empty() && !self.live.values().any(busy) {
-            if let Some(idle) = self.draining.take() {
-                // Whoever drains may have lost patience.
-                let _ = idle.send(());
-            }
+        if self.draining.is_some()
+            && self.loading.is_empty()
+            && !self.live.values().any(busy)
+            && let Some(idle) = self.draining.take()
+        {
+            // Whoever drains may have lost patience.
+            let _ = idle.send(());
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flame_dsl::Workflow;
+use flame_dsl::expression::DEPTH_MAX;
 use flame_engine::{Event, Moment, ReplayFrom, Run as EngineRun, Step};
 use flame_store::{IdempotencyClaim, Operation, Run};
 use flame_types::{RunId, Timestamp, WorkflowId};
@@ -10,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::depth::is_too_deep;
 use super::load::Place;
 use super::message::Message;
 use super::shared::Shared;
@@ -72,6 +74,7 @@ impl Begin {
         extra: Vec<Operation>,
     ) -> Result<Self, Error> {
         let workflow = shared.definitions.workflow(&request.workflow).await?;
+        shallow(&request.input)?;
         if request.refuse_unfit {
             fits(&workflow, &request.input)?;
         }
@@ -109,6 +112,9 @@ impl Begin {
         task: &str,
         input: Option<Value>,
     ) -> Result<Self, Error> {
+        if let Some(input) = &input {
+            shallow(input)?;
+        }
         let summary = &old.summary;
         let impossible = |detail: String| Error::ReplayImpossible {
             run: summary.id,
@@ -205,6 +211,16 @@ pub(super) fn entropy() -> u64 {
     getrandom::u64().unwrap_or_else(|_| {
         u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs())
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    })
+}
+
+fn shallow(input: &Value) -> Result<(), Error> {
+    if !is_too_deep(input) {
+        return Ok(());
+    }
+    let problem = format!("it has more than {DEPTH_MAX} levels, the most that data may have");
+    Err(Error::InputInvalid {
+        problems: vec![problem],
     })
 }
 

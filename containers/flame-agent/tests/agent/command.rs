@@ -40,7 +40,12 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        agent().arg("run").arg(&self.file).args(arguments).output().unwrap()
+        agent()
+            .arg("run")
+            .arg(&self.file)
+            .args(arguments)
+            .output()
+            .unwrap()
     }
 
     fn data(&self) -> PathBuf {
@@ -59,14 +64,18 @@ fn stderr(output: &Output) -> String {
 
 fn last_line(output: &Output) -> Value {
     let text = stderr(output);
-    serde_json::from_str(text.lines().last().unwrap()).unwrap_or_else(|error| panic!("{error}: {text}"))
+    serde_json::from_str(text.lines().last().unwrap())
+        .unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 #[test]
 fn a_run_prints_its_output_and_nothing_else() {
     let place = Place::with(document("hello", HELLO));
     let output = place.run(&["--input", r#"{"name":"Ann"}"#]);
-    assert_eq!(stdout(&output), json!({"size": "large", "was": "Hello Ann"}));
+    assert_eq!(
+        stdout(&output),
+        json!({"size": "large", "was": "Hello Ann"})
+    );
     assert_eq!(stderr(&output), "");
 }
 
@@ -76,7 +85,10 @@ fn an_input_comes_from_the_line_a_file_or_stdin() {
     let input = place.folder.path().join("input.json");
     std::fs::write(&input, r#"{"name":"file"}"#).unwrap();
     let given = format!("@{}", input.display());
-    assert_eq!(stdout(&place.run(&["--input", &given])), json!({"got": "file"}));
+    assert_eq!(
+        stdout(&place.run(&["--input", &given])),
+        json!({"got": "file"})
+    );
     let mut child = agent()
         .arg("run")
         .arg(&place.file)
@@ -85,12 +97,23 @@ fn an_input_comes_from_the_line_a_file_or_stdin() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(br#"{"name":"stdin"}"#).unwrap();
-    assert_eq!(stdout(&child.wait_with_output().unwrap()), json!({"got": "stdin"}));
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(br#"{"name":"stdin"}"#)
+        .unwrap();
+    assert_eq!(
+        stdout(&child.wait_with_output().unwrap()),
+        json!({"got": "stdin"})
+    );
     for bad in ["{", "@/nowhere/at/all.json", "@"] {
         let output = place.run(&["--input", bad]);
         assert_eq!(output.status.code(), Some(3), "{bad}");
-        assert!(stderr(&output).contains("input") || stderr(&output).contains("can't be read"), "{bad}");
+        assert!(
+            stderr(&output).contains("input") || stderr(&output).contains("can't be read"),
+            "{bad}"
+        );
     }
 }
 
@@ -103,18 +126,30 @@ fn a_fault_is_the_last_line_of_stderr() {
     assert_eq!(output.stdout, b"");
     let error = last_line(&output);
     assert_eq!(error["type"], "https://shop.example/sold-out");
-    assert_eq!((&error["status"], &error["instance"]), (&json!(409), &json!("/do/0/stop")));
+    assert_eq!(
+        (&error["status"], &error["instance"]),
+        (&json!(409), &json!("/do/0/stop"))
+    );
 }
 
 #[test]
 fn an_invalid_definition_names_every_problem_with_its_place() {
-    let broken = document("broken", "- a: { set: { x: 1 }, then: nowhere }\n- a: { sett: { x: 1 } }");
+    let broken = document(
+        "broken",
+        "- a: { set: { x: 1 }, then: nowhere }\n- a: { sett: { x: 1 } }",
+    );
     let place = Place::with(broken);
-    for output in [place.run(&[]), agent().arg("validate").arg(&place.file).output().unwrap()] {
+    for output in [
+        place.run(&[]),
+        agent().arg("validate").arg(&place.file).output().unwrap(),
+    ] {
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(output.stdout, b"");
         let text = stderr(&output);
-        assert!(text.contains("workflow.yaml:3:") && text.contains("workflow.yaml:4:"), "{text}");
+        assert!(
+            text.contains("workflow.yaml:3:") && text.contains("workflow.yaml:4:"),
+            "{text}"
+        );
         assert!(text.contains("nowhere") && text.contains("sett"), "{text}");
     }
 }
@@ -131,7 +166,10 @@ fn bad_definitions_are_refused_in_bounded_time() {
         (Vec::new(), "workflow.yaml:1"),
     ] {
         let place = Place::with(&text);
-        for output in [place.run(&[]), agent().arg("validate").arg(&place.file).output().unwrap()] {
+        for output in [
+            place.run(&[]),
+            agent().arg("validate").arg(&place.file).output().unwrap(),
+        ] {
             assert_eq!(output.status.code(), Some(2), "{word}");
             let told = stderr(&output);
             assert!(told.contains(word) && told.len() < 20_000, "{word}: {told}");
@@ -151,16 +189,31 @@ fn validate_tells_of_every_file() {
     let nowhere = Path::new("/nowhere/at/all.yaml");
     let output = run(&[nowhere, &bad.file]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(stderr(&output).contains("/nowhere/at/all.yaml") && stderr(&output).contains("workflow.yaml:"));
+    assert!(
+        stderr(&output).contains("/nowhere/at/all.yaml")
+            && stderr(&output).contains("workflow.yaml:")
+    );
 }
 
 #[test]
 fn what_stops_the_command_is_exit_3() {
     let place = Place::with(document("hello", HELLO));
-    for arguments in [&["run", "/nowhere/at/all.yaml"][..], &["run"], &["dance"], &["run", "--log", "=="]] {
-        assert_eq!(agent().args(arguments).output().unwrap().status.code(), Some(3), "{arguments:?}");
+    for arguments in [
+        &["run", "/nowhere/at/all.yaml"][..],
+        &["run"],
+        &["dance"],
+        &["run", "--log", "=="],
+    ] {
+        assert_eq!(
+            agent().args(arguments).output().unwrap().status.code(),
+            Some(3),
+            "{arguments:?}"
+        );
     }
-    assert_eq!(agent().arg("--help").output().unwrap().status.code(), Some(0));
+    assert_eq!(
+        agent().arg("--help").output().unwrap().status.code(),
+        Some(0)
+    );
     let data = place.data();
     let store = Store::open(&Options::new(&data)).unwrap();
     let output = place.run(&["--data-dir", data.to_str().unwrap()]);
@@ -172,9 +225,14 @@ fn what_stops_the_command_is_exit_3() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_goes_out_and_its_answer_comes_back() {
     let server = Server::saying(answer("200 OK", r#"{"stock": 4}"#)).await;
-    let tasks = format!("- ask: {{ call: http, with: {{ method: get, endpoint: '{}' }} }}", server.url("/s"));
+    let tasks = format!(
+        "- ask: {{ call: http, with: {{ method: get, endpoint: '{}' }} }}",
+        server.url("/s")
+    );
     let place = Place::with(document("ask", &tasks));
-    let output = tokio::task::spawn_blocking(move || place.run(&[])).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || place.run(&[]))
+        .await
+        .unwrap();
     assert_eq!(stdout(&output), json!({"stock": 4}));
     assert_eq!(server.asked()[0].path(), "/s");
 }
@@ -185,13 +243,18 @@ async fn a_call_goes_out_and_its_answer_comes_back() {
 async fn what_a_kill_left_unfinished_goes_on_with_the_folder() {
     let (said, ended) = tokio::sync::watch::channel(false);
     let server = Server::start(move |number, asked, mut stream| {
-        let said = said.clone();
+        let (said, mut ended) = (said.clone(), ended.clone());
         async move {
-            if asked.path() == "/last" {
-                said.send_replace(true);
-            }
-            if number == 0 {
-                std::future::pending::<()>().await;
+            match asked.path() {
+                "/last" => {
+                    said.send_replace(true);
+                }
+                // The second command's own run ends after the first one has.
+                "/other" => {
+                    let _ = ended.wait_for(|ended| *ended).await;
+                }
+                _ if number == 0 => std::future::pending().await,
+                _ => {}
             }
             let _ = stream.write_all(&answer("200 OK", "{}")).await;
         }
@@ -204,35 +267,41 @@ async fn what_a_kill_left_unfinished_goes_on_with_the_folder() {
     );
     let place = Place::with(document("two", &tasks));
     let data = place.data();
-    let mut child = agent().arg("run").arg(&place.file).arg("--data-dir").arg(&data).spawn().unwrap();
+    let mut child = agent()
+        .arg("run")
+        .arg(&place.file)
+        .arg("--data-dir")
+        .arg(&data)
+        .spawn()
+        .unwrap();
     server.until(1).await;
     child.kill().unwrap();
     child.wait().unwrap();
-    // A run that gives the old one all the time it needs.
-    let wait = Place::with(document("wait", &format!(
-        "- ask: {{ call: http, with: {{ method: get, endpoint: '{}' }} }}",
-        server.url("/other")
-    )));
-    let mut seen = ended.clone();
-    let mut child = agent()
-        .args(["run", "--data-dir"])
-        .arg(&data)
-        .arg(&wait.file)
-        .stderr(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
+    let wait = Place::with(document(
+        "wait",
+        &format!(
+            "- ask: {{ call: http, with: {{ method: get, endpoint: '{}' }} }}",
+            server.url("/other")
+        ),
+    ));
+    let again = tokio::task::spawn_blocking(move || {
+        agent()
+            .args(["run", "--data-dir"])
+            .arg(&data)
+            .arg(&wait.file)
+            .output()
+            .unwrap()
+    });
+    let output = tokio::time::timeout(crate::runtime::PATIENCE, again)
+        .await
+        .unwrap()
         .unwrap();
-    let waited = tokio::time::timeout(crate::runtime::PATIENCE, seen.wait_for(|ended| *ended)).await;
-    let output = tokio::task::spawn_blocking(move || {
-        child.stdin.take();
-        child.wait_with_output().unwrap()
-    })
-    .await
-    .unwrap();
-    assert!(stderr(&output).contains("1 unfinished"), "{}", stderr(&output));
-    if waited.is_err() {
-        panic!("the first run never went on: {}", stderr(&output));
-    }
+    assert!(
+        stderr(&output).contains("1 unfinished"),
+        "{}",
+        stderr(&output)
+    );
+    stdout(&output);
     let keys: Vec<_> = server
         .asked()
         .iter()
@@ -245,11 +314,16 @@ async fn what_a_kill_left_unfinished_goes_on_with_the_folder() {
 
 #[test]
 fn files_that_would_be_lost_are_mentioned() {
-    let write = "- write: { call: 'file.write:1.0.0@default', with: { path: a.json, content: { x: 1 } } }";
+    let write =
+        "- write: { call: 'file.write:1.0.0@default', with: { path: a.json, content: { x: 1 } } }";
     let place = Place::with(document("write", write));
     let output = place.run(&[]);
     stdout(&output);
-    assert!(stderr(&output).contains("--output-dir"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("--output-dir"),
+        "{}",
+        stderr(&output)
+    );
     let kept = place.folder.path().join("kept");
     let output = place.run(&["--output-dir", kept.to_str().unwrap()]);
     stdout(&output);
@@ -264,14 +338,36 @@ fn a_backup_restores_a_damaged_folder() {
     let data_text = data.to_str().unwrap();
     stdout(&place.run(&["--data-dir", data_text, "--input", r#"{"name":"Ann"}"#]));
     let copy = place.folder.path().join("copy.db");
-    let backup = || agent().args(["backup", "--data-dir", data_text]).arg(&copy).output().unwrap();
+    let backup = || {
+        agent()
+            .args(["backup", "--data-dir", data_text])
+            .arg(&copy)
+            .output()
+            .unwrap()
+    };
     assert_eq!(backup().status.code(), Some(0));
-    assert_eq!(backup().status.code(), Some(3), "an existing file is not overwritten");
-    std::fs::write(data.join(flame_store::FILE_NAME), "not a database, but long enough to look like one").unwrap();
+    assert_eq!(
+        backup().status.code(),
+        Some(3),
+        "an existing file is not overwritten"
+    );
+    std::fs::write(
+        data.join(flame_store::FILE_NAME),
+        "not a database, but long enough to look like one",
+    )
+    .unwrap();
     let output = place.run(&["--data-dir", data_text]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(stderr(&output).contains("MD-302") && stderr(&output).contains("backups"), "{}", stderr(&output));
-    let restored = agent().args(["restore", "--data-dir", data_text, "--from"]).arg(&copy).output().unwrap();
+    assert!(
+        stderr(&output).contains("MD-302") && stderr(&output).contains("backups"),
+        "{}",
+        stderr(&output)
+    );
+    let restored = agent()
+        .args(["restore", "--data-dir", data_text, "--from"])
+        .arg(&copy)
+        .output()
+        .unwrap();
     assert_eq!(restored.status.code(), Some(0), "{}", stderr(&restored));
     stdout(&place.run(&["--data-dir", data_text, "--input", r#"{"name":"Ann"}"#]));
 }

@@ -52,7 +52,9 @@ impl Server {
             let answer = Arc::new(answer);
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                let Some(request) = read(&mut stream).await else { continue };
+                let Some(request) = read(&mut stream).await else {
+                    continue;
+                };
                 let number = {
                     let mut held = held.lock().unwrap();
                     held.push(request.clone());
@@ -63,7 +65,12 @@ impl Server {
                 tokio::spawn(async move { answer(number, request, stream).await });
             }
         });
-        Self { address, asked, count, task }
+        Self {
+            address,
+            asked,
+            count,
+            task,
+        }
     }
 
     /// Answers every request with these bytes.
@@ -86,7 +93,11 @@ impl Server {
 
     /// Waits until so many requests have come in all.
     pub(crate) async fn until(&self, count: usize) {
-        self.count.clone().wait_for(|seen| *seen >= count).await.unwrap();
+        self.count
+            .clone()
+            .wait_for(|seen| *seen >= count)
+            .await
+            .unwrap();
     }
 }
 
@@ -120,9 +131,16 @@ async fn read(stream: &mut TcpStream) -> Option<Asked> {
         }
         bytes.extend_from_slice(&part[..count]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let asked = Asked { head: head.to_owned(), body: body.to_owned() };
-        let length = asked.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let asked = Asked {
+            head: head.to_owned(),
+            body: body.to_owned(),
+        };
+        let length = asked
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
         if body.len() >= length {
             return Some(asked);
         }

@@ -21,10 +21,19 @@ struct Serving {
 
 impl Serving {
     fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        Self { child, line: serde_json::from_str(&line).unwrap() }
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self {
+            child,
+            line: serde_json::from_str(&line).unwrap(),
+        }
     }
 
     fn url(&self) -> &str {
@@ -63,7 +72,13 @@ fn it_says_where_it_is_and_ends_in_order() {
     assert!(serving.url().starts_with("http://127.0.0.1:"));
     assert_eq!(serving.line["pid"], serving.child.id());
     let health = |arguments: &[&str]| {
-        agent().arg("health").args(arguments).output().unwrap().status.code()
+        agent()
+            .arg("health")
+            .args(arguments)
+            .output()
+            .unwrap()
+            .status
+            .code()
     };
     let data = folder.path().to_str().unwrap();
     assert_eq!(health(&["--url", serving.url()]), Some(0));
@@ -73,7 +88,13 @@ fn it_says_where_it_is_and_ends_in_order() {
     assert_eq!(health(&["--url", serving.url()]), Some(1));
     assert_eq!(health(&["--data-dir", data]), Some(1));
     let mut rest = String::new();
-    serving.child.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
+    serving
+        .child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut rest)
+        .unwrap();
     assert_eq!(rest, "", "one line on stdout, no more");
 }
 
@@ -84,8 +105,17 @@ fn a_folder_and_a_port_have_one_agent() {
     refused(&serve(folder.path()).output().unwrap(), "MD-304");
     let other = tempfile::tempdir().unwrap();
     let address = serving.url().trim_start_matches("http://");
-    refused(&serve(other.path()).args(["--listen", address]).output().unwrap(), "MD-306");
-    assert!(!other.path().join("agent.db").exists(), "a taken port leaves the folder alone");
+    refused(
+        &serve(other.path())
+            .args(["--listen", address])
+            .output()
+            .unwrap(),
+        "MD-306",
+    );
+    assert!(
+        !other.path().join("agent.db").exists(),
+        "a taken port leaves the folder alone"
+    );
     // `kill -9` gives the folder back.
     serving.child.kill().unwrap();
     serving.child.wait().unwrap();
@@ -113,9 +143,18 @@ fn a_folder_of_a_newer_version_is_refused() {
 fn it_follows_whoever_started_it_unless_told_to_stay() {
     for (word, stays) in [("", false), ("keep\n", true), ("keep\nfollow\n", false)] {
         let folder = tempfile::tempdir().unwrap();
-        let mut serving =
-            Serving::start(serve(folder.path()).arg("--exit-on-stdin-close").stdin(Stdio::piped()));
-        serving.child.stdin.take().unwrap().write_all(word.as_bytes()).unwrap();
+        let mut serving = Serving::start(
+            serve(folder.path())
+                .arg("--exit-on-stdin-close")
+                .stdin(Stdio::piped()),
+        );
+        serving
+            .child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(word.as_bytes())
+            .unwrap();
         if stays {
             let mut asked = agent();
             asked.args(["health", "--url", serving.url()]);

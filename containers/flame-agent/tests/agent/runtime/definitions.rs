@@ -17,15 +17,24 @@ async fn a_definition_survives_a_restart_and_goes_when_it_is_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
     let text = document("hello", SET);
-    let (_, new) = handle.deploy(&text, "application/yaml", Some(&id("hello"))).await.unwrap();
+    let (_, new) = handle
+        .deploy(&text, "application/yaml", Some(&id("hello")))
+        .await
+        .unwrap();
     assert!(new);
-    let (_, new) = handle.deploy(&text, "application/yaml", None).await.unwrap();
+    let (_, new) = handle
+        .deploy(&text, "application/yaml", None)
+        .await
+        .unwrap();
     assert!(!new, "the address is taken already");
     handle.drain(Duration::ZERO).await;
     drop(handle);
     let handle = open(folder.path()).await;
     let deployed = handle.deployed(&id("hello")).await.unwrap().unwrap();
-    assert_eq!((&*deployed.text, deployed.content_type.as_str()), (text.as_str(), "application/yaml"));
+    assert_eq!(
+        (&*deployed.text, deployed.content_type.as_str()),
+        (text.as_str(), "application/yaml")
+    );
     assert!(handle.undeploy(&id("hello")).await.unwrap());
     assert!(!handle.undeploy(&id("hello")).await.unwrap());
     let request = flame_agent::runtime::StartRequest::new(id("hello"), json!({}));
@@ -39,9 +48,15 @@ async fn the_path_and_the_document_must_agree() {
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
     let text = document("hello", SET);
-    let error = handle.deploy(&text, "application/yaml", Some(&id("other"))).await.unwrap_err();
+    let error = handle
+        .deploy(&text, "application/yaml", Some(&id("other")))
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::PathMismatch { .. }), "{error}");
-    let error = handle.deploy("do: [", "application/yaml", None).await.unwrap_err();
+    let error = handle
+        .deploy("do: [", "application/yaml", None)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::DefinitionInvalid { .. }), "{error}");
     assert_eq!(handle.deployed_list().await.unwrap().len(), 0);
     handle.drain(Duration::ZERO).await;
@@ -57,14 +72,29 @@ async fn a_webhook_path_has_one_holder() {
             SET.replace('\n', "\n  ")
         )
     };
-    handle.deploy(&hooked("first"), "application/yaml", None).await.unwrap();
-    let error = handle.deploy(&hooked("second"), "application/yaml", None).await.unwrap_err();
+    handle
+        .deploy(&hooked("first"), "application/yaml", None)
+        .await
+        .unwrap();
+    let error = handle
+        .deploy(&hooked("second"), "application/yaml", None)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::HookConflict { .. }), "{error}");
-    assert_eq!(handle.hook("orders").await.unwrap().unwrap().workflow.id, id("first"));
+    assert_eq!(
+        handle.hook("orders").await.unwrap().unwrap().workflow.id,
+        id("first")
+    );
     // The holder may change, and gives the path back when it goes.
-    handle.deploy(&hooked("first"), "application/yaml", None).await.unwrap();
+    handle
+        .deploy(&hooked("first"), "application/yaml", None)
+        .await
+        .unwrap();
     handle.undeploy(&id("first")).await.unwrap();
-    handle.deploy(&hooked("second"), "application/yaml", None).await.unwrap();
+    handle
+        .deploy(&hooked("second"), "application/yaml", None)
+        .await
+        .unwrap();
     handle.drain(Duration::ZERO).await;
 }
 
@@ -92,7 +122,10 @@ async fn a_run_is_pinned_to_its_definition() {
     let run = start(&handle, &workflow, json!({})).await;
     deploy(&handle, "pinned", &tasks("two")).await;
     let error = handle.undeploy(&workflow).await.unwrap_err();
-    assert!(matches!(error, Error::WorkflowInUse { runs: 1, .. }), "{error}");
+    assert!(
+        matches!(error, Error::WorkflowInUse { runs: 1, .. }),
+        "{error}"
+    );
     handle.drain(Duration::ZERO).await;
     drop(handle);
     let handle = open(folder.path()).await;

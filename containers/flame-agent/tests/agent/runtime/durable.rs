@@ -50,8 +50,15 @@ async fn a_call_that_was_cut_off_is_made_again_under_its_key() {
     drop(handle);
     let handle = open(folder.path()).await;
     handle.recovered().await;
-    assert_eq!(output(&until(&handle, cut, RunStatus::Completed).await), json!("done"));
-    let keys: Vec<_> = server.asked().iter().map(|asked| asked.header("idempotency-key")).collect();
+    assert_eq!(
+        output(&until(&handle, cut, RunStatus::Completed).await),
+        json!("done")
+    );
+    let keys: Vec<_> = server
+        .asked()
+        .iter()
+        .map(|asked| asked.header("idempotency-key"))
+        .collect();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
     let started = handle.journal(cut, 0, 1_000).await.unwrap();
@@ -66,7 +73,12 @@ async fn a_call_that_was_cut_off_is_made_again_under_its_key() {
 async fn a_waiting_run_wakes_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
-    let workflow = deploy(&handle, "nap", "- nap:\n    wait: { milliseconds: 400 }\n- say:\n    set: { up: true }").await;
+    let workflow = deploy(
+        &handle,
+        "nap",
+        "- nap:\n    wait: { milliseconds: 400 }\n- say:\n    set: { up: true }",
+    )
+    .await;
     let sleeper = start(&handle, &workflow, json!({})).await;
     let held = handle.run(sleeper).await.unwrap().unwrap().summary;
     assert_eq!(held.status, RunStatus::Waiting);
@@ -74,7 +86,10 @@ async fn a_waiting_run_wakes_after_a_restart() {
     handle.drain(Duration::ZERO).await;
     drop(handle);
     let handle = open(folder.path()).await;
-    assert_eq!(output(&until(&handle, sleeper, RunStatus::Completed).await), json!({"up": true}));
+    assert_eq!(
+        output(&until(&handle, sleeper, RunStatus::Completed).await),
+        json!({"up": true})
+    );
     handle.drain(Duration::ZERO).await;
 }
 
@@ -106,22 +121,36 @@ async fn an_idempotency_key_gives_the_same_run_over_a_restart() {
     let handle = open(folder.path()).await;
     let workflow = deploy(&handle, "once", "- say:\n    set: { x: 1 }").await;
     let request = |body: u8| StartRequest {
-        idempotency: Some(IdempotencyKey { key: "k1".to_owned(), body_hash: [body; 32] }),
+        idempotency: Some(IdempotencyKey {
+            key: "k1".to_owned(),
+            body_hash: [body; 32],
+        }),
         ..StartRequest::new(workflow.clone(), json!({}))
     };
     // At once, so that some meet in one commit.
     let first = futures::future::join_all((0..20).map(|_| handle.start(request(1)))).await;
-    let ids: std::collections::BTreeSet<RunId> =
-        first.iter().map(|started| started.as_ref().unwrap().run.summary.id).collect();
+    let ids: std::collections::BTreeSet<RunId> = first
+        .iter()
+        .map(|started| started.as_ref().unwrap().run.summary.id)
+        .collect();
     assert_eq!(ids.len(), 1);
-    assert_eq!(first.iter().filter(|started| !started.as_ref().unwrap().existing).count(), 1);
+    assert_eq!(
+        first
+            .iter()
+            .filter(|started| !started.as_ref().unwrap().existing)
+            .count(),
+        1
+    );
     handle.drain(Duration::ZERO).await;
     drop(handle);
     let handle = open(folder.path()).await;
     let again = handle.start_and_wait(request(1), PATIENCE).await.unwrap();
     assert!(again.existing && ids.contains(&again.run.summary.id));
     let error = handle.start(request(2)).await.unwrap_err();
-    assert!(matches!(error, Error::IdempotencyConflict { .. }), "{error}");
+    assert!(
+        matches!(error, Error::IdempotencyConflict { .. }),
+        "{error}"
+    );
     handle.drain(Duration::ZERO).await;
 }
 
@@ -131,11 +160,17 @@ async fn the_order_of_an_end_is_kept_for_those_who_wait() {
     let handle = open(folder.path()).await;
     let workflow = deploy(&handle, "sleep", "- sleep:\n    wait: { hours: 1 }").await;
     let sleeper = start(&handle, &workflow, json!({})).await;
-    let waiting = { let handle = handle.clone(); tokio::spawn(async move { handle.wait(sleeper, PATIENCE).await }) };
+    let waiting = {
+        let handle = handle.clone();
+        tokio::spawn(async move { handle.wait(sleeper, PATIENCE).await })
+    };
     handle.drain(Duration::ZERO).await;
     // The end of the agent ends the wait; the run is as it was.
     match waiting.await.unwrap() {
         Ok(run) => assert_eq!(run.summary.status, RunStatus::Waiting),
-        Err(error) => assert!(matches!(error, Error::Store(flame_store::Error::Closed)), "{error}"),
+        Err(error) => assert!(
+            matches!(error, Error::Store(flame_store::Error::Closed)),
+            "{error}"
+        ),
     }
 }

@@ -19,17 +19,42 @@ async fn a_commanded_run_does_what_its_state_allows_and_says_why_not() {
     let workflow = deploy(&handle, "sleep", "- sleep:\n    wait: { hours: 1 }").await;
     let sleeper = start(&handle, &workflow, json!({})).await;
     for attempt in [handle.resume(sleeper).await, handle.retry(sleeper).await] {
-        assert!(matches!(attempt, Err(Error::RunNotInState { .. })), "{attempt:?}");
+        assert!(
+            matches!(attempt, Err(Error::RunNotInState { .. })),
+            "{attempt:?}"
+        );
     }
-    assert_eq!(handle.current_tasks(sleeper).await.unwrap()[0].name.as_ref(), "sleep");
-    assert_eq!(handle.suspend(sleeper).await.unwrap().summary.status, RunStatus::Suspended);
+    assert_eq!(
+        handle.current_tasks(sleeper).await.unwrap()[0]
+            .name
+            .as_ref(),
+        "sleep"
+    );
+    assert_eq!(
+        handle.suspend(sleeper).await.unwrap().summary.status,
+        RunStatus::Suspended
+    );
     assert_eq!(handle.load().suspended, 1);
-    assert_eq!(handle.resume(sleeper).await.unwrap().summary.status, RunStatus::Waiting);
-    assert_eq!(handle.cancel(sleeper).await.unwrap().summary.status, RunStatus::Cancelled);
+    assert_eq!(
+        handle.resume(sleeper).await.unwrap().summary.status,
+        RunStatus::Waiting
+    );
+    assert_eq!(
+        handle.cancel(sleeper).await.unwrap().summary.status,
+        RunStatus::Cancelled
+    );
     let again = handle.cancel(sleeper).await;
-    assert!(matches!(again, Err(Error::RunNotInState { .. })), "{again:?}");
-    let nobody = handle.cancel("0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e5f".parse().unwrap()).await;
-    assert!(matches!(nobody, Err(Error::RunUnknown { .. })), "{nobody:?}");
+    assert!(
+        matches!(again, Err(Error::RunNotInState { .. })),
+        "{again:?}"
+    );
+    let nobody = handle
+        .cancel("0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e5f".parse().unwrap())
+        .await;
+    assert!(
+        matches!(nobody, Err(Error::RunUnknown { .. })),
+        "{nobody:?}"
+    );
     assert_eq!((handle.load().in_flight, handle.load().cancelled), (0, 1));
     handle.drain(Duration::ZERO).await;
 }
@@ -40,7 +65,11 @@ async fn moody() -> (Server, tokio::sync::watch::Sender<bool>) {
     let server = Server::start(move |_, _, mut stream| {
         let works = *mood.borrow();
         async move {
-            let bytes = if works { json("200 OK", "{\"paid\":true}") } else { json("402 No", "{}") };
+            let bytes = if works {
+                json("200 OK", "{\"paid\":true}")
+            } else {
+                json("402 No", "{}")
+            };
             let _ = stream.write_all(&bytes).await;
         }
     })
@@ -82,19 +111,31 @@ async fn a_replay_is_a_new_run_from_a_task_with_other_input() {
     let old = run(&handle, &workflow, json!({"n": 1})).await;
     assert_eq!(output(&old), json!({"b": 10}));
     let old_id = old.summary.id;
-    let new = handle.replay(old_id, "/do/1/second", Some(json!({"a": 7}))).await.unwrap();
+    let new = handle
+        .replay(old_id, "/do/1/second", Some(json!({"a": 7})))
+        .await
+        .unwrap();
     let new = until(&handle, new.summary.id, RunStatus::Completed).await;
     assert_eq!(output(&new), json!({"b": 70}));
-    assert_eq!(new.summary.replay_of, Some((old_id, "/do/1/second".to_owned())));
+    assert_eq!(
+        new.summary.replay_of,
+        Some((old_id, "/do/1/second".to_owned()))
+    );
     let journal = handle.journal(new.summary.id, 0, 100).await.unwrap();
     let began = |name: &str| {
         journal.iter().any(|entry| matches!(&entry.record, Record::TaskStarted { name: held, .. } if &**held == name))
     };
     assert!(began("second") && !began("first"));
-    let whole = handle.replay(old_id, "", Some(json!({"n": 3}))).await.unwrap();
+    let whole = handle
+        .replay(old_id, "", Some(json!({"n": 3})))
+        .await
+        .unwrap();
     let whole = until(&handle, whole.summary.id, RunStatus::Completed).await;
     assert_eq!(output(&whole), json!({"b": 30}));
-    let wrong = handle.replay(old_id, "/do/9/nobody", None).await.unwrap_err();
+    let wrong = handle
+        .replay(old_id, "/do/9/nobody", None)
+        .await
+        .unwrap_err();
     assert!(matches!(wrong, Error::ReplayImpossible { .. }), "{wrong}");
     handle.drain(Duration::ZERO).await;
 }
@@ -141,12 +182,18 @@ async fn emitted_events_are_stored_with_the_run() {
         with: { source: 'https://shop.example', type: shop.order.placed, data: { id: '${ .id }' } }";
     let workflow = deploy(&handle, "tell", tasks).await;
     let ended = run(&handle, &workflow, json!({"id": 4})).await;
-    let events =
-        handle.store().events(None, Some("shop.order.placed".to_owned()), Page::first(10)).await.unwrap();
+    let events = handle
+        .store()
+        .events(None, Some("shop.order.placed".to_owned()), Page::first(10))
+        .await
+        .unwrap();
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].run, Some(ended.summary.id));
     let event: Value = serde_json::from_slice(&events[0].body).unwrap();
-    assert_eq!((&event["data"], &event["specversion"]), (&json!({"id": 4}), &json!("1.0")));
+    assert_eq!(
+        (&event["data"], &event["specversion"]),
+        (&json!({"id": 4}), &json!("1.0"))
+    );
     handle.drain(Duration::ZERO).await;
 }
 
@@ -174,7 +221,14 @@ async fn an_input_that_does_not_fit_is_refused_where_that_is_asked_for() {
     let handle = open(folder.path()).await;
     let text = super::document("strict", "- say: { set: { x: 1 } }")
         + "input:\n  schema:\n    document: { type: object, required: [id], properties: { id: { type: integer } } }\n";
-    let id = handle.deploy(&text, "application/yaml", None).await.unwrap().0.workflow.id.clone();
+    let id = handle
+        .deploy(&text, "application/yaml", None)
+        .await
+        .unwrap()
+        .0
+        .workflow
+        .id
+        .clone();
     let request = |input| flame_agent::runtime::StartRequest {
         refuse_unfit: true,
         ..flame_agent::runtime::StartRequest::new(id.clone(), input)

@@ -19,7 +19,11 @@ use serde_json::Value;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn options(folder: &Path) -> Options {
-    Options { durability: Durability::Normal, shards: Some(2), ..Options::new(folder) }
+    Options {
+        durability: Durability::Normal,
+        shards: Some(2),
+        ..Options::new(folder)
+    }
 }
 
 pub(crate) async fn open(folder: &Path) -> Handle {
@@ -28,8 +32,14 @@ pub(crate) async fn open(folder: &Path) -> Handle {
 
 /// A workflow `test/<name>/1.0.0` with these tasks, which are lines below `do:`.
 pub(crate) fn document(name: &str, tasks: &str) -> String {
-    let tasks: String = tasks.trim_matches('\n').lines().map(|line| format!("  {line}\n")).collect();
-    format!("document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: 1.0.0 }}\ndo:\n{tasks}")
+    let tasks: String = tasks
+        .trim_matches('\n')
+        .lines()
+        .map(|line| format!("  {line}\n"))
+        .collect();
+    format!(
+        "document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: 1.0.0 }}\ndo:\n{tasks}"
+    )
 }
 
 pub(crate) fn id(name: &str) -> WorkflowId {
@@ -61,7 +71,13 @@ pub(crate) async fn run(handle: &Handle, workflow: &WorkflowId, input: Value) ->
 }
 
 pub(crate) async fn start(handle: &Handle, workflow: &WorkflowId, input: Value) -> RunId {
-    handle.start(StartRequest::new(workflow.clone(), input)).await.unwrap().run.summary.id
+    handle
+        .start(StartRequest::new(workflow.clone(), input))
+        .await
+        .unwrap()
+        .run
+        .summary
+        .id
 }
 
 pub(crate) fn output(run: &Run) -> Value {
@@ -71,7 +87,10 @@ pub(crate) fn output(run: &Run) -> Value {
 
 /// The DSL error object of a faulted run, or null.
 pub(crate) fn error(run: &Run) -> Value {
-    run.summary.error.as_deref().map_or(Value::Null, |error| serde_json::from_slice(error).unwrap())
+    run.summary
+        .error
+        .as_deref()
+        .map_or(Value::Null, |error| serde_json::from_slice(error).unwrap())
 }
 
 /// Waits until a run has a status; told by the runtime, not by a clock.
@@ -87,5 +106,7 @@ pub(crate) async fn until(handle: &Handle, run: RunId, status: RunStatus) -> Run
             let _ = changes.recv().await;
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.expect("the run gets there")
+    tokio::time::timeout(PATIENCE, wait)
+        .await
+        .expect("the run gets there")
 }

@@ -11,15 +11,30 @@ use super::{PATIENCE, deploy, open, options, output, run, start, until};
 #[tokio::test]
 async fn one_run_too_many_is_refused_until_another_ends() {
     let folder = tempfile::tempdir().unwrap();
-    let limited = Options { in_flight_max: 3, ..options(folder.path()) };
+    let limited = Options {
+        in_flight_max: 3,
+        ..options(folder.path())
+    };
     let handle = Handle::open(limited).await.unwrap();
     let workflow = deploy(&handle, "sleep", "- sleep:\n    wait: { hours: 1 }").await;
     let first = start(&handle, &workflow, json!({})).await;
     for _ in 0..2 {
         start(&handle, &workflow, json!({})).await;
     }
-    let error = handle.start(StartRequest::new(workflow.clone(), json!({}))).await.unwrap_err();
-    assert!(matches!(error, Error::TooManyRequests { in_flight: 3, limit: 3 }), "{error}");
+    let error = handle
+        .start(StartRequest::new(workflow.clone(), json!({})))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::TooManyRequests {
+                in_flight: 3,
+                limit: 3
+            }
+        ),
+        "{error}"
+    );
     handle.cancel(first).await.unwrap();
     start(&handle, &workflow, json!({})).await;
     handle.drain(Duration::ZERO).await;
@@ -29,15 +44,29 @@ async fn one_run_too_many_is_refused_until_another_ends() {
 #[tokio::test]
 async fn an_endless_loop_starves_nobody() {
     let folder = tempfile::tempdir().unwrap();
-    let single = Options { shards: Some(1), ..options(folder.path()) };
+    let single = Options {
+        shards: Some(1),
+        ..options(folder.path())
+    };
     let handle = Handle::open(single).await.unwrap();
-    let spin = deploy(&handle, "spin", "- spin:\n    set: { n: '${ (.n // 0) + 1 }' }\n    then: spin").await;
+    let spin = deploy(
+        &handle,
+        "spin",
+        "- spin:\n    set: { n: '${ (.n // 0) + 1 }' }\n    then: spin",
+    )
+    .await;
     let spinning = start(&handle, &spin, json!({})).await;
     let quick = deploy(&handle, "quick", "- say:\n    set: { x: 1 }").await;
     for _ in 0..5 {
-        assert_eq!(output(&run(&handle, &quick, json!({})).await), json!({"x": 1}));
+        assert_eq!(
+            output(&run(&handle, &quick, json!({})).await),
+            json!({"x": 1})
+        );
     }
-    assert_eq!(handle.cancel(spinning).await.unwrap().summary.status, RunStatus::Cancelled);
+    assert_eq!(
+        handle.cancel(spinning).await.unwrap().summary.status,
+        RunStatus::Cancelled
+    );
     handle.drain(Duration::ZERO).await;
 }
 
@@ -48,9 +77,15 @@ async fn nothing_starts_after_the_end() {
     let workflow = deploy(&handle, "quick", "- say:\n    set: { x: 1 }").await;
     handle.quiesce(PATIENCE).await;
     assert!(!handle.is_accepting());
-    let error = handle.start(StartRequest::new(workflow.clone(), json!({}))).await.unwrap_err();
+    let error = handle
+        .start(StartRequest::new(workflow.clone(), json!({})))
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::ShuttingDown), "{error}");
-    assert!(handle.deployed(&workflow).await.unwrap().is_some(), "reading goes on");
+    assert!(
+        handle.deployed(&workflow).await.unwrap().is_some(),
+        "reading goes on"
+    );
     handle.drain(Duration::ZERO).await;
 }
 
@@ -73,7 +108,9 @@ async fn a_full_disk_holds_runs_until_there_is_space() {
         let mut wait = wait.clone();
         async move {
             let _ = wait.wait_for(|go| *go).await;
-            let _ = stream.write_all(&crate::server::json("200 OK", "\"done\"")).await;
+            let _ = stream
+                .write_all(&crate::server::json("200 OK", "\"done\""))
+                .await;
         }
     })
     .await;
@@ -81,17 +118,28 @@ async fn a_full_disk_holds_runs_until_there_is_space() {
     let ask = deploy(
         &handle,
         "ask",
-        &format!("- ask:\n    call: http\n    with: {{ method: get, endpoint: '{}' }}", server.url("/")),
+        &format!(
+            "- ask:\n    call: http\n    with: {{ method: get, endpoint: '{}' }}",
+            server.url("/")
+        ),
     )
     .await;
     let asking = start(&handle, &ask, json!({})).await;
     server.until(1).await;
-    let fat = deploy(&handle, "fat", "- say:\n    set: { text: '${ [range(20000)] | tojson }' }").await;
+    let fat = deploy(
+        &handle,
+        "fat",
+        "- say:\n    set: { text: '${ [range(20000)] | tojson }' }",
+    )
+    .await;
     // No room for anything more: the file system is full, then the database's own slack.
     let ballast = mount.path().join("ballast");
     let _ = std::fs::write(&ballast, vec![1_u8; 24 * 1024 * 1024]);
     let refused = loop {
-        match handle.start(StartRequest::new(fat.clone(), json!({}))).await {
+        match handle
+            .start(StartRequest::new(fat.clone(), json!({})))
+            .await
+        {
             Ok(_) => {}
             Err(error) => break error,
         }
@@ -100,7 +148,11 @@ async fn a_full_disk_holds_runs_until_there_is_space() {
     go.send(true).unwrap();
     until_held(&handle).await;
     let held = handle.run(asking).await.unwrap().unwrap();
-    assert_eq!(held.summary.status, RunStatus::Running, "nothing ends falsely");
+    assert_eq!(
+        held.summary.status,
+        RunStatus::Running,
+        "nothing ends falsely"
+    );
     std::fs::remove_file(&ballast).unwrap();
     let ended = until(&handle, asking, RunStatus::Completed).await;
     assert_eq!(output(&ended), json!("done"));
@@ -116,5 +168,32 @@ async fn until_held(handle: &Handle) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, held).await.expect("the run waits for the store");
+    tokio::time::timeout(PATIENCE, held)
+        .await
+        .expect("the run waits for the store");
+}
+
+#[tokio::test]
+async fn data_that_could_not_be_read_again_is_refused_where_it_comes_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    let echo = deploy(&handle, "echo", "- say: { set: { got: '${ .deep }' } }").await;
+    let ended = run(&handle, &echo, json!({ "deep": nested(98) })).await;
+    assert_eq!(output(&ended), json!({ "got": nested(98) }));
+    let request = StartRequest::new(echo.clone(), json!({ "deep": nested(100) }));
+    let error = handle.start(request).await.unwrap_err();
+    assert!(matches!(error, Error::InputInvalid { .. }), "{error}");
+    let server =
+        crate::server::Server::saying(crate::server::json("200 OK", &nested(110).to_string()))
+            .await;
+    let tasks = format!(
+        "- ask: {{ call: http, with: {{ method: get, endpoint: '{}' }} }}",
+        server.url("/")
+    );
+    let ask = deploy(&handle, "ask", &tasks).await;
+    let faulted = run(&handle, &ask, json!({})).await;
+    let detail = super::error(&faulted)["detail"].to_string();
+    assert!(detail.contains("100 levels"), "{detail}");
+    handle.drain(Duration::ZERO).await;
 }

@@ -13,16 +13,32 @@ fn yearly(name: &str) -> String {
 }
 
 async fn runs(handle: &Handle) -> usize {
-    let filter = RunFilter { trigger: Some("schedule".to_owned()), ..RunFilter::default() };
-    handle.runs(filter, flame_store::Page::first(100)).await.unwrap().len()
+    let filter = RunFilter {
+        trigger: Some("schedule".to_owned()),
+        ..RunFilter::default()
+    };
+    handle
+        .runs(filter, flame_store::Page::first(100))
+        .await
+        .unwrap()
+        .len()
 }
 
 #[tokio::test]
 async fn a_time_that_was_missed_runs_once_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
-    handle.deploy(&yearly("yearly"), "application/yaml", None).await.unwrap();
-    let next = handle.deployed(&id("yearly")).await.unwrap().unwrap().next.unwrap();
+    handle
+        .deploy(&yearly("yearly"), "application/yaml", None)
+        .await
+        .unwrap();
+    let next = handle
+        .deployed(&id("yearly"))
+        .await
+        .unwrap()
+        .unwrap()
+        .next
+        .unwrap();
     assert!(next > Timestamp::now());
     assert_eq!(runs(&handle).await, 0);
     handle.drain(Duration::ZERO).await;
@@ -57,12 +73,21 @@ async fn a_time_that_was_missed_runs_once_at_the_start() {
 async fn a_workflow_that_goes_takes_its_schedule_along() {
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
-    handle.deploy(&yearly("yearly"), "application/yaml", None).await.unwrap();
+    handle
+        .deploy(&yearly("yearly"), "application/yaml", None)
+        .await
+        .unwrap();
     handle.undeploy(&id("yearly")).await.unwrap();
     assert_eq!(handle.store().schedules().await.unwrap(), []);
-    handle.deploy(&yearly("yearly"), "application/yaml", None).await.unwrap();
+    handle
+        .deploy(&yearly("yearly"), "application/yaml", None)
+        .await
+        .unwrap();
     let plain = document("yearly", "- say: { set: { x: 1 } }");
-    handle.deploy(&plain, "application/yaml", None).await.unwrap();
+    handle
+        .deploy(&plain, "application/yaml", None)
+        .await
+        .unwrap();
     assert_eq!(handle.store().schedules().await.unwrap(), []);
     handle.drain(Duration::ZERO).await;
 }
@@ -74,17 +99,30 @@ async fn without_scheduling_nothing_starts_by_itself() {
     let handle = {
         store.close();
         drop(store);
-        let quiet = flame_agent::runtime::Options { scheduling: false, ..options(folder.path()) };
+        let quiet = flame_agent::runtime::Options {
+            scheduling: false,
+            ..options(folder.path())
+        };
         Handle::open(quiet).await.unwrap()
     };
-    handle.deploy(&yearly("yearly"), "application/yaml", None).await.unwrap();
+    handle
+        .deploy(&yearly("yearly"), "application/yaml", None)
+        .await
+        .unwrap();
     let missed = Schedule {
         workflow: DefinitionKey::workflow(&id("yearly")),
         next: Timestamp::UNIX_EPOCH,
         last: None,
     };
-    handle.store().commit(Operation::PutSchedule(missed)).await.unwrap();
-    handle.deploy(&yearly("yearly"), "application/yaml", None).await.unwrap();
+    handle
+        .store()
+        .commit(Operation::PutSchedule(missed))
+        .await
+        .unwrap();
+    handle
+        .deploy(&yearly("yearly"), "application/yaml", None)
+        .await
+        .unwrap();
     assert_eq!(runs(&handle).await, 0);
     handle.drain(Duration::ZERO).await;
 }
