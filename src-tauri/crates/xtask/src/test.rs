@@ -54,13 +54,25 @@ fn ui() -> Result<()> {
 fn rust() -> Result<()> {
     // The hardened container of the Podman tests runs the image's own static binary.
     images::run()?;
+    build()?;
     exec(cargo().args(["test", "--workspace", "--features", "tauri/custom-protocol"]))
+}
+
+/// Everything at once: one set of features, so that tests and programs share what is compiled.
+fn build() -> Result<()> {
+    exec(cargo().args([
+        "build",
+        "--workspace",
+        "--all-targets",
+        "--features",
+        "tauri/custom-protocol",
+    ]))
 }
 
 fn window() -> Result<()> {
     let driver = setup::cargo_tool("tauri-driver", "2.1.0")?;
     setup::npm("tests/e2e")?;
-    run::build_app(false)?;
+    build()?;
     exec(
         setup::node_command("npm")?
             .args(["test", "--prefix", "tests/e2e"])

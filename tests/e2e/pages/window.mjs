@@ -1,0 +1,91 @@
+// What a person does in the window, by the names that the pages give their parts.
+import assert from "node:assert/strict";
+
+const TIMEOUT_MS = 20_000;
+
+/** The window of an open app, with one method per thing a person does in it. */
+export class Window {
+  constructor(browser) {
+    this.browser = browser;
+  }
+
+  part(testid) {
+    return this.browser.$(`[data-testid="${testid}"]`);
+  }
+
+  parts(testid) {
+    return this.browser.$$(`[data-testid="${testid}"]`);
+  }
+
+  async see(testid, timeout = TIMEOUT_MS) {
+    const part = await this.part(testid);
+    await part.waitForDisplayed({ timeout, timeoutMsg: `${testid} is not shown` });
+    return part;
+  }
+
+  async click(testid) {
+    const part = await this.see(testid);
+    await part.waitForEnabled({ timeout: TIMEOUT_MS });
+    await part.click();
+  }
+
+  async type(testid, text) {
+    const part = await this.see(testid);
+    await part.setValue(text);
+  }
+
+  /** Waits until the part's text matches; fails with what it says instead. */
+  async reads(testid, pattern, timeout = TIMEOUT_MS) {
+    let text = "";
+    await this.browser
+      .waitUntil(
+        async () => {
+          const part = await this.part(testid);
+          text = (await part.isExisting()) ? await part.getText() : "";
+          return pattern.test(text);
+        },
+        { timeout },
+      )
+      .catch(() => assert.fail(`${testid} reads ${JSON.stringify(text)}, not ${pattern}`));
+    return text;
+  }
+
+  async go(place) {
+    await this.click(`nav-${place}`);
+    await this.browser.waitUntil(
+      async () => (await (await this.part(`nav-${place}`)).getAttribute("aria-current")) === "page",
+      { timeout: TIMEOUT_MS, timeoutMsg: `the window did not go to ${place}` },
+    );
+  }
+
+  /** Two frames: a picture can lag the document by one. */
+  async settle() {
+    await this.browser.executeAsync((done) =>
+      requestAnimationFrame(() => requestAnimationFrame(() => done())),
+    );
+  }
+
+  async theme(name) {
+    await this.browser.execute((theme) => {
+      document.documentElement.dataset.theme = theme;
+    }, name);
+    await this.settle();
+  }
+
+  async errors() {
+    return this.browser.execute(() => window.__e2eViolations ?? []);
+  }
+
+  /** Collects what the content security policy refuses from now on; the driver's own scripts do not count. */
+  async watchPolicy() {
+    await this.browser.execute(() => {
+      window.__e2eViolations = [];
+      document.addEventListener("securitypolicyviolation", (event) => {
+        const { violatedDirective, blockedURI, sourceFile, lineNumber, columnNumber, sample } = event;
+        if (sourceFile.startsWith("user-script")) return;
+        const place = `${sourceFile}:${lineNumber}:${columnNumber}`;
+        window.__e2eViolations.push(`${violatedDirective}: ${blockedURI} at ${place} ${sample}`);
+      });
+    });
+  }
+}

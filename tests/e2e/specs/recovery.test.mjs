@@ -1,0 +1,59 @@
+// The agent is killed while the app runs; the app is closed and opened again.
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import { after, before, test } from "node:test";
+
+import { openApp } from "../harness/app.mjs";
+import { Window } from "../pages/window.mjs";
+
+let app;
+let window;
+
+before(async () => {
+  app = await openApp();
+  window = new Window(app.browser);
+  await window.reads("runtime-pill", /Native/);
+});
+
+after(() => app?.close());
+
+/** The agent of this app: the process that serves the app's data folder. */
+async function agentPid() {
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const line = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
+    if (line.includes("flame-agent") && line.includes(app.dataDir)) return Number(entry);
+  }
+  return undefined;
+}
+
+test("a killed agent is started again and works", async () => {
+  const first = await agentPid();
+  assert.ok(first, "an agent serves this app's folder");
+  process.kill(first, "SIGKILL");
+  await app.browser.waitUntil(
+    async () => {
+      const now = await agentPid();
+      return now !== undefined && now !== first;
+    },
+    { timeout: 20_000, timeoutMsg: "no new agent was started" },
+  );
+  await window.go("home");
+  await window.click("run-orders");
+  await window.reads("run-status", /Completed/);
+});
+
+test("the agent ends with the app, and the run is there when it opens again", async () => {
+  const before = await agentPid();
+  assert.ok(before);
+  await app.quit();
+  await app.browser
+    .waitUntil(async () => (await agentPid()) === undefined, { timeout: 20_000 })
+    .catch(() => assert.fail("the agent outlived the app"));
+  const { desktop, dataDir } = app;
+  app = await openApp({ desktop, dataDir });
+  window = new Window(app.browser);
+  await window.go("runs");
+  const row = await window.see("run-row");
+  assert.match(await row.getText(), /Orders/);
+});
