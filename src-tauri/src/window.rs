@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tauri::{
-    AppHandle, LogicalPosition, LogicalSize, Manager, WebviewWindow, WebviewWindowBuilder,
+    AppHandle, LogicalPosition, LogicalSize, Manager, PhysicalSize, WebviewWindow,
+    WebviewWindowBuilder,
 };
 
 use crate::places::Places;
@@ -41,8 +42,24 @@ pub(crate) fn create(app: &AppHandle, places: &Places) -> tauri::Result<()> {
         return Err(tauri::Error::WindowNotFound);
     };
     let window = WebviewWindowBuilder::from_config(app, configured)?.build()?;
-    if let Some(frame) = frame {
-        frame.apply(&window, configured.min_width, configured.min_height)?;
+    match frame {
+        Some(frame) => frame.apply(&window, configured.min_width, configured.min_height),
+        None => fit(&window),
+    }
+}
+
+/// A window larger than its screen would hide its edges.
+fn fit(window: &WebviewWindow) -> tauri::Result<()> {
+    let Some(monitor) = window.current_monitor()? else {
+        return Ok(());
+    };
+    let (screen, size) = (monitor.size(), window.outer_size()?);
+    if size.width > screen.width || size.height > screen.height {
+        window.set_size(PhysicalSize::new(
+            size.width.min(screen.width),
+            size.height.min(screen.height),
+        ))?;
+        window.set_position(*monitor.position())?;
     }
     Ok(())
 }

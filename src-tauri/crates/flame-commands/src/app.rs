@@ -7,6 +7,7 @@ use std::time::Duration;
 use flame_agent_client::AgentClient;
 use flame_errors::Code;
 use flame_ipc::{ErrorView, Event, Settings};
+use flame_launcher::agent::Endpoint;
 use flame_launcher::watch::{FolderWatch, WatchOptions};
 use flame_types::Timestamp;
 use flame_vault::{Cost, Vault};
@@ -55,9 +56,18 @@ pub struct App {
     pub(crate) checks: Checks,
     pub(crate) followers: Followers,
     settings: Mutex<Settings>,
+    /// Titles of documents, until one changes.
+    pub(crate) titles: Mutex<Option<Arc<documents::Titles>>>,
     /// The agent once it runs and holds what is deployed.
-    client: watch::Sender<Option<AgentClient>>,
+    client: watch::Sender<Option<Connected>>,
     tasks: Mutex<JoinSet<()>>,
+}
+
+/// A client, and the agent it was made for.
+#[derive(Debug, Clone)]
+pub(crate) struct Connected {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) client: AgentClient,
 }
 
 impl std::fmt::Debug for App {
@@ -98,6 +108,7 @@ impl App {
             checks: Checks::default(),
             followers: Followers::default(),
             settings: Mutex::new(settings),
+            titles: Mutex::default(),
             client: watch::Sender::new(None),
             tasks: Mutex::default(),
             options,
@@ -107,7 +118,7 @@ impl App {
     }
 
     async fn begin(self: &Arc<Self>) {
-        let feeder = Arc::new(Feeder::new(self.client.subscribe(), Arc::downgrade(self)));
+        let feeder = Arc::new(Feeder::new(Arc::downgrade(self)));
         let watch = Arc::new(FolderWatch::start(WatchOptions::default(), feeder));
         *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
         self.runtime.start().await;
@@ -131,6 +142,12 @@ impl App {
             watch.close().await;
         }
         self.runtime.close().await;
+        if let Err(error) = self
+            .with_workspace(|workspace| workspace.close().or_view())
+            .await
+        {
+            tracing::warn!(%error, "the workspace could not be closed in order");
+        }
     }
 
     /// The agent, waiting for one that is starting.
@@ -138,7 +155,8 @@ impl App {
         let mut client = self.client.subscribe();
         let waited = tokio::time::timeout(AGENT_WAIT_MAX, async {
             loop {
-                if let Some(agent) = client.borrow_and_update().clone() {
+                client.mark_unchanged();
+                if let Some(agent) = self.agent_now() {
                     return Ok(agent);
                 }
                 if let Some(error) = self.runtime.refusal() {
@@ -162,10 +180,12 @@ impl App {
 
     /// The agent if it is ready now.
     pub(crate) fn agent_now(&self) -> Option<AgentClient> {
-        self.client.borrow().clone()
+        let connected = self.client.borrow().clone()?;
+        // One that was prepared for an agent that has gone since is none.
+        (self.runtime.endpoint().as_ref() == Some(&connected.endpoint)).then_some(connected.client)
     }
 
-    pub(crate) fn set_agent(&self, agent: Option<AgentClient>) {
+    pub(crate) fn set_agent(&self, agent: Option<Connected>) {
         self.client.send_replace(agent);
     }
 
@@ -187,6 +207,9 @@ impl App {
     }
 
     pub(crate) fn emit(&self, event: &Event) {
+        if matches!(event, Event::DocumentsChanged(_)) {
+            *lock(&self.titles) = None;
+        }
         self.host.emit(event);
     }
 

@@ -17,7 +17,6 @@ use flame_launcher::watch::{
     Checkpoint, FeedError, FeedPart, FeedSink, FileProgress, FileState, FolderError, WatchedFolder,
 };
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio::sync::watch;
 use tokio_util::io::ReaderStream;
 
 use crate::app::{App, lock, now};
@@ -293,17 +292,16 @@ fn watching(app: &App, document_id: String, deployment: &Deployment) -> Option<(
 /// Hands files to the agent.
 #[derive(Debug)]
 pub(crate) struct Feeder {
-    client: watch::Receiver<Option<AgentClient>>,
     app: Weak<App>,
 }
 
 impl Feeder {
-    pub(crate) const fn new(client: watch::Receiver<Option<AgentClient>>, app: Weak<App>) -> Self {
-        Self { client, app }
+    pub(crate) const fn new(app: Weak<App>) -> Self {
+        Self { app }
     }
 
     fn agent(&self) -> Result<AgentClient, FeedError> {
-        let client = self.client.borrow().clone();
+        let client = self.app.upgrade().and_then(|app| app.agent_now());
         client.ok_or_else(|| FeedError::Away("the agent is not running".to_owned()))
     }
 }
@@ -311,13 +309,15 @@ impl Feeder {
 impl FeedSink for Feeder {
     async fn checkpoint(&self, pipeline: &str, identity: &str) -> Result<Checkpoint, FeedError> {
         let (namespace, name) = split(pipeline);
-        let feeds = self
-            .agent()?
-            .feeds(namespace, name, Some(identity))
-            .await
-            .map_err(refusal)?;
-        let known = feeds.items.iter().find(|feed| feed.identity == identity);
-        Ok(known.map(checkpoint).unwrap_or_default())
+        match self.agent()?.feeds(namespace, name, Some(identity)).await {
+            Ok(feeds) => {
+                let known = feeds.items.iter().find(|feed| feed.identity == identity);
+                Ok(known.map(checkpoint).unwrap_or_default())
+            }
+            // Never fed. A pipeline that is not there is told when the file is sent.
+            Err(error) if error.code() == Code::NotFound => Ok(Checkpoint::default()),
+            Err(error) => Err(refusal(error)),
+        }
     }
 
     async fn send(&self, part: FeedPart) -> Result<Checkpoint, FeedError> {

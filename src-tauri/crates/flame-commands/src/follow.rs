@@ -14,7 +14,7 @@ use flame_types::{RunId, RunStatus};
 use futures::StreamExt;
 use tokio::task::AbortHandle;
 
-use crate::app::{App, lock};
+use crate::app::{App, Connected, lock};
 use crate::{connections, dead_letters, documents, feeds, runs};
 
 /// Runs whose journals are followed at once.
@@ -67,7 +67,10 @@ async fn follow(app: &Arc<App>, endpoint: &Endpoint) {
     if let Err(error) = documents::deploy_missing(app, &client).await {
         tracing::warn!(%error, "documents could not be deployed");
     }
-    app.set_agent(Some(client.clone()));
+    app.set_agent(Some(Connected {
+        endpoint: endpoint.clone(),
+        client: client.clone(),
+    }));
     app.emit(&Event::RuntimeChanged(app.runtime_status().await));
     feeds::try_again(app).await;
     let mut missed = true;

@@ -23,7 +23,10 @@ impl Execute for AppInfo {
         Ok(AppInfoView {
             version: app.options.version.clone(),
             platform: platform(),
-            workspace_name: "My workspace".to_owned(),
+            workspace_name: app
+                .with_workspace(|workspace| workspace.fact(documents::NAME_FACT).or_view())
+                .await?
+                .unwrap_or_else(|| documents::NAME_FIRST.to_owned()),
             data_folder: shown(&app.options.data_dir),
             inbox_folder: shown(&folder(&app, Folder::Inbox)),
             output_folder: shown(&folder(&app, Folder::Output)),

@@ -27,7 +27,7 @@ pub struct Workspace {
     path: PathBuf,
     first_start: bool,
     /// Held for as long as the workspace is open.
-    _lock: File,
+    lock: Mutex<Option<File>>,
 }
 
 impl Workspace {
@@ -47,8 +47,23 @@ impl Workspace {
             connection: Mutex::new(connection),
             path,
             first_start,
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         })
+    }
+
+    /// Brings everything into the one file and lets others open the folder; for the end of the app.
+    pub fn close(&self) -> Result<(), Error> {
+        let merged = self
+            .connection()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(|error| self.sqlite(error));
+        drop(
+            self.lock
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        merged
     }
 
     /// Whether this opening made the workspace.

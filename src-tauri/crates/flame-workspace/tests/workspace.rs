@@ -190,7 +190,7 @@ fn a_second_app_on_the_same_folder_is_refused() {
         Workspace::open(folder.path(), at(0)).unwrap_err().code(),
         Code::StorageLocked
     );
-    drop(held);
+    held.close().unwrap();
     open(folder.path());
 }
 

@@ -16,7 +16,7 @@ use futures::StreamExt;
 use super::deploy::{Deployment, deployed};
 use super::facts::{Facts, facts};
 use super::{Titles, kind_view, parse_id, seed};
-use crate::app::App;
+use crate::app::{App, lock};
 use crate::execute::Execute;
 use crate::failure::OrView;
 use crate::general::search_kind;
@@ -249,17 +249,24 @@ pub(crate) fn millis(millis: i128) -> Whole {
 }
 
 /// Titles of all workflows and pipelines by `namespace/name`.
-pub(crate) async fn titles(app: &App) -> Result<Titles, ErrorView> {
-    app.with_workspace(|workspace| {
-        Ok(super::all(workspace)?
-            .iter()
-            .map(|document| {
-                let facts = facts(document);
-                (facts.full_name(), facts.title)
-            })
-            .collect())
-    })
-    .await
+pub(crate) async fn titles(app: &App) -> Result<Arc<Titles>, ErrorView> {
+    if let Some(known) = lock(&app.titles).clone() {
+        return Ok(known);
+    }
+    let titles: Titles = app
+        .with_workspace(|workspace| {
+            Ok(super::all(workspace)?
+                .iter()
+                .map(|document| {
+                    let facts = facts(document);
+                    (facts.full_name(), facts.title)
+                })
+                .collect())
+        })
+        .await?;
+    let titles = Arc::new(titles);
+    *lock(&app.titles) = Some(Arc::clone(&titles));
+    Ok(titles)
 }
 
 /// Documents and connections whose words hold `wanted`, which is lower-case.

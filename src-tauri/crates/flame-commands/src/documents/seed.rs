@@ -10,6 +10,10 @@ use super::facts::facts_of;
 use crate::app::{new_id, now};
 use crate::failure::OrView;
 
+/// Where the workspace's name is kept, and what it is called at first.
+pub(crate) const NAME_FACT: &str = "workspace:name";
+pub(crate) const NAME_FIRST: &str = "My workspace";
+
 /// Puts the samples in, deployed, so that the first one can be run at once, and a file to drop into
 /// the inbox beside it.
 pub(crate) fn seed(workspace: &Workspace, data_dir: &Path) -> Result<(), ErrorView> {
@@ -19,6 +23,7 @@ pub(crate) fn seed(workspace: &Workspace, data_dir: &Path) -> Result<(), ErrorVi
     {
         tracing::warn!(%error, "the sample file could not be written");
     }
+    workspace.set_fact(NAME_FACT, NAME_FIRST).or_view()?;
     for sample in SAMPLES {
         let new = NewDocument {
             id: new_id(),

@@ -49,7 +49,8 @@ impl Execute for RunCancel {
     async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
         let id = parse_id(&self.id)?;
         let run = app.agent().await?.cancel_run(id).await.or_view()?;
-        Ok(summary(&run, &documents::titles(&app).await?))
+        let titles = documents::titles(&app).await?;
+        Ok(summary(&run, &titles))
     }
 }
 
@@ -57,7 +58,8 @@ impl Execute for RunRetry {
     async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
         let id = parse_id(&self.id)?;
         let run = app.agent().await?.retry_run(id).await.or_view()?;
-        Ok(summary(&run, &documents::titles(&app).await?))
+        let titles = documents::titles(&app).await?;
+        Ok(summary(&run, &titles))
     }
 }
 
@@ -69,6 +71,7 @@ impl Execute for RunReplay {
             input: Some(read_json("the input", &self.input)?),
         };
         let run = app.agent().await?.replay_run(id, &replay).await.or_view()?;
-        Ok(summary(&run, &documents::titles(&app).await?))
+        let titles = documents::titles(&app).await?;
+        Ok(summary(&run, &titles))
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use flame_errors::Code;
 use flame_ipc::{ErrorView, RuntimeMode, Settings, SwitchProgress};
-use flame_launcher::agent::{AgentState, Failure, Launcher, Phase};
+use flame_launcher::agent::{AgentState, Endpoint, Failure, Launcher, Phase};
 use flame_types::Durability;
 use flame_workspace::Workspace;
 use tokio::sync::watch;
@@ -135,20 +135,23 @@ impl Runtime {
         self.state.subscribe()
     }
 
+    /// Where the agent answers now, without the delay of those who follow.
+    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+        match self.mode() {
+            RuntimeMode::Native => self.launcher.state().borrow().endpoint.clone(),
+            RuntimeMode::Podman => self.container.state().borrow().endpoint.clone(),
+        }
+    }
+
     pub(crate) async fn changed(&self) {
         let _ = self.state.subscribe().changed().await;
     }
 
-    /// Why there is no use in waiting for the agent, if there is none.
+    /// Why there is no use in waiting for the agent, if there is none. One that is stopped is about
+    /// to start: nobody but a restart or a switch stops it.
     pub(crate) fn refusal(&self) -> Option<ErrorView> {
         let state = self.state.borrow();
-        match state.phase {
-            Phase::Failed => Some(failure_view(state.failure.clone())),
-            Phase::Stopped if lock(&self.switching).is_none() => {
-                Some(crate::app::flame_agent_down("it was stopped"))
-            }
-            Phase::Stopped | Phase::Starting | Phase::Ready => None,
-        }
+        (state.phase == Phase::Failed).then(|| failure_view(state.failure.clone()))
     }
 
     pub(crate) async fn restart(&self) {

@@ -1,0 +1,227 @@
+//! Runs: started with one click, read task by task, cancelled, replayed.
+
+use flame_errors::Code;
+use flame_ipc::*;
+
+use crate::stage::{Stage, folder};
+
+async fn orders(stage: &Stage) -> DocumentSummary {
+    let all = stage.run(DocumentsList {}).await.unwrap();
+    all.into_iter()
+        .find(|document| document.name == "orders")
+        .unwrap()
+}
+
+async fn ended(stage: &Stage, id: &str) -> RunSummary {
+    let id = id.to_owned();
+    stage
+        .event(move |event| match event {
+            Event::RunsChanged(changed) => changed
+                .runs
+                .into_iter()
+                .find(|run| run.id == id && run.ended_at.is_some()),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_runs_with_one_click_on_the_first_start() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let info = stage.run(AppInfo {}).await.unwrap();
+    assert!(info.first_start);
+    let sample = orders(&stage).await;
+    assert_eq!(
+        (sample.problems.get(), sample.changed, sample.sample),
+        (0, false, true)
+    );
+    let input = stage
+        .run(DocumentSampleInput {
+            id: sample.id.clone(),
+        })
+        .await
+        .unwrap();
+    assert_eq!(input.origin, SampleOrigin::Sample);
+
+    let start = RunStart {
+        document_id: sample.id.clone(),
+        input: input.text.clone(),
+    };
+    let started = stage.run(start).await.unwrap();
+    let run = ended(&stage, &started.id).await;
+    assert_eq!(run.status, RunStatusView::Completed, "{:?}", run.error);
+    assert_eq!(run.title, "Orders");
+
+    let detail = stage.run(RunGet { id: run.id.clone() }).await.unwrap();
+    assert!(detail.output.is_some() && detail.definition.is_some());
+    assert!(detail.journal_length.get() > 0);
+    let first = &detail.tasks[0];
+    assert_eq!(first.status, RunStatusView::Completed);
+    assert!(first.input.is_some() && first.output.is_some() && first.ended_at.is_some());
+    let call = detail
+        .tasks
+        .iter()
+        .find(|task| task.kind == "call http")
+        .unwrap();
+    assert!(call.idempotency_key.is_some() && !call.attempts.is_empty());
+
+    let filter = RunsList {
+        statuses: vec![RunStatusView::Completed],
+        workflow: Some("samples/orders".to_owned()),
+        text: None,
+        since: None,
+        cursor: None,
+        limit: 10,
+    };
+    assert_eq!(stage.run(filter).await.unwrap().items.len(), 1);
+    let journal = RunJournal {
+        id: run.id.clone(),
+        after: None,
+        limit: 5,
+    };
+    let page = stage.run(journal).await.unwrap();
+    assert_eq!(
+        (page.items.len(), page.items[0].kind.as_str()),
+        (5, "runStarted")
+    );
+    let overview = stage
+        .run(OverviewGet {
+            window: OverviewWindow::Hour,
+        })
+        .await
+        .unwrap();
+    assert_eq!((overview.runs.get(), overview.completed.get()), (1, 1));
+    assert!(overview.duration_p95_ms.is_some());
+    let input = stage
+        .run(DocumentSampleInput {
+            id: sample.id.clone(),
+        })
+        .await
+        .unwrap();
+    assert_eq!(input.origin, SampleOrigin::LastRun);
+    assert_eq!(orders(&stage).await.last_runs.len(), 1);
+    let hits = stage
+        .run(Search {
+            text: "ORDERS".to_owned(),
+            limit: 10,
+        })
+        .await
+        .unwrap();
+    assert!(
+        hits.iter()
+            .any(|hit| hit.kind == SearchKind::Workflow && hit.id == sample.id)
+    );
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_a_new_run_that_names_the_old_and_takes_the_edited_input() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let sample = orders(&stage).await;
+    let input = stage
+        .run(DocumentSampleInput {
+            id: sample.id.clone(),
+        })
+        .await
+        .unwrap()
+        .text;
+    let start = RunStart {
+        document_id: sample.id,
+        input,
+    };
+    let old = stage.run(start).await.unwrap();
+    ended(&stage, &old.id).await;
+
+    let task = RunTaskInput {
+        id: old.id.clone(),
+        task: Some("/do/0/Compute totals".to_owned()),
+    };
+    let text = stage.run(task).await.unwrap().text;
+    let edited = text.replace("Ada Lovelace", "Grace Hopper");
+    assert_ne!(edited, text);
+    let replay = RunReplay {
+        id: old.id.clone(),
+        task: Some("/do/0/Compute totals".to_owned()),
+        input: edited,
+    };
+    let new = stage.run(replay).await.unwrap();
+    assert_eq!(new.started_by.replay_of.as_deref(), Some(old.id.as_str()));
+    let run = ended(&stage, &new.id).await;
+    assert_eq!(run.status, RunStatusView::Completed, "{:?}", run.error);
+    let detail = stage.run(RunGet { id: new.id }).await.unwrap();
+    assert!(
+        serde_json::to_string(&detail.output)
+            .unwrap()
+            .contains("Grace Hopper")
+    );
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_followed_run_tells_its_entries_and_a_cancel_ends_it() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let text = "document: {dsl: 1.0.3, namespace: test, name: long, version: 1.0.0}\n\
+                do:\n  - rest: {wait: {hours: 1}}\n";
+    let create = DocumentCreate {
+        kind: DocumentKind::Workflow,
+        text: text.to_owned(),
+    };
+    let document = stage.run(create).await.unwrap();
+    let start = RunStart {
+        document_id: document.id,
+        input: "{}".to_owned(),
+    };
+    let run = stage.run(start).await.unwrap();
+    stage.run(RunFollow { id: run.id.clone() }).await.unwrap();
+    let cancelled = stage.run(RunCancel { id: run.id.clone() }).await.unwrap();
+    assert_eq!(cancelled.status, RunStatusView::Cancelled);
+    let entries = stage
+        .event(|event| match event {
+            Event::RunEntries(entries) if !entries.entries.is_empty() => Some(entries),
+            _ => None,
+        })
+        .await;
+    assert_eq!(entries.run, run.id);
+    let again = stage.run(RunCancel { id: run.id }).await.unwrap_err();
+    assert!(again.is(Code::RunNotInState), "{again}");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_refused_with_the_value() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let sample = orders(&stage).await;
+    let start = |input: &str| RunStart {
+        document_id: sample.id.clone(),
+        input: input.to_owned(),
+    };
+    let error = stage.run(start("{")).await.unwrap_err();
+    assert!(
+        error.is(Code::BodyInvalid) && error.hint.is_some(),
+        "{error}"
+    );
+    let error = stage.run(start("{\"id\": 7}")).await;
+    let refused = match error {
+        Err(error) => error.is(Code::InputInvalid),
+        Ok(run) => ended(&stage, &run.id).await.status == RunStatusView::Faulted,
+    };
+    assert!(refused, "an order without a customer is none");
+    let error = stage
+        .run(RunGet {
+            id: "nonsense".to_owned(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.is(Code::ParameterInvalid), error.value.as_deref()),
+        (true, Some("nonsense"))
+    );
+    let missing = "0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e5f".to_owned();
+    let error = stage.run(RunGet { id: missing }).await.unwrap_err();
+    assert!(error.is(Code::NotFound), "{error}");
+    stage.close().await;
+}

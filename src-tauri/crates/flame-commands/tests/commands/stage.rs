@@ -1,0 +1,118 @@
+//! An app on a folder of its own, the events it tells, and a way to wait for them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use flame_commands::{App, Execute, Host, Options};
+use flame_ipc::{ErrorView, Event};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, mpsc};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Records what the window would see.
+struct Recorder(mpsc::UnboundedSender<Event>);
+
+impl Host for Recorder {
+    fn emit(&self, event: &Event) {
+        let _ = self.0.send(event.clone());
+    }
+
+    fn open_folder(&self, folder: &Path) -> std::io::Result<()> {
+        assert!(folder.is_dir(), "{} is no folder", folder.display());
+        Ok(())
+    }
+}
+
+/// An open app.
+pub(crate) struct Stage {
+    pub(crate) app: Arc<App>,
+    events: Mutex<mpsc::UnboundedReceiver<Event>>,
+}
+
+impl Stage {
+    pub(crate) async fn open(folder: &Path) -> Self {
+        Self::try_open(options(folder)).await.unwrap()
+    }
+
+    pub(crate) async fn try_open(options: Options) -> Result<Self, ErrorView> {
+        let (events, seen) = mpsc::unbounded_channel();
+        let app = App::open(options, Arc::new(Recorder(events))).await?;
+        Ok(Self {
+            app,
+            events: Mutex::new(seen),
+        })
+    }
+
+    pub(crate) async fn run<C: Execute>(&self, command: C) -> Result<C::Output, ErrorView> {
+        command.execute(Arc::clone(&self.app)).await
+    }
+
+    /// The next event that fits.
+    pub(crate) async fn event<T>(&self, wanted: impl Fn(Event) -> Option<T>) -> T {
+        let found = async {
+            let mut events = self.events.lock().await;
+            loop {
+                let event = events.recv().await.expect("the app lives");
+                if let Some(found) = wanted(event) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found)
+            .await
+            .expect("the event comes")
+    }
+
+    pub(crate) async fn close(self) {
+        self.app.close().await;
+    }
+}
+
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+pub(crate) fn options(folder: &Path) -> Options {
+    Options {
+        data_dir: folder.join("data"),
+        runtime_dir: folder.join("run"),
+        agent_program: agent(),
+        static_agent_program: None,
+        agent_port: None,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        vault_service: "io.mastra.test".to_owned(),
+    }
+}
+
+/// The agent that `cargo build -p flame-agent` puts beside this test's folder.
+fn agent() -> PathBuf {
+    if let Some(program) = std::env::var_os("MASTRA_AGENT") {
+        return program.into();
+    }
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().parent().unwrap().join("flame-agent");
+    assert!(
+        program.is_file(),
+        "build the agent first: cargo build -p flame-agent"
+    );
+    program
+}
+
+/// Runs one of the ignored cases of this program where no session offers a keychain, so that nobody's
+/// own is touched.
+pub(crate) fn without_keychain(case: &str) {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", case, "--ignored", "--nocapture"])
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .env("XDG_RUNTIME_DIR", "/nonexistent")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}\n{errors}"
+    );
+}
