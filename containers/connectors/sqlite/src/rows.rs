@@ -21,11 +21,7 @@ pub fn rows(database: &Path, table: &str, rows_max: usize) -> Result<Vec<Record>
     let mut statement = connection
         .prepare(&format!("SELECT * FROM {quoted} LIMIT {rows_max}"))
         .map_err(failed)?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let rows = statement
         .query_map([], |row| {
             let value =

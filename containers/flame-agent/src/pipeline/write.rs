@@ -1,5 +1,7 @@
 //! Writing a batch: whole where that goes, else around the rows that the sink refuses.
 
+use std::iter;
+use std::ops::Range;
 use std::time::Duration;
 
 use flame_connector::{Fault, FaultKind, Folders, Invocation, Record, Sink};
@@ -56,7 +58,7 @@ pub(super) async fn write_around(
     let mut refused = Vec::new();
     // Ranges that are still to be written, the first on top. Each fault splits one into smaller
     // ones, so there are never more than there are records.
-    let mut waiting = vec![0..records.len()];
+    let mut waiting: Vec<Range<usize>> = iter::once(0..records.len()).collect();
     while let Some(range) = waiting.pop() {
         if range.is_empty() {
             continue;
