@@ -22,7 +22,7 @@ const POSTGRES = { "connection-name": "orders-db", "field-host": "db.internal", 
 
 describe("a new PostgreSQL connection", () => {
   beforeEach(async () => {
-    await visit("connections/new?kind=postgresql");
+    await visit("connections/new?kind=postgres");
     await screen.findByTestId("connection-name");
   });
 
@@ -51,7 +51,7 @@ describe("a new PostgreSQL connection", () => {
     await userEvent.click(screen.getByTestId("connection-save"));
     await waitFor(() => expect(window.location.hash).toBe("#/connections"));
     const saved = [...world.connections.values()].find((connection) => connection.name === "orders-db");
-    expect(saved).toMatchObject({ kind: "postgresql", hasSecret: true, settings: { host: "db.internal", port: 5432, database: "orders", user: "app" } });
+    expect(saved).toMatchObject({ kind: "postgres", hasSecret: true, settings: { host: "db.internal", port: 5432, database: "orders", user: "app" } });
   });
 
   it("asks for the passphrase when there is no keychain, then saves by itself", async () => {

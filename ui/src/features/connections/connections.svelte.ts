@@ -17,8 +17,8 @@ export const CONNECTION_STATES: Record<ConnectionState, { tone: Tone; icon: Icon
   unchecked: { tone: "pending", icon: CircleDashed, word: "Not checked" },
 };
 
-const KIND_ICONS: Record<string, IconKind> = { postgresql: Database, sqlite: Table };
-const KIND_TITLES: Record<string, string> = { postgresql: "PostgreSQL", sqlite: "SQLite" };
+const KIND_ICONS: Record<string, IconKind> = { postgres: Database, sqlite: Table };
+const KIND_TITLES: Record<string, string> = { postgres: "PostgreSQL", sqlite: "SQLite" };
 
 export const kindIcon = (kind: string): IconKind => KIND_ICONS[kind] ?? Plug;
 export const kindTitle = (kind: string): string => KIND_TITLES[kind] ?? kind;

@@ -10,6 +10,7 @@ const schema = {
     tls: { $ref: "#/$defs/Tls" },
     pool: { anyOf: [{ type: "integer" }, { type: "null" }] },
     readOnly: { type: "boolean", default: true },
+    authority: { type: "string", description: "PEM text." },
   },
   $defs: { Tls: { oneOf: [{ const: "disable" }, { const: "require" }] } },
 };
@@ -24,13 +25,14 @@ describe("a form from a schema", () => {
       ["tls", "choice", true],
       ["pool", "number", false],
       ["readOnly", "switch", false],
+      ["authority", "long", false],
     ]);
     expect(field("tls").choices).toEqual(["disable", "require"]);
     expect(field("readOnly").label).toBe("Read only");
   });
 
   it("begins with the saved settings over the defaults", () => {
-    expect(initial(fields, { host: "db", port: null })).toEqual({ host: "db", port: "5432", tls: "disable", pool: "", readOnly: "true" });
+    expect(initial(fields, { host: "db", port: null })).toEqual({ host: "db", port: "5432", tls: "disable", pool: "", readOnly: "true", authority: "" });
   });
 
   it("gives values back in their types and leaves empty ones out", () => {

@@ -4,7 +4,8 @@ export interface FormField {
   name: string;
   label: string;
   hint: string | null;
-  kind: "text" | "number" | "choice" | "switch";
+  /** `long` is text of several lines, such as a certificate. */
+  kind: "text" | "long" | "number" | "choice" | "switch";
   choices: string[];
   required: boolean;
   default: string;
@@ -61,12 +62,19 @@ export function fieldsOf(schema: unknown): FormField[] {
   return Object.entries(properties).map(([name, property]) => fieldOf(name, flat(root, property), required.has(name)));
 }
 
+function kindOf(type: string, choices: readonly string[], description: string): FormField["kind"] {
+  if (choices.length > 0) return "choice";
+  if (type === "boolean") return "switch";
+  if (type === "integer" || type === "number") return "number";
+  return /\bPEM\b/.test(description) ? "long" : "text";
+}
+
 const numberOr = (value: unknown) => (typeof value === "number" ? value : null);
 
 function fieldOf(name: string, schema: Schema, required: boolean): FormField {
   const type = typeOf(schema);
   const choices = Array.isArray(schema["enum"]) ? schema["enum"].filter((choice) => choice !== null).map(String) : [];
-  const kind = choices.length > 0 ? "choice" : type === "boolean" ? "switch" : type === "integer" || type === "number" ? "number" : "text";
+  const kind = kindOf(type, choices, String(schema["description"] ?? ""));
   const standard = schema["default"];
   return {
     name,

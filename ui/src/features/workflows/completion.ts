@@ -1,7 +1,7 @@
 //! Completion of a document's text from the schema: properties where a key is typed, values after it.
 import type { Completion, CompletionContext, CompletionResult, CompletionSource } from "@codemirror/autocomplete";
 import { propertiesAt, valuesAt, type Offer, type Schema } from "./schema";
-import { yamlPlace } from "./yaml-path";
+import { yamlPlace, type YamlPlace } from "./yaml-path";
 
 const ENDINGS: Record<Offer["shape"], string> = { object: ":\n", list: ":\n", value: ": " };
 
@@ -25,20 +25,20 @@ export function schemaCompletion(schema: () => Schema | undefined): CompletionSo
     const place = yamlPlace(context.state.doc.toString(), context.pos);
     if (!context.explicit && place.typed === "" && !place.isKey) return null;
     if (!context.explicit && place.typed === "" && context.matchBefore(/-\s+$/) === null) return null;
-    const options = place.isKey ? keys(root, place.path, place.siblings, context, place.from) : values(root, place.path);
+    const options = place.isKey ? keys(root, place, context) : values(root, place);
     return options.length === 0 ? null : { from: place.from, options, validFor: /^[\w.:@/-]*$/ };
   };
 }
 
-function keys(root: Schema, path: string[], siblings: string[], context: CompletionContext, from: number): Completion[] {
-  const line = context.state.doc.lineAt(from);
-  const indent = " ".repeat(from - line.from);
-  const has = new Set(siblings);
-  return propertiesAt(root, path)
+function keys(root: Schema, place: YamlPlace, context: CompletionContext): Completion[] {
+  const line = context.state.doc.lineAt(place.from);
+  const indent = " ".repeat(place.from - line.from);
+  const has = new Set(place.siblings);
+  return propertiesAt(root, place.path, place.beside)
     .filter((offer) => !has.has(offer.name))
     .map((offer) => option(offer, indent));
 }
 
-function values(root: Schema, path: string[]): Completion[] {
-  return valuesAt(root, path).map((value) => ({ label: value, type: "enum" }));
+function values(root: Schema, place: YamlPlace): Completion[] {
+  return valuesAt(root, place.path, place.beside).map((value) => ({ label: value, type: "enum" }));
 }

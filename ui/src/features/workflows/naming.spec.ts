@@ -24,6 +24,10 @@ describe("a template under another name", () => {
     );
   });
 
+  it("takes a pipeline, which opens with its own word", () => {
+    expect(renamed("pipeline:\n  name: rows\n  title: Rows\nwatch:\n  folder: inbox\n", "b", "B")).toBe('pipeline:\n  name: b\n  title: "B"\nwatch:\n  folder: inbox\n');
+  });
+
   it("replaces a title that is there", () => {
     expect(renamed("document:\n  name: a\n  title: A\n", "b", "B")).toBe('document:\n  name: b\n  title: "B"\n');
   });

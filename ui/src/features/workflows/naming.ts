@@ -22,10 +22,10 @@ export function freeName(name: string, taken: ReadonlySet<string>): string {
   }
 }
 
-/** The text with `document.name` and `document.title` set; everything else stays, comments too. */
+/** The text with the name and title of its `document` or `pipeline` set; everything else stays, comments too. */
 export function renamed(text: string, name: string, title: string): string {
   const lines = text.split("\n");
-  const head = lines.findIndex((line) => /^document:\s*$/.test(line));
+  const head = lines.findIndex((line) => /^(document|pipeline):\s*$/.test(line));
   if (head < 0) return text;
   let end = head + 1;
   while (end < lines.length && /^(\s|#|$)/.test(lines[end] ?? "")) end += 1;

@@ -29,6 +29,19 @@ describe("what a schema offers", () => {
     expect(names(["do", "[]", "outer", "do", "[]", "inner"])).toEqual(["call", "set", "do"]);
   });
 
+  it("only of the kind that a value beside says", () => {
+    const calls: Schema = {
+      anyOf: [
+        { properties: { call: { const: "http" }, with: { properties: { method: {} } } }, required: ["call", "with"] },
+        { properties: { call: { const: "rows" }, with: { properties: { table: {} } } } },
+      ],
+    };
+    expect(propertiesAt(calls, ["with"]).map((offer) => offer.name)).toEqual(["method", "table"]);
+    expect(propertiesAt(calls, ["with"], [{ call: "http" }]).map((offer) => offer.name)).toEqual(["method"]);
+    expect(propertiesAt(calls, [], [{ call: "http" }])).toMatchObject([{ name: "call", required: true }, { name: "with", required: true }]);
+    expect(propertiesAt(calls, []).some((offer) => offer.required)).toBe(false);
+  });
+
   it("values that it lists", () => {
     expect(valuesAt(schema, ["document", "dsl"])).toEqual(["1.0.3"]);
     expect(valuesAt(schema, ["do", "[]", "x", "call"])).toEqual(["http", "grpc"]);

@@ -2,6 +2,9 @@
 
 export type Schema = Record<string, unknown>;
 
+/** Plain values by depth, as `yamlPlace` gives them. */
+export type Beside = readonly Record<string, string>[];
+
 export interface Offer {
   name: string;
   description: string | null;
@@ -38,14 +41,26 @@ function resolve(root: Schema, reference: string): unknown {
 }
 
 /** The schemas of what stands at a path. */
-function schemasAt(root: Schema, path: readonly string[]): Schema[] {
-  let here = parts(root, root);
-  for (const step of path) {
+function schemasAt(root: Schema, path: readonly string[], beside: Beside = []): Schema[] {
+  let here = fitting(parts(root, root), beside[0]);
+  path.forEach((step, depth) => {
     const next: Schema[] = [];
     for (const schema of here) next.push(...parts(root, below(schema, step)));
-    here = next;
-  }
+    here = fitting(next, beside[depth + 1]);
+  });
   return here;
+}
+
+/** Leaves out the branches whose constants differ from the values that stand there: `call: http` is no other call. */
+function fitting(schemas: Schema[], values: Record<string, string> | undefined): Schema[] {
+  if (!values || Object.keys(values).length === 0) return schemas;
+  return schemas.filter((schema) => {
+    const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
+    return Object.entries(values).every(([key, value]) => {
+      const property = properties[key];
+      return !isSchema(property) || property["const"] === undefined || String(property["const"]) === value;
+    });
+  });
 }
 
 function below(schema: Schema, step: string): unknown {
@@ -67,9 +82,10 @@ function shapeOf(root: Schema, schema: unknown): Offer["shape"] {
 }
 
 /** The properties that may stand at a path. */
-export function propertiesAt(root: Schema, path: readonly string[]): Offer[] {
+export function propertiesAt(root: Schema, path: readonly string[], beside: Beside = []): Offer[] {
   const offers = new Map<string, Offer>();
-  for (const schema of schemasAt(root, path)) {
+  const schemas = schemasAt(root, path, beside).filter((schema) => isSchema(schema["properties"]));
+  for (const schema of schemas) {
     const required = new Set(listOf(schema["required"]));
     const properties = isSchema(schema["properties"]) ? schema["properties"] : {};
     for (const [name, property] of Object.entries(properties)) {
@@ -78,7 +94,8 @@ export function propertiesAt(root: Schema, path: readonly string[]): Offer[] {
         name,
         description: known?.description ?? descriptionOf(root, property),
         shape: known?.shape ?? shapeOf(root, property),
-        required: (known?.required ?? false) || required.has(name),
+        // With several kinds to choose from nothing is required yet.
+        required: schemas.length === 1 && required.has(name),
       });
     }
   }
@@ -86,9 +103,9 @@ export function propertiesAt(root: Schema, path: readonly string[]): Offer[] {
 }
 
 /** The values that a path may have, where the schema lists them. */
-export function valuesAt(root: Schema, path: readonly string[]): string[] {
+export function valuesAt(root: Schema, path: readonly string[], beside: Beside = []): string[] {
   const values = new Set<string>();
-  for (const schema of schemasAt(root, path)) {
+  for (const schema of schemasAt(root, path, beside)) {
     for (const value of listOf(schema["enum"])) values.add(String(value));
     if (schema["const"] !== undefined) values.add(String(schema["const"]));
     if (schema["type"] === "boolean") values.add("true").add("false");

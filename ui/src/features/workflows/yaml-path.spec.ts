@@ -39,6 +39,12 @@ describe("where a position stands", () => {
     expect(at("do:\n  - a:\n      set: 1\n  - b:\n      se|").siblings).toEqual([]);
   });
 
+  it("knows the plain values beside the path, which say what kind of thing it is", () => {
+    const place = at('do:\n  - a:\n      call: "http"\n      with:\n        me|\n      then: end\n  - b:\n      call: other');
+    expect(place.path).toEqual(["do", "[]", "a", "with"]);
+    expect(place.beside[3]).toEqual({ call: "http", then: "end" });
+  });
+
   it("is at the root on an empty first column", () => {
     expect(at("document:\n  name: x\n|")).toMatchObject({ path: [], siblings: ["document"] });
   });

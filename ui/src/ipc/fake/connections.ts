@@ -8,7 +8,7 @@ type Part = Pick<Handlers, "connectionKinds" | "connectionsList" | "connectionSa
 
 const KINDS = [
   {
-    kind: "postgresql",
+    kind: "postgres",
     title: "PostgreSQL",
     description: "Read, write and upsert rows in a PostgreSQL database.",
     secretLabel: "Password",
@@ -20,7 +20,8 @@ const KINDS = [
         port: { type: "integer", title: "Port", default: 5432, minimum: 1, maximum: 65535 },
         database: { type: "string", title: "Database" },
         user: { type: "string", title: "User" },
-        tls: { type: "string", title: "TLS", enum: ["disable", "prefer", "require", "verify-full"], default: "prefer" },
+        sslMode: { enum: ["disable", "prefer", "require", "verify-full"], default: "prefer", title: "Encryption", description: "verify-full also checks that the server is the one it says it is." },
+        rootCertificate: { type: "string", title: "Root certificate", description: "PEM text of a private authority; public ones are known." },
       },
     },
   },

@@ -70,21 +70,23 @@ do:
             source: https://mastra.example/orders
 `;
 
-export const FOLDER = `kind: pipeline
-document:
+export const FOLDER = `pipeline:
   namespace: shop
   name: folder-to-table
   version: 1.1.0
   title: Folder to table
-source:
+watch:
   folder: inbox
   pattern: "*.csv"
-map: '{ id: (.id | tonumber), name: .name, postal_code: .postal_code }'
+source:
+  csv:
+    header: true
+map: "{ id: (.id | tonumber), name: .name, postal_code: .postal_code }"
 sink:
-  call: sqlite.upsert:1.0.0@default
-  connection: local-tables
+  connector: sqlite
+  database: customers.db
   table: customers
-key: id
+  key: [id]
 `;
 
 export const MORNING = `document:
