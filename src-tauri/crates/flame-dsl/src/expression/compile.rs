@@ -8,6 +8,7 @@ use jaq_core::{Compiler, Filter};
 
 use super::library;
 use super::machine::{ENTERED, Machine, REDUCED};
+use super::plain::{self, Plain};
 use super::{ExpressionError, meter, syntax};
 
 /// Bytes of source that an expression may have.
@@ -40,8 +41,9 @@ const REFUSED: &[&str] = &[
 /// The name under which an expression's source stands among the definitions.
 const MAIN: &str = "_main";
 
-/// A filter, and the names of the variables that it wants, with `$`, in its order.
+/// A filter, the short way if there is one, and the names of the variables that it wants, with `$`, in its order.
 pub(super) struct Program<'s> {
+    pub plain: Option<Plain>,
     pub filter: Filter<Machine>,
     pub variables: Vec<&'s str>,
 }
@@ -159,6 +161,7 @@ fn link<'s>(
     calls: Vec<&'s str>,
     variables: Vec<&'s str>,
 ) -> Result<Program<'s>, ExpressionError> {
+    let plain = plain::build(&term, &variables);
     let (definitions, natives) = library::needed(calls);
     let main = Def {
         name: MAIN,
@@ -181,7 +184,11 @@ fn link<'s>(
         .with_global_vars(variables.iter().copied())
         .compile(modules);
     match compiled {
-        Ok(filter) => Ok(Program { filter, variables }),
+        Ok(filter) => Ok(Program {
+            plain,
+            filter,
+            variables,
+        }),
         Err(errors) => match errors.into_iter().flat_map(|(_, errors)| errors).next() {
             Some((name, kind)) => Err(undefined(source, name, &kind)),
             None => Err(broken()),
@@ -266,6 +273,12 @@ fn undefined(source: &str, name: &str, kind: &Undefined) -> ExpressionError {
         return refused(name, offset);
     }
     let message = match kind {
+        Undefined::Filter(_) if ["reduce", "foreach"].contains(&name) => {
+            format!("`{name}` takes `(start; update)` after its variable")
+        }
+        Undefined::Filter(_) if library::is_hidden(name) || name == MAIN => {
+            format!("there is no function `{name}`")
+        }
         Undefined::Filter(0) => format!("there is no function `{name}` without arguments"),
         Undefined::Filter(1) => format!("there is no function `{name}` with one argument"),
         Undefined::Filter(arity) => format!("there is no function `{name}` with {arity} arguments"),

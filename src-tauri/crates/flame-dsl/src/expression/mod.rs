@@ -1,4 +1,13 @@
-//! jq expressions through jaq, each evaluation within a budget of time, memory, depth and outputs.
+//! jq expressions through jaq, each evaluation within a budget of steps, memory, nesting and stack.
+//!
+//! The language is that of jq 1.8, where it differs: integers of 64 bits stay exact; `ltrimstr` and `rtrimstr`
+//! leave what is no string as it is; `from_entries` takes null as a name; regular expressions have neither
+//! look-around nor back references; a result is the first output. Deliberately absent: `?//`, `$__loc__`,
+//! input and output (`input`, `debug`, `halt`, ...), `env`, modules, and whatever depends on the
+//! clock or the machine (`now`, `localtime`): the engine must be able to play a run again.
+//!
+//! How it works: `compile` reads the source and links it with what it needs of the `library`; `plain` is the
+//! short way for everyday expressions; `machine` is jaq over the values of `value`, metered by `meter`.
 
 mod access;
 mod arithmetic;
@@ -12,6 +21,7 @@ mod meter;
 mod natives;
 mod number;
 mod order;
+mod plain;
 mod regex;
 mod syntax;
 mod template;
@@ -25,6 +35,7 @@ use jaq_core::Filter;
 use serde_json::Value;
 
 use machine::{Machine, Size};
+use plain::Plain;
 
 pub use meter::DEPTH_MAX;
 pub use template::TemplateError;
@@ -38,6 +49,8 @@ pub struct Expression {
 
 struct Compiled {
     source: Box<str>,
+    /// The short way, where the expression is simple enough.
+    plain: Option<Plain>,
     filter: Filter<Machine>,
     /// The variables that the source uses, without `$`, in the order in which the filter wants them.
     variables: Vec<Box<str>>,
@@ -73,10 +86,15 @@ pub enum ExpressionError {
 impl Expression {
     /// Compiles jq source without `${ }`; `variables` are the names in scope, without `$`.
     pub fn compile(source: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
-        let compile::Program { filter, variables } = compile::compile(source, variables)?;
+        let compile::Program {
+            plain,
+            filter,
+            variables,
+        } = compile::compile(source, variables)?;
         let variables = variables.iter().map(|name| name[1..].into()).collect();
         let compiled = Compiled {
             source: source.into(),
+            plain,
             filter,
             variables,
             large: AtomicBool::new(false),
@@ -98,12 +116,18 @@ impl Expression {
         lookup: &dyn Fn(&str) -> Option<&'v Value>,
     ) -> Result<Value, ExpressionError> {
         let Compiled {
+            plain,
             filter,
             variables,
             large,
             ..
         } = &*self.compiled;
         let variables: Vec<_> = variables.iter().map(|name| lookup(name)).collect();
+        if let Some(plain) = plain
+            && let Ok(value) = plain::evaluate(plain, input, &variables)
+        {
+            return Ok(value);
+        }
         let known = if large.load(Ordering::Relaxed) {
             Size::Large
         } else {
@@ -116,3 +140,6 @@ impl Expression {
         result
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::meter::{DEPTH_MAX, Resource, VALUE_BYTES_MAX};
 use super::text::{self, Part};
 use super::{Expression, ExpressionError};
 use crate::{Template, TextPart};
@@ -20,68 +21,102 @@ pub struct TemplateError {
     pub error: ExpressionError,
 }
 
+type Lookup<'l, 'v> = &'l dyn Fn(&str) -> Option<&'v Value>;
+
 impl Template {
     /// Compiles each `${ }` in the value's texts; names of objects are taken as they are. `variables` are
     /// the names in scope, without `$`.
     pub fn compile(value: &Value, variables: &[&str]) -> Result<Self, TemplateError> {
-        compile(value, variables, &mut String::new())
+        Compiler {
+            variables,
+            pointer: String::new(),
+        }
+        .compile(value, 0)
     }
 
-    /// The JSON with each expression's result in its place. An object keeps the order of its names.
+    /// The JSON with each expression's result in its place. An object keeps the order of its names. All
+    /// results together have the size that one may have, and the whole is as deep as a value may be.
     pub fn evaluate<'v>(
         &self,
         input: &Value,
         lookup: &dyn Fn(&str) -> Option<&'v Value>,
     ) -> Result<Value, ExpressionError> {
-        Ok(match self {
-            Self::Literal(value) => (**value).clone(),
-            Self::Expression(expression) => expression.evaluate(input, lookup)?,
-            Self::Text(parts) => Value::String(join(parts, input, lookup)?),
-            Self::Array(items) => Value::Array(
-                items
-                    .iter()
-                    .map(|item| item.evaluate(input, lookup))
-                    .collect::<Result<_, _>>()?,
-            ),
-            Self::Object(members) => {
-                let mut object = Map::with_capacity(members.len());
-                for (name, member) in members {
-                    object.insert(name.clone(), member.evaluate(input, lookup)?);
-                }
-                Value::Object(object)
+        match self {
+            // Has been measured where it was computed.
+            Self::Expression(expression) => expression.evaluate(input, lookup),
+            template => Filling {
+                input,
+                lookup,
+                bytes_left: VALUE_BYTES_MAX,
             }
-        })
+            .fill(template, 0),
+        }
     }
 }
 
-fn compile(
-    value: &Value,
-    variables: &[&str],
-    pointer: &mut String,
-) -> Result<Template, TemplateError> {
-    match value {
-        Value::String(text) => compile_text(text, variables).map_err(|error| TemplateError {
-            pointer: pointer.clone(),
+struct Compiler<'c> {
+    variables: &'c [&'c str],
+    /// Where the value at hand stands.
+    pointer: String,
+}
+
+impl Compiler<'_> {
+    fn compile(&mut self, value: &Value, depth: usize) -> Result<Template, TemplateError> {
+        if depth > DEPTH_MAX {
+            return Err(self.error(Resource::Depth.into()));
+        }
+        match value {
+            Value::String(text) => {
+                compile_text(text, self.variables).map_err(|error| self.error(error))
+            }
+            Value::Array(items) => {
+                let mut compiled = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    compiled.push(self.below(&index.to_string(), item, depth)?);
+                }
+                let plain = compiled.iter().all(is_literal);
+                Ok(if plain {
+                    literal(value)
+                } else {
+                    Template::Array(compiled)
+                })
+            }
+            Value::Object(members) => {
+                let mut compiled = Vec::with_capacity(members.len());
+                for (name, member) in members {
+                    compiled.push((name.clone(), self.below(name, member, depth)?));
+                }
+                let plain = compiled.iter().all(|(_, member)| is_literal(member));
+                Ok(if plain {
+                    literal(value)
+                } else {
+                    Template::Object(compiled)
+                })
+            }
+            _ => Ok(literal(value)),
+        }
+    }
+
+    fn below(
+        &mut self,
+        name: &str,
+        value: &Value,
+        depth: usize,
+    ) -> Result<Template, TemplateError> {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer
+            .push_str(&name.replace('~', "~0").replace('/', "~1"));
+        let compiled = self.compile(value, depth + 1);
+        self.pointer.truncate(length);
+        compiled
+    }
+
+    fn error(&self, error: ExpressionError) -> TemplateError {
+        TemplateError {
+            pointer: self.pointer.clone(),
             error,
-        }),
-        Value::Array(items) => {
-            let mut compiled = Vec::with_capacity(items.len());
-            for (index, item) in items.iter().enumerate() {
-                compiled.push(below(pointer, &index.to_string(), |pointer| {
-                    compile(item, variables, pointer)
-                })?);
-            }
-            Ok(array(value, compiled))
         }
-        Value::Object(members) => {
-            let mut compiled = Vec::with_capacity(members.len());
-            for (name, member) in members {
-                let member = below(pointer, name, |pointer| compile(member, variables, pointer))?;
-                compiled.push((name.clone(), member));
-            }
-            Ok(object(value, compiled))
-        }
-        _ => Ok(literal(value)),
     }
 }
 
@@ -89,37 +124,8 @@ fn literal(value: &Value) -> Template {
     Template::Literal(Arc::new(value.clone()))
 }
 
-/// An array of literals is a literal, so that it is cloned in one go.
-fn array(value: &Value, items: Vec<Template>) -> Template {
-    if items
-        .iter()
-        .all(|item| matches!(item, Template::Literal(_)))
-    {
-        literal(value)
-    } else {
-        Template::Array(items)
-    }
-}
-
-fn object(value: &Value, members: Vec<(String, Template)>) -> Template {
-    if members
-        .iter()
-        .all(|(_, member)| matches!(member, Template::Literal(_)))
-    {
-        literal(value)
-    } else {
-        Template::Object(members)
-    }
-}
-
-/// Runs with the pointer one name deeper.
-fn below<T>(pointer: &mut String, name: &str, run: impl FnOnce(&mut String) -> T) -> T {
-    let length = pointer.len();
-    pointer.push('/');
-    pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-    let result = run(pointer);
-    pointer.truncate(length);
-    result
+fn is_literal(template: &Template) -> bool {
+    matches!(template, Template::Literal(_))
 }
 
 fn compile_text(source: &str, variables: &[&str]) -> Result<Template, ExpressionError> {
@@ -142,22 +148,78 @@ fn compile_text(source: &str, variables: &[&str]) -> Result<Template, Expression
     parts.collect::<Result<_, _>>().map(Template::Text)
 }
 
-fn join<'v>(
-    parts: &[TextPart],
-    input: &Value,
-    lookup: &dyn Fn(&str) -> Option<&'v Value>,
-) -> Result<String, ExpressionError> {
-    let mut text = String::new();
-    for part in parts {
-        match part {
-            TextPart::Literal(literal) => text.push_str(literal),
-            TextPart::Expression(expression) => match expression.evaluate(input, lookup)? {
-                Value::String(result) => text.push_str(&result),
-                result => write!(text, "{result}").expect("a String takes whatever is written"),
-            },
+/// One evaluation of a template.
+struct Filling<'f, 'v> {
+    input: &'f Value,
+    lookup: Lookup<'f, 'v>,
+    bytes_left: usize,
+}
+
+impl Filling<'_, '_> {
+    fn fill(&mut self, template: &Template, depth: usize) -> Result<Value, ExpressionError> {
+        match template {
+            Template::Literal(value) => {
+                self.take(value, depth)?;
+                Ok((**value).clone())
+            }
+            Template::Expression(expression) => {
+                let value = expression.evaluate(self.input, self.lookup)?;
+                self.take(&value, depth)?;
+                Ok(value)
+            }
+            Template::Text(parts) => self.join(parts).map(Value::String),
+            Template::Array(items) => {
+                let items = items.iter().map(|item| self.fill(item, depth + 1));
+                Ok(Value::Array(items.collect::<Result<_, _>>()?))
+            }
+            Template::Object(members) => {
+                let mut object = Map::with_capacity(members.len());
+                for (name, member) in members {
+                    object.insert(name.clone(), self.fill(member, depth + 1)?);
+                }
+                Ok(Value::Object(object))
+            }
         }
     }
-    Ok(text)
+
+    fn join(&mut self, parts: &[TextPart]) -> Result<String, ExpressionError> {
+        let mut text = String::new();
+        for part in parts {
+            let length = text.len();
+            match part {
+                TextPart::Literal(literal) => text.push_str(literal),
+                TextPart::Expression(expression) => match expression
+                    .evaluate(self.input, self.lookup)?
+                {
+                    Value::String(result) => text.push_str(&result),
+                    result => write!(text, "{result}").expect("a String takes whatever is written"),
+                },
+            }
+            self.take_bytes(text.len() - length)?;
+        }
+        Ok(text)
+    }
+
+    /// Counts what has been put in at that depth.
+    fn take(&mut self, value: &Value, depth: usize) -> Result<(), ExpressionError> {
+        self.take_bytes(size_of::<Value>())?;
+        match value {
+            Value::String(text) => self.take_bytes(text.len()),
+            Value::Array(_) | Value::Object(_) if depth >= DEPTH_MAX => Err(Resource::Depth.into()),
+            Value::Array(items) => items.iter().try_for_each(|item| self.take(item, depth + 1)),
+            Value::Object(members) => members.iter().try_for_each(|(name, value)| {
+                self.take_bytes(name.len())?;
+                self.take(value, depth + 1)
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_bytes(&mut self, bytes: usize) -> Result<(), ExpressionError> {
+        let left = self.bytes_left.checked_sub(bytes);
+        self.bytes_left = left.ok_or(ExpressionError::from(Resource::ValueSize))?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -216,6 +278,44 @@ mod tests {
                 pointer,
                 "{template}"
             );
+        }
+    }
+
+    fn nested(levels: usize, core: Value) -> Value {
+        (0..levels).fold(core, |value, _| json!([value]))
+    }
+
+    #[test]
+    fn a_result_is_no_deeper_than_a_value_may_be() {
+        let template = Template::compile(&nested(40, json!("${ . }")), &[]).unwrap();
+        let fill = |levels| template.evaluate(&nested(levels, json!(1)), &|_| None);
+        assert_eq!(fill(DEPTH_MAX - 40), Ok(nested(DEPTH_MAX, json!(1))));
+        assert_eq!(fill(DEPTH_MAX - 39), Err(Resource::Depth.into()));
+        let too_deep = Template::compile(&nested(DEPTH_MAX + 1, json!(1)), &[]).unwrap_err();
+        assert_eq!(too_deep.error, Resource::Depth.into());
+    }
+
+    #[test]
+    fn results_share_one_size() {
+        let input = json!("x".repeat(VALUE_BYTES_MAX / 3 + 1));
+        for (template, fits) in [
+            (json!({"a": "${ . }", "b": "${ . }"}), true),
+            (
+                json!({"a": "${ . }", "b": "${ . }", "c": ["${ . }"]}),
+                false,
+            ),
+            (json!("a${ . }${ . }"), true),
+            (json!("a${ . }${ . }${ . }"), false),
+        ] {
+            let result = Template::compile(&template, &[])
+                .unwrap()
+                .evaluate(&input, &|_| None);
+            let expected = if fits {
+                None
+            } else {
+                Some(Resource::ValueSize.into())
+            };
+            assert_eq!(result.err(), expected, "{template}");
         }
     }
 }
