@@ -52,7 +52,14 @@ const KEPT: &[(&str, &[&str], &str)] = &[
     ),
     (
         "Timestamp::now(",
-        &["containers/", "src-tauri/crates/flame-commands/", "tests/"],
+        &[
+            "containers/",
+            "src-tauri/crates/flame-commands/",
+            "src-tauri/crates/flame-launcher/",
+            "src-tauri/crates/flame-store/src/backup.rs",
+            "src-tauri/crates/xtask/",
+            "tests/",
+        ],
         "the clock is passed in",
     ),
 ];
@@ -85,7 +92,8 @@ fn misplaced(path: &str) -> Option<String> {
 fn misshapen(path: &str, text: &str) -> Vec<String> {
     let mut broken = Vec::new();
     let lines = text.lines().count();
-    if lines > LINES_MAX {
+    // A table of cases is data; its length is no sign of doing too much.
+    if lines > LINES_MAX && !is_test(path) {
         broken.push(format!(
             "layout: {path} has {lines} lines; {LINES_MAX} is the most"
         ));
