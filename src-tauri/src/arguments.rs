@@ -16,7 +16,8 @@ Usage: mastra [--data-dir FOLDER]
   --version          print the version
   --help             print this
 
-Environment: MASTRA_AGENT and MASTRA_STATIC_AGENT name other agent programs, MASTRA_LOG a log filter.
+Environment: MASTRA_AGENT and MASTRA_STATIC_AGENT name other agent programs, MASTRA_PODMAN the socket of
+Podman, MASTRA_LOG a log filter.
 ";
 
 /// What a person asked for.
@@ -27,6 +28,8 @@ pub(crate) struct Arguments {
     /// Instead of the program beside this one.
     pub(crate) agent: Option<PathBuf>,
     pub(crate) static_agent: Option<PathBuf>,
+    /// The socket of Podman, instead of the usual places.
+    pub(crate) podman: Option<String>,
 }
 
 /// Something to print instead of starting.
@@ -66,6 +69,7 @@ impl Arguments {
             data_dir: path("MASTRA_DATA_DIR"),
             agent: path("MASTRA_AGENT"),
             static_agent: path("MASTRA_STATIC_AGENT"),
+            podman: path("MASTRA_PODMAN").map(|socket| socket.to_string_lossy().into_owned()),
         };
         let mut words = words.into_iter();
         while let Some(word) = words.next() {

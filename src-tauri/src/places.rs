@@ -24,6 +24,7 @@ pub(crate) struct Places {
     pub(crate) runtime_dir: PathBuf,
     pub(crate) agent: PathBuf,
     pub(crate) static_agent: Option<PathBuf>,
+    pub(crate) podman: Option<String>,
     pub(crate) agent_port: Option<u16>,
 }
 
@@ -46,6 +47,7 @@ impl Places {
                 .flatten()
                 .find(|p| p.is_file())
         });
+        let podman = arguments.podman.clone();
         let Some(folder) = &arguments.data_dir else {
             let data_dir = app.path().data_dir()?.join("mastra");
             let runtime_dir = app
@@ -58,6 +60,7 @@ impl Places {
                 runtime_dir,
                 agent,
                 static_agent,
+                podman,
                 agent_port,
             });
         };
@@ -69,6 +72,7 @@ impl Places {
             runtime_dir,
             agent,
             static_agent,
+            podman,
             agent_port: None,
         })
     }

@@ -34,6 +34,7 @@ impl Shell {
             runtime_dir: places.runtime_dir.clone(),
             agent_program: places.agent.clone(),
             static_agent_program: places.static_agent.clone(),
+            podman: places.podman.clone(),
             agent_port: places.agent_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             vault_service: VAULT_SERVICE.to_owned(),

@@ -37,6 +37,8 @@ pub struct Options {
     pub agent_program: PathBuf,
     /// The same program without dynamic libraries, for a container.
     pub static_agent_program: Option<PathBuf>,
+    /// Where Podman's socket is, instead of the usual places.
+    pub podman: Option<String>,
     /// The port that the agent takes when it is free.
     pub agent_port: Option<u16>,
     pub version: String,

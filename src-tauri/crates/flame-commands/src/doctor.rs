@@ -56,8 +56,8 @@ impl Execute for DoctorRepair {
 }
 
 impl Execute for PodmanStatusGet {
-    async fn execute(self, _app: Arc<App>) -> Result<PodmanStatus, ErrorView> {
-        let found = diagnose(&Locator::from_environment(None)).await;
+    async fn execute(self, app: Arc<App>) -> Result<PodmanStatus, ErrorView> {
+        let found = diagnose(&Locator::from_environment(app.options.podman.clone())).await;
         let state = match found.code {
             None => PodmanState::Ready,
             Some(Code::PodmanMissing) => PodmanState::Missing,
@@ -79,7 +79,7 @@ impl Execute for PodmanStatusGet {
 async fn report(app: &Arc<App>) -> Result<DoctorReport, ErrorView> {
     let began = Instant::now();
     let agent = agent_status(app).await;
-    let locator = Locator::from_environment(None);
+    let locator = Locator::from_environment(app.options.podman.clone());
     let (keychain, podman, workspace) =
         tokio::join!(keychain(app), diagnose(&locator), workspace(app));
     let mut checks = vec![

@@ -47,6 +47,7 @@ pub(super) fn workspace_name(workspace: &Workspace) -> Result<String, ErrorView>
 pub(super) struct Container {
     workspace: String,
     static_program: Option<PathBuf>,
+    podman: Option<String>,
     token_file: PathBuf,
     durability: Mutex<Durability>,
     publish: watch::Sender<AgentState>,
@@ -68,6 +69,7 @@ impl Container {
         Self {
             workspace: options.workspace.clone(),
             static_program: options.static_program.clone(),
+            podman: options.podman.clone(),
             token_file: options.native.runtime_dir.join("container-token"),
             durability: Mutex::new(options.native.durability),
             publish: watch::Sender::new(stopped()),
@@ -273,7 +275,10 @@ impl Container {
 
     /// Finds Podman. The port is the one of the container that is there, else a free one.
     pub(super) async fn locate(&self) -> Result<Arc<Driver>, ErrorView> {
-        let place = Locator::from_environment(None).locate().await.or_view()?;
+        let place = Locator::from_environment(self.podman.clone())
+            .locate()
+            .await
+            .or_view()?;
         let port = free_port()?;
         let container = AgentContainer::new(&place, self.spec(port));
         let known = container.state().await.or_view()?;

@@ -30,6 +30,8 @@ pub(crate) struct RuntimeOptions {
     /// Names the objects in Podman.
     pub(crate) workspace: String,
     pub(crate) static_program: Option<PathBuf>,
+    /// Where Podman's socket is, instead of the usual places.
+    pub(crate) podman: Option<String>,
 }
 
 impl RuntimeOptions {
@@ -52,6 +54,7 @@ impl RuntimeOptions {
             native,
             workspace: container::workspace_name(workspace)?,
             static_program: options.static_agent_program.clone(),
+            podman: options.podman.clone(),
         })
     }
 }

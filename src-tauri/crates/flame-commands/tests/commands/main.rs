@@ -5,6 +5,7 @@
 mod connections;
 mod documents;
 mod feeds;
+mod podman;
 mod runs;
 mod runtime;
 mod stage;

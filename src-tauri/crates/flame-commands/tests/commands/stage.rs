@@ -80,6 +80,7 @@ pub(crate) fn options(folder: &Path) -> Options {
         runtime_dir: folder.join("run"),
         agent_program: agent(),
         static_agent_program: None,
+        podman: None,
         agent_port: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         vault_service: "io.mastra.test".to_owned(),

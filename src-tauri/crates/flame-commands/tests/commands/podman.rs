@@ -1,0 +1,196 @@
+//! The agent moves into a container and back, with its runs and its tables, in a Podman of this test.
+//!
+//! Wants root, Podman and a static agent; says so and passes over the test where one is missing.
+
+#![expect(clippy::print_stderr, reason = "a test that is passed over says why")]
+
+use std::path::PathBuf;
+
+use flame_commands::Options;
+use flame_ipc::*;
+use flame_testkit::Podman;
+
+use crate::stage::{Stage, folder, options};
+
+/// The static agent that `cargo xtask images` builds.
+fn static_agent() -> Option<PathBuf> {
+    let named = std::env::var_os("MASTRA_STATIC_AGENT").map(PathBuf::from);
+    let built = std::env::current_exe().ok().and_then(|test| {
+        let target = test.ancestors().nth(3)?.to_path_buf();
+        Some(target.join("x86_64-unknown-linux-gnu/release/flame-agent"))
+    });
+    named.or(built).filter(|path| path.is_file())
+}
+
+/// Moves and waits for the end of the move.
+async fn switch(stage: &Stage, mode: RuntimeMode) -> SwitchProgress {
+    stage.run(RuntimeSwitch { mode }).await.unwrap();
+    stage
+        .event(|event| match event {
+            Event::SwitchMoved(progress) if progress.done => Some(progress),
+            _ => None,
+        })
+        .await
+}
+
+async fn run_orders(stage: &Stage) {
+    let all = stage.run(DocumentsList {}).await.unwrap();
+    let sample = all
+        .into_iter()
+        .find(|document| document.name == "orders")
+        .unwrap();
+    let input = stage
+        .run(DocumentSampleInput {
+            id: sample.id.clone(),
+        })
+        .await
+        .unwrap();
+    let start = RunStart {
+        document_id: sample.id,
+        input: input.text,
+    };
+    let run = stage.run(start).await.unwrap();
+    let ended = stage
+        .event(move |event| match event {
+            Event::RunsChanged(changed) => changed
+                .runs
+                .into_iter()
+                .find(|other| other.id == run.id && other.ended_at.is_some()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(ended.status, RunStatusView::Completed, "{:?}", ended.error);
+}
+
+async fn runs(stage: &Stage) -> usize {
+    let list = RunsList {
+        statuses: vec![RunStatusView::Completed],
+        workflow: None,
+        text: None,
+        since: None,
+        cursor: None,
+        limit: 50,
+    };
+    stage.run(list).await.unwrap().items.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_and_tables_move_into_the_container_and_back() {
+    let Some(program) = static_agent() else {
+        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+        return;
+    };
+    let podman = match Podman::start() {
+        Ok(podman) => podman,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+    };
+    let folder = folder();
+    let options = || Options {
+        static_agent_program: Some(program.clone()),
+        podman: Some(podman.socket().display().to_string()),
+        ..options(folder.path())
+    };
+    let stage = Stage::try_open(options()).await.unwrap();
+    run_orders(&stage).await;
+
+    let moved = switch(&stage, RuntimeMode::Podman).await;
+    assert_eq!(moved.error, None);
+    assert!(
+        moved.steps.iter().all(|step| step.status == StepStatus::Ok),
+        "{moved:?}"
+    );
+    assert_eq!(runs(&stage).await, 1, "the history came along");
+    run_orders(&stage).await;
+    assert_eq!(runs(&stage).await, 2);
+    let status = stage.run(RuntimeStatusGet {}).await.unwrap();
+    assert_eq!(
+        (status.mode, status.phase),
+        (RuntimeMode::Podman, RuntimePhase::Ready)
+    );
+    let container = stage.run(ContainerGet {}).await.unwrap().unwrap();
+    assert_eq!(container.status, "running");
+    assert!(!container.hardening.is_empty() && container.memory_limit_bytes.is_some());
+    assert!(
+        !stage
+            .run(RuntimeLogs { after: None })
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let native = folder.path().join("data/agent");
+    assert!(
+        !native.join("agent.db").exists(),
+        "never two sides own the runs"
+    );
+
+    // The app is closed and opened again: the container goes on from its volume.
+    stage.close().await;
+    let stage = Stage::try_open(options()).await.unwrap();
+    assert_eq!(runs(&stage).await, 2);
+
+    let moved = switch(&stage, RuntimeMode::Native).await;
+    assert_eq!(moved.error, None);
+    assert_eq!(runs(&stage).await, 2);
+    assert!(native.join("databases").is_dir(), "the tables came back");
+    run_orders(&stage).await;
+    let left = podman
+        .command()
+        .args(["ps", "--all", "--quiet"])
+        .output()
+        .unwrap();
+    assert!(left.stdout.is_empty(), "no container is left");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_image_nothing_moves_and_the_reason_is_told() {
+    let podman = match Podman::start() {
+        Ok(podman) => podman,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+    };
+    let folder = folder();
+    let socket = podman.socket().display().to_string();
+    let stage = Stage::try_open(Options {
+        podman: Some(socket),
+        ..options(folder.path())
+    })
+    .await
+    .unwrap();
+    run_orders(&stage).await;
+    let moved = switch(&stage, RuntimeMode::Podman).await;
+    let error = moved.error.unwrap();
+    assert!(
+        error.is(flame_errors::Code::PodmanImage) && error.hint.is_some(),
+        "{error}"
+    );
+    assert_eq!(runs(&stage).await, 1, "native goes on");
+    let status = stage.run(PodmanStatusGet {}).await.unwrap();
+    assert_eq!(status.state, PodmanState::Ready, "{status:?}");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_podman_native_goes_on_and_the_doctor_says_why() {
+    let folder = folder();
+    let socket = folder.path().join("no.sock").display().to_string();
+    let stage = Stage::try_open(Options {
+        podman: Some(socket),
+        ..options(folder.path())
+    })
+    .await
+    .unwrap();
+    run_orders(&stage).await;
+    let moved = switch(&stage, RuntimeMode::Podman).await;
+    assert!(moved.error.is_some());
+    assert_eq!(runs(&stage).await, 1);
+    let status = stage.run(PodmanStatusGet {}).await.unwrap();
+    assert_ne!(status.state, PodmanState::Ready);
+    assert!(status.error.is_some());
+    stage.close().await;
+}
