@@ -1,6 +1,7 @@
 //! `backup` and `restore`: a data folder without a serving agent.
 
 use flame_store::{Options, Store};
+use flame_types::Timestamp;
 
 use super::arguments::{Backup, Restore};
 use super::{Exit, terminal};
@@ -32,14 +33,18 @@ async fn try_backup(arguments: &Backup) -> Result<(), String> {
             arguments.data_dir.display()
         ));
     }
-    let store = Store::open(&Options::new(&arguments.data_dir)).map_err(coded)?;
+    let store = Store::open(&Options::new(&arguments.data_dir, Timestamp::now)).map_err(coded)?;
     let written = store.backup_to(&arguments.file).await;
     store.close();
     written.map_err(coded)
 }
 
 pub(super) fn restore(arguments: Restore) -> Exit {
-    match flame_store::restore(&arguments.data_dir, arguments.from.as_deref()) {
+    match flame_store::restore(
+        &arguments.data_dir,
+        arguments.from.as_deref(),
+        Timestamp::now(),
+    ) {
         Ok(done) => {
             terminal::print(&format!(
                 "{} is in place; what was there is in {}",

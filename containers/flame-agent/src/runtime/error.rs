@@ -47,8 +47,6 @@ pub enum Error {
     InputInvalid { problems: Vec<String> },
     #[error("{in_flight} runs are in flight, the limit is {limit}; try again when some have ended")]
     TooManyRequests { in_flight: usize, limit: usize },
-    #[error("there is no connection named {name:?}")]
-    ConnectionUnknown { name: String },
     #[error("there is no connector for connections of kind {kind:?}; there are: {known}")]
     ConnectorUnknown { kind: String, known: String },
     #[error("the settings of connection {name:?} do not fit: {}", .problems.join("; "))]
@@ -79,7 +77,6 @@ impl Error {
             Self::IdempotencyConflict { .. } => Code::IdempotencyConflict,
             Self::InputInvalid { .. } => Code::InputInvalid,
             Self::TooManyRequests { .. } => Code::TooManyRequests,
-            Self::ConnectionUnknown { .. } => Code::ConnectionUnknown,
             Self::ShuttingDown => Code::ShuttingDown,
             Self::Setup { .. } | Self::Internal { .. } => Code::Internal,
         }

@@ -18,7 +18,7 @@ use super::definitions::Definitions;
 use super::message::Message;
 use super::outbound::Outbound;
 use super::schedule::{self, Schedules};
-use super::shared::Shared;
+use super::shared::{Shared, now};
 use super::{Error, Options, shard};
 
 /// Changes that a slow follower may be behind before it has to read anew.
@@ -39,7 +39,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
     let store_options = flame_store::Options {
         durability: options.durability,
         pages_max: options.pages_max,
-        ..flame_store::Options::new(&options.data_folder)
+        ..flame_store::Options::new(&options.data_folder, now)
     };
     let folders = folders(&options)?;
     let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await;

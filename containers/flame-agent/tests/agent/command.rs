@@ -215,7 +215,7 @@ fn what_stops_the_command_is_exit_3() {
         Some(0)
     );
     let data = place.data();
-    let store = Store::open(&Options::new(&data)).unwrap();
+    let store = Store::open(&Options::new(&data, flame_types::Timestamp::now)).unwrap();
     let output = place.run(&["--data-dir", data.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains("MD-304"), "{}", stderr(&output));

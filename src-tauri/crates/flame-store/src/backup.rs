@@ -4,8 +4,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
+use flame_types::Timestamp;
+use jiff::SignedDuration;
 use rusqlite::Connection;
 
 use crate::file::{failed, open_reader, translate};
@@ -42,7 +43,7 @@ pub fn latest(data_folder: &Path) -> Option<PathBuf> {
 /// Puts a backup in the place of the database; the present files are kept in a folder beside it.
 ///
 /// Takes the folder's lock, so it fails with `Error::Locked` while an agent runs.
-pub fn restore(data_folder: &Path, backup: Option<&Path>) -> Result<Backup, Error> {
+pub fn restore(data_folder: &Path, backup: Option<&Path>, now: Timestamp) -> Result<Backup, Error> {
     let lock = FolderLock::take(data_folder)?;
     let path = data_folder.join(FILE_NAME);
     let restored = backup
@@ -54,7 +55,7 @@ pub fn restore(data_folder: &Path, backup: Option<&Path>) -> Result<Backup, Erro
             detail: "there is no backup".into(),
         })?;
     crate::check::quick(&open_reader(&restored)?, &restored)?;
-    let damaged = unused(data_folder, "damaged");
+    let damaged = data_folder.join(format!("damaged-{}", stamp(now)));
     fs::create_dir_all(&damaged).map_err(|error| failed("create", &damaged, &error))?;
     // The copy is complete before anything moves, so a full disk leaves the folder as it was.
     let copy = path.with_extension("restoring");
@@ -73,20 +74,25 @@ pub fn restore(data_folder: &Path, backup: Option<&Path>) -> Result<Backup, Erro
 }
 
 /// Whether the newest backup is older than a day, or there is none.
-pub(crate) fn is_due(data_folder: &Path) -> bool {
-    let age = latest(data_folder)
+pub(crate) fn is_due(data_folder: &Path, now: Timestamp) -> bool {
+    let made = latest(data_folder)
         .and_then(|path| fs::metadata(path).ok())
         .and_then(|metadata| metadata.modified().ok())
-        .and_then(|made| SystemTime::now().duration_since(made).ok());
-    age.is_none_or(|age| age > Duration::from_secs(24 * 60 * 60))
+        .and_then(|made| Timestamp::try_from(made).ok());
+    made.is_none_or(|made| now.duration_since(made) > SignedDuration::from_hours(24))
 }
 
 /// Writes a backup beside the database and removes the oldest ones.
-pub(crate) fn make(connection: &Connection, path: &Path, reason: Reason) -> Result<PathBuf, Error> {
+pub(crate) fn make(
+    connection: &Connection,
+    path: &Path,
+    reason: Reason,
+    now: Timestamp,
+) -> Result<PathBuf, Error> {
     let data_folder = path.parent().unwrap_or(Path::new("."));
     let folder = data_folder.join(FOLDER);
     fs::create_dir_all(&folder).map_err(|error| failed("create", &folder, &error))?;
-    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
+    let stamp = stamp(now);
     let name = match reason {
         Reason::Daily => format!("{stamp}.db"),
         Reason::Migration { from } => format!("{stamp}-format-{from}.db"),
@@ -141,10 +147,7 @@ fn list(data_folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A folder name that nothing has yet; bounded by the number of times somebody restored.
-fn unused(data_folder: &Path, stem: &str) -> PathBuf {
-    let stamp = jiff::Timestamp::now()
-        .strftime("%Y%m%dT%H%M%S%3fZ")
-        .to_string();
-    data_folder.join(format!("{stem}-{stamp}"))
+/// Sorts by time.
+fn stamp(now: Timestamp) -> String {
+    now.strftime("%Y%m%dT%H%M%S%3fZ").to_string()
 }

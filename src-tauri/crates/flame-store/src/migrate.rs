@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use flame_types::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::Error;
@@ -14,11 +15,20 @@ const STEPS: &[&str] = &[include_str!("schema/1.sql")];
 /// Brings the file to the current format; a file with content is backed up first.
 ///
 /// Refuses a file of a newer format and a database of another program, and leaves both as they are.
-pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
-    migrate_with(connection, path, STEPS)
+pub(crate) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    now: Timestamp,
+) -> Result<(), Error> {
+    migrate_with(connection, path, STEPS, now)
 }
 
-fn migrate_with(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), Error> {
+fn migrate_with(
+    connection: &mut Connection,
+    path: &Path,
+    steps: &[&str],
+    now: Timestamp,
+) -> Result<(), Error> {
     let fail = |error: rusqlite::Error| translate("migrate", path, &error);
     let current = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     let found = found(connection, path)?;
@@ -33,7 +43,7 @@ fn migrate_with(connection: &mut Connection, path: &Path, steps: &[&str]) -> Res
         return Ok(());
     }
     if found > 0 {
-        backup::make(connection, path, Reason::Migration { from: found })?;
+        backup::make(connection, path, Reason::Migration { from: found }, now)?;
     }
     // One transaction for all steps: a crash in between leaves the old format.
     let transaction = connection
@@ -82,13 +92,14 @@ mod tests {
     use crate::file::open_writer;
     use flame_types::Durability;
 
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
     /// The format that this version writes.
     const CURRENT: i64 = STEPS.len() as i64;
 
     fn fresh(folder: &Path) -> (Connection, std::path::PathBuf) {
         let path = folder.join(crate::FILE_NAME);
         let mut connection = open_writer(&path, Durability::Normal, None).unwrap();
-        migrate(&mut connection, &path).unwrap();
+        migrate(&mut connection, &path, NOW).unwrap();
         (connection, path)
     }
 
@@ -104,7 +115,7 @@ mod tests {
             .unwrap();
         let mut steps = STEPS.to_vec();
         steps.push("ALTER TABLE schedules ADD COLUMN note TEXT");
-        migrate_with(&mut connection, &path, &steps).unwrap();
+        migrate_with(&mut connection, &path, &steps, NOW).unwrap();
         let count = |connection: &Connection, sql: &str| -> i64 {
             connection.query_row(sql, [], |row| row.get(0)).unwrap()
         };
@@ -126,9 +137,9 @@ mod tests {
         let (mut connection, path) = fresh(folder.path());
         let mut steps = STEPS.to_vec();
         steps.extend(["CREATE TABLE extra (id)", "CREATE TABLE extra (id)"]);
-        migrate_with(&mut connection, &path, &steps).unwrap_err();
+        migrate_with(&mut connection, &path, &steps, NOW).unwrap_err();
         assert_eq!(found(&connection, &path).unwrap(), CURRENT);
-        migrate(&mut connection, &path).unwrap();
+        migrate(&mut connection, &path, NOW).unwrap();
     }
 
     #[test]
@@ -139,7 +150,7 @@ mod tests {
             .pragma_update(None, "user_version", CURRENT + 1)
             .unwrap();
         assert!(
-            matches!(migrate(&mut connection, &path), Err(Error::Newer { found, .. }) if found == CURRENT + 1)
+            matches!(migrate(&mut connection, &path, NOW), Err(Error::Newer { found, .. }) if found == CURRENT + 1)
         );
 
         let foreign = folder.path().join("foreign.db");
@@ -148,7 +159,7 @@ mod tests {
             .execute_batch("CREATE TABLE theirs (id)")
             .unwrap();
         assert!(matches!(
-            migrate(&mut connection, &foreign),
+            migrate(&mut connection, &foreign, NOW),
             Err(Error::Foreign { .. })
         ));
     }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flame_types::{Durability, RunId, RunStatus};
+use flame_types::{Durability, RunId, RunStatus, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -41,17 +41,20 @@ pub struct Options {
     pub readers: usize,
     /// Pages of 4 KiB that the database may grow to; `None` is what the disk holds.
     pub pages_max: Option<u32>,
+    /// Dates backups.
+    pub clock: fn() -> Timestamp,
 }
 
 impl Options {
     /// The defaults: fsync before every acknowledgement.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
+    pub fn new(folder: impl Into<PathBuf>, clock: fn() -> Timestamp) -> Self {
         Self {
             folder: folder.into(),
             durability: Durability::Full,
             queue_max: 16_384,
             readers: 4,
             pages_max: None,
+            clock,
         }
     }
 }
@@ -75,6 +78,7 @@ struct Inner {
     path: PathBuf,
     durability: Durability,
     queue_max: usize,
+    clock: fn() -> Timestamp,
     requests: Sender<Request>,
     depth: Arc<AtomicUsize>,
     gauges: Arc<Gauges>,
@@ -102,7 +106,7 @@ impl Store {
         let path = folder.join(FILE_NAME);
         let existed = size(&path) > 0;
         let mut connection = open_writer(&path, options.durability, options.pages_max)?;
-        migrate::migrate(&mut connection, &path)?;
+        migrate::migrate(&mut connection, &path, (options.clock)())?;
         if existed && size(&path) <= check::QUICK_BYTES_MAX {
             check::quick(&connection, &path)?;
         }
@@ -117,6 +121,7 @@ impl Store {
             path: path.clone(),
             durability: options.durability,
             queue_max: options.queue_max,
+            clock: options.clock,
             requests,
             depth: Arc::default(),
             gauges: Arc::default(),
@@ -128,6 +133,7 @@ impl Store {
             path: path.clone(),
             durability: options.durability,
             pages_max: options.pages_max,
+            clock: options.clock,
             connection: Some(connection),
             requests: receiver,
             gauges: Arc::clone(&inner.gauges),
@@ -240,12 +246,16 @@ impl Store {
     /// Makes the daily backup when it is due; gives its path.
     pub async fn backup_if_due(&self) -> Result<Option<PathBuf>, Error> {
         let path = self.inner.path.clone();
-        self.blocking("back up", move |_| {
-            if !path.parent().is_some_and(backup::is_due) {
+        self.blocking("back up", move |inner| {
+            let now = (inner.clock)();
+            if !path
+                .parent()
+                .is_some_and(|folder| backup::is_due(folder, now))
+            {
                 return Ok(None);
             }
             let connection = open_reader(&path)?;
-            backup::make(&connection, &path, Reason::Daily).map(Some)
+            backup::make(&connection, &path, Reason::Daily, now).map(Some)
         })
         .await?
     }

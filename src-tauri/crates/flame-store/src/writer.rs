@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use flame_types::Durability;
+use flame_types::{Durability, Timestamp};
 use rusqlite::Connection;
 
 use crate::Error;
@@ -49,6 +49,7 @@ pub(crate) struct Writer {
     pub(crate) pages_max: Option<u32>,
     /// `None` after a failure, until the file is opened anew.
     pub(crate) connection: Option<Connection>,
+    pub(crate) clock: fn() -> Timestamp,
     pub(crate) requests: Receiver<Request>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) depth: Arc<AtomicUsize>,
@@ -294,8 +295,11 @@ impl Writer {
         let small = std::fs::metadata(&self.path)
             .is_ok_and(|metadata| metadata.len() <= backup::AT_CLOSE_BYTES_MAX);
         if small
-            && self.path.parent().is_some_and(backup::is_due)
-            && let Err(error) = backup::make(connection, &self.path, Reason::Daily)
+            && self
+                .path
+                .parent()
+                .is_some_and(|folder| backup::is_due(folder, now))
+            && let Err(error) = backup::make(connection, &self.path, Reason::Daily, now)
         {
             tracing::warn!(%error, "The daily backup failed");
         }
@@ -305,6 +309,7 @@ impl Writer {
             tracing::warn!(%error, "The write-ahead log could not be moved to the database");
         }
     }
+        let now = (self.clock)();
 }
 
 enum Failure {

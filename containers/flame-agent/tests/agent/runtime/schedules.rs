@@ -44,7 +44,7 @@ async fn a_time_that_was_missed_runs_once_at_the_start() {
     handle.drain(Duration::ZERO).await;
     drop(handle);
     // As if the agent had been down for three years.
-    let store = Store::open(&flame_store::Options::new(folder.path())).unwrap();
+    let store = Store::open(&flame_store::Options::new(folder.path(), Timestamp::now)).unwrap();
     let missed = Schedule {
         workflow: DefinitionKey::workflow(&id("yearly")),
         next: "2023-01-01T00:00:00Z".parse().unwrap(),
@@ -95,7 +95,7 @@ async fn a_workflow_that_goes_takes_its_schedule_along() {
 #[tokio::test]
 async fn without_scheduling_nothing_starts_by_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&flame_store::Options::new(folder.path())).unwrap();
+    let store = Store::open(&flame_store::Options::new(folder.path(), Timestamp::now)).unwrap();
     let handle = {
         store.close();
         drop(store);

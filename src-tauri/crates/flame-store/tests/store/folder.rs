@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flame_store::{Error, FILE_NAME, Page, RunFilter, Store, latest_backup, restore};
 
-use crate::values::{append, commit, create, open, options, run_id};
+use crate::values::{append, at, commit, create, open, options, run_id};
 
 async fn filled(folder: &Path, runs: u64) {
     let store = open(folder);
@@ -93,7 +93,7 @@ async fn a_damaged_file_is_kept_and_its_backup_helps() {
             "the file is kept as it was"
         );
 
-        let done = restore(folder.path(), None).unwrap();
+        let done = restore(folder.path(), None, at(1)).unwrap();
         assert_eq!(fs::read(done.damaged.join(FILE_NAME)).unwrap(), damaged);
         let store = open(folder.path());
         let runs = store
@@ -110,16 +110,16 @@ async fn restoring_needs_a_backup_and_a_free_folder() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     assert!(matches!(
-        restore(folder.path(), None),
+        restore(folder.path(), None, at(1)),
         Err(Error::Locked { .. })
     ));
     store.close();
     drop(store);
     fs::remove_dir_all(folder.path().join("backups")).unwrap();
-    let error = restore(folder.path(), None).unwrap_err();
+    let error = restore(folder.path(), None, at(1)).unwrap_err();
     assert!(error.to_string().contains("no backup"), "{error}");
     fs::write(folder.path().join("not.db"), "hello").unwrap();
-    let error = restore(folder.path(), Some(&folder.path().join("not.db"))).unwrap_err();
+    let error = restore(folder.path(), Some(&folder.path().join("not.db")), at(1)).unwrap_err();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     assert!(
         folder.path().join(FILE_NAME).exists(),

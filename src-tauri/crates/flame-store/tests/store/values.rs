@@ -17,7 +17,7 @@ pub(crate) fn open(folder: &Path) -> Store {
 pub(crate) fn options(folder: &Path) -> Options {
     Options {
         durability: Durability::Normal,
-        ..Options::new(folder)
+        ..Options::new(folder, Timestamp::now)
     }
 }
 
