@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use flame_connector::{Fault, Record};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -230,6 +231,11 @@ pub(crate) fn open(file: &DatabaseFile) -> Result<Connection, Fault> {
     // Only macOS tells a drive's cache from the platter; elsewhere this changes nothing.
     connection
         .pragma_update(None, "fullfsync", true)
+        .map_err(failed)?;
+    // A plan once made stays: otherwise SQLite, as it is built here, may plan a statement anew for the
+    // values of each execution.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(connection)

@@ -34,6 +34,7 @@ const ASIDE_MAX: usize = 10_000;
 
 pub(super) struct Shard {
     shared: Arc<Shared>,
+    number: usize,
     this: Sender<Message>,
     live: HashMap<RunId, Live>,
     /// Runs whose journals are being read, with what came for them meanwhile.
@@ -54,6 +55,7 @@ pub(super) fn spawn(
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     let shard = Shard {
         shared,
+        number,
         this: sender,
         live: HashMap::new(),
         loading: HashMap::new(),
@@ -270,10 +272,12 @@ impl Shard {
 
     fn store(&self, run: RunId, commit: Commit) {
         let this = self.this.clone();
-        self.shared.store.submit(commit, move |outcome| {
-            // The thread may have ended; what is on disk is taken up at the next start.
-            let _ = this.send(Message::Committed { run, outcome });
-        });
+        self.shared
+            .store
+            .submit_from(self.number, commit, move |outcome| {
+                // The thread may have ended; what is on disk is taken up at the next start.
+                let _ = this.send(Message::Committed { run, outcome });
+            });
     }
 
     fn committed(&mut self, run: RunId, outcome: Result<(), Refused>) {

@@ -152,6 +152,17 @@ impl Store {
     /// Sends a commit; `reply` is called on the writer's thread once it is on disk or refused, and
     /// must not block. Refuses at once with `Error::Busy` where too many wait.
     pub fn submit(&self, commit: Commit, reply: impl FnOnce(Result<(), Refused>) + Send + 'static) {
+        self.submit_from(0, commit, reply);
+    }
+
+    /// The same for one of several senders: replies to one sender are called in a row, so that a thread
+    /// that sleeps until then is woken once for all of them.
+    pub fn submit_from(
+        &self,
+        sender: usize,
+        commit: Commit,
+        reply: impl FnOnce(Result<(), Refused>) + Send + 'static,
+    ) {
         let waiting = self.inner.depth.fetch_add(1, Ordering::Relaxed);
         if waiting >= self.inner.queue_max {
             self.inner.depth.fetch_sub(1, Ordering::Relaxed);
@@ -162,12 +173,13 @@ impl Store {
             return;
         }
         let request = Request::Commit {
+            sender,
             commit,
             reply: Box::new(reply),
         };
         if let Err(mpsc::SendError(request)) = self.inner.requests.send(request) {
             self.inner.depth.fetch_sub(1, Ordering::Relaxed);
-            if let Request::Commit { commit, reply } = request {
+            if let Request::Commit { commit, reply, .. } = request {
                 reply(Err(Refused {
                     error: Error::Closed,
                     commit,

@@ -33,6 +33,8 @@ pub(crate) type Reply = Box<dyn FnOnce(Result<(), Refused>) + Send>;
 /// What the writer is asked for.
 pub(crate) enum Request {
     Commit {
+        /// Whose replies belong together.
+        sender: usize,
         commit: Commit,
         reply: Reply,
     },
@@ -47,9 +49,9 @@ pub(crate) struct Writer {
     pub(crate) path: PathBuf,
     pub(crate) durability: Durability,
     pub(crate) pages_max: Option<u32>,
+    pub(crate) clock: fn() -> Timestamp,
     /// `None` after a failure, until the file is opened anew.
     pub(crate) connection: Option<Connection>,
-    pub(crate) clock: fn() -> Timestamp,
     pub(crate) requests: Receiver<Request>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) depth: Arc<AtomicUsize>,
@@ -58,6 +60,7 @@ pub(crate) struct Writer {
 }
 
 struct Waiting {
+    sender: usize,
     commit: Commit,
     reply: Reply,
 }
@@ -118,9 +121,17 @@ impl Writer {
         while let Some(request) = next.take() {
             match request {
                 Request::Close { done } => return (group, Some(done)),
-                Request::Commit { commit, reply } => {
+                Request::Commit {
+                    sender,
+                    commit,
+                    reply,
+                } => {
                     bytes += commit.bytes();
-                    group.push(Waiting { commit, reply });
+                    group.push(Waiting {
+                        sender,
+                        commit,
+                        reply,
+                    });
                 }
             }
             if group.len() < GROUP_COMMITS_MAX && bytes < GROUP_BYTES_MAX {
@@ -142,7 +153,10 @@ impl Writer {
             Ok((verdicts, sync)) => {
                 let taken = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
                 self.gauges.committed(taken as u64, sync);
-                for (waiting, verdict) in group.into_iter().zip(verdicts) {
+                let mut answers: Vec<_> = group.into_iter().zip(verdicts).collect();
+                // Stable, so that each sender is answered in its own order.
+                answers.sort_by_key(|(waiting, _)| waiting.sender);
+                for (waiting, verdict) in answers {
                     (waiting.reply)(verdict.map_err(|error| Refused {
                         error,
                         commit: waiting.commit,
@@ -292,6 +306,7 @@ impl Writer {
         let Some(connection) = &self.connection else {
             return;
         };
+        let now = (self.clock)();
         let small = std::fs::metadata(&self.path)
             .is_ok_and(|metadata| metadata.len() <= backup::AT_CLOSE_BYTES_MAX);
         if small
@@ -309,7 +324,6 @@ impl Writer {
             tracing::warn!(%error, "The write-ahead log could not be moved to the database");
         }
     }
-        let now = (self.clock)();
 }
 
 enum Failure {
