@@ -106,6 +106,8 @@ impl Mapping {
         let row = self.row(frame)?;
         let mapped = match &self.pipeline.map {
             None => row,
+            // The row as it is, without a copy.
+            Some(map) if map.source().trim() == "." => row,
             Some(map) => map.evaluate(&row, &|_| None).map_err(|error| Refusal {
                 code: match error {
                     ExpressionError::Budget { .. } => Code::ExpressionBudget,

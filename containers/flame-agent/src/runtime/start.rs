@@ -1,5 +1,6 @@
 //! How a run begins: everything that its first commit needs, put together before a shard sees it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use flame_dsl::Workflow;
@@ -206,12 +207,26 @@ pub(super) fn new_id() -> RunId {
     RunId::new(uuid::Uuid::now_v7())
 }
 
-/// Dice for one decision. Without the system's there is still the clock, which is enough for jitter.
+/// Dice for one decision: jitter, nothing that must not be guessed. Seeded once per thread, since a
+/// decision is too short for a call into the system.
 pub(super) fn entropy() -> u64 {
-    getrandom::u64().unwrap_or_else(|_| {
-        u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs())
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    thread_local! {
+        static DICE: Cell<u64> = Cell::new(seed());
+    }
+    DICE.with(|dice| {
+        let state = dice.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        dice.set(state);
+        // SplitMix64.
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
     })
+}
+
+/// Without the system's dice there is still the clock, which is enough for jitter.
+fn seed() -> u64 {
+    getrandom::u64()
+        .unwrap_or_else(|_| u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs()))
 }
 
 fn shallow(input: &Value) -> Result<(), Error> {

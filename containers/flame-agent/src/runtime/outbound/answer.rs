@@ -37,12 +37,16 @@ impl Sent {
             headers: headers_as_json(request.headers()),
         }
     }
+
+    fn as_json(&self) -> Value {
+        json!({ "method": self.method, "uri": self.uri, "headers": self.headers })
+    }
 }
 
 pub(super) async fn read(
     request: &HttpRequest,
     mut response: Response,
-    sent: &Sent,
+    sent: Option<&Sent>,
     target: &Target,
     bytes_max: usize,
 ) -> Result<Value, Error> {
@@ -57,7 +61,7 @@ pub(super) async fn read(
         HttpOutput::Raw => Ok(Value::String(BASE64.encode(&body))),
         HttpOutput::Content => content(&headers, &body, target),
         HttpOutput::Response => Ok(json!({
-            "request": { "method": sent.method, "uri": sent.uri, "headers": sent.headers },
+            "request": sent.map(Sent::as_json),
             "statusCode": status.as_u16(),
             "headers": headers_as_json(&headers),
             "content": content(&headers, &body, target)?,

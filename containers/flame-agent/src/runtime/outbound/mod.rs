@@ -10,6 +10,7 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flame_dsl::HttpOutput;
 use flame_engine::{Error, HttpRequest, StandardError};
 use flame_types::IdempotencyKey;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -97,7 +98,8 @@ impl Outbound {
             Reach::Named => &self.named,
             Reach::Data => &self.data,
         };
-        let sent = answer::Sent::of(&built);
+        // Only a whole response shows what it answers.
+        let sent = (request.output == HttpOutput::Response).then(|| answer::Sent::of(&built));
         let response = client
             .execute(built)
             .await
@@ -105,7 +107,7 @@ impl Outbound {
         answer::read(
             request,
             response,
-            &sent,
+            sent.as_ref(),
             target,
             self.options.response_bytes_max,
         )
