@@ -80,10 +80,8 @@ fn on_event(app: &AppHandle, event: RunEvent) {
             }
         }
         // The agent ends in order before the app does.
-        RunEvent::ExitRequested { api, .. } => {
-            if app.state::<Shell>().close(app) {
-                api.prevent_exit();
-            }
+        RunEvent::ExitRequested { api, .. } if app.state::<Shell>().close(app) => {
+            api.prevent_exit();
         }
         _ => {}
     }

@@ -41,7 +41,11 @@ struct Agent {
 impl Agent {
     fn new(document: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Options::new(folder.path().join("data"), flame_types::Timestamp::now)).unwrap();
+        let store = Store::open(&Options::new(
+            folder.path().join("data"),
+            flame_types::Timestamp::now,
+        ))
+        .unwrap();
         std::fs::create_dir(folder.path().join("databases")).unwrap();
         Self {
             folder,

@@ -388,7 +388,10 @@ async fn metrics_keep_the_rules_of_the_format() {
 }
 
 /// The judge that others wrote, where it is installed.
-#[expect(clippy::print_stdout, reason = "who reads the test's output learns what was not judged")]
+#[expect(
+    clippy::print_stdout,
+    reason = "who reads the test's output learns what was not judged"
+)]
 fn check_with_promtool(text: &str) {
     let mut promtool = Command::new("promtool");
     promtool

@@ -1,6 +1,10 @@
 //! The real agent as a child process: what a person, a script or another program sees of it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod catalog;
 mod command;

@@ -136,7 +136,9 @@ impl fmt::Display for WorkflowId {
 fn is_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     (1..=63).contains(&bytes.len())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || *b == b'-')
         && bytes[0] != b'-'
         && bytes[bytes.len() - 1] != b'-'
 }
@@ -159,7 +161,8 @@ fn is_semantic_version(text: &str) -> bool {
 }
 
 fn split_once_or_whole(text: &str, at: char) -> (&str, Option<&str>) {
-    text.split_once(at).map_or((text, None), |(head, tail)| (head, Some(tail)))
+    text.split_once(at)
+        .map_or((text, None), |(head, tail)| (head, Some(tail)))
 }
 
 fn is_number(text: &str) -> bool {
@@ -191,7 +194,9 @@ mod tests {
         for good in ["0.0.0", "1.2.3", "1.0.0-rc.1+build.5", "1.0.0-0a"] {
             assert!(good.parse::<Version>().is_ok(), "{good}");
         }
-        for bad in ["1", "1.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.0.0+", "1.0.0/..", "v1.0.0"] {
+        for bad in [
+            "1", "1.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.0.0+", "1.0.0/..", "v1.0.0",
+        ] {
             assert!(bad.parse::<Version>().is_err(), "{bad}");
         }
     }

@@ -41,10 +41,8 @@ impl Execute for ConnectionsList {
             .with_workspace(|workspace| {
                 let users = users(workspace)?;
                 let all = workspace.list(DocumentKind::Connection).or_view()?;
-                Ok(all
-                    .into_iter()
-                    .map(|document| (users_of(&users, &document), document)))
-                .map(Iterator::collect::<Vec<_>>)
+                let with_users = |document| (users_of(&users, &document), document);
+                Ok(all.into_iter().map(with_users).collect::<Vec<_>>())
             })
             .await?;
         all.into_iter()

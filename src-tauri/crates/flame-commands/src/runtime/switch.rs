@@ -192,8 +192,8 @@ struct Mover {
 impl Mover {
     async fn run(mut self, to: RuntimeMode, cancelled: oneshot::Receiver<()>) {
         let result = match to {
-            RuntimeMode::Podman => self.to_podman(cancelled).await,
-            RuntimeMode::Native => self.to_native().await,
+            RuntimeMode::Podman => self.switch_to_podman(cancelled).await,
+            RuntimeMode::Native => self.switch_to_native().await,
         };
         drop(lock(&self.app.runtime.switching).take());
         if let Err(error) = &result {
@@ -204,7 +204,10 @@ impl Mover {
         self.app.emit(&Event::RuntimeChanged(status));
     }
 
-    async fn to_podman(&mut self, cancelled: oneshot::Receiver<()>) -> Result<(), ErrorView> {
+    async fn switch_to_podman(
+        &mut self,
+        cancelled: oneshot::Receiver<()>,
+    ) -> Result<(), ErrorView> {
         let driver = tokio::select! {
             prepared = self.prepare() => prepared,
             Ok(()) = cancelled => Err(ErrorView::new(Code::RunNotInState, "the switch was cancelled")
@@ -299,7 +302,7 @@ impl Mover {
         Ok(())
     }
 
-    async fn to_native(&mut self) -> Result<(), ErrorView> {
+    async fn switch_to_native(&mut self) -> Result<(), ErrorView> {
         let container = Arc::clone(&self.app.runtime.container);
         let driver = container.locate().await?;
         match self.bring_back(&driver).await {

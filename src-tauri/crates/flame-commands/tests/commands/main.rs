@@ -1,6 +1,10 @@
 //! The commands over a host that records, with a real workspace and the real agent.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod connections;
 mod documents;

@@ -2,8 +2,6 @@
 //!
 //! Wants root, Podman and a static agent; says so and passes over the test where one is missing.
 
-#![expect(clippy::print_stderr, reason = "a test that is passed over says why")]
-
 use std::path::PathBuf;
 
 use flame_commands::Options;
