@@ -31,5 +31,5 @@ pub fn run() -> Result<()> {
         "warnings",
     ]))?;
     let deny = setup::cargo_tool("cargo-deny", "0.20.2")?;
-    exec(command(deny).args(["--offline", "check", "licenses", "bans", "sources"]))
+    exec(command(deny).args(["check", "licenses", "bans", "sources"]))
 }
