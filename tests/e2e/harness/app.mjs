@@ -34,6 +34,7 @@ export async function openApp(options = {}) {
     ["--port", `${port}`, "--native-port", `${nativePort}`, "--native-driver", "/usr/bin/WebKitWebDriver"],
     { env },
   );
+  await answers(nativePort);
   await answers(port);
   const browser = await remote({
     hostname: "127.0.0.1",

@@ -34,14 +34,21 @@ export class Window {
     await part.setValue(text);
   }
 
-  /** Waits until the part's text matches; fails with what it says instead. */
+  /** All text of a part, also where the page cuts it off. */
+  text(part) {
+    return this.browser.execute((element) => element.textContent, part);
+  }
+
+  /** Waits until the part's text matches, cut off or not; fails with what it says instead. */
   async reads(testid, pattern, timeout = TIMEOUT_MS) {
     let text = "";
     await this.browser
       .waitUntil(
         async () => {
-          const part = await this.part(testid);
-          text = (await part.isExisting()) ? await part.getText() : "";
+          text = await this.browser.execute(
+            (id) => document.querySelector(`[data-testid="${id}"]`)?.textContent ?? "",
+            testid,
+          );
           return pattern.test(text);
         },
         { timeout },

@@ -32,7 +32,7 @@ test("Orders runs with one click and every task shows its input and output", asy
   const rows = await window.parts("timeline-row");
   assert.ok(rows.length >= 5, `${rows.length} tasks on the timeline`);
   for (const row of rows) {
-    if (/not run/.test(await row.getText())) continue;
+    if (/not run/.test(await window.text(row))) continue;
     await row.click();
     await window.see("task-panel");
     await window.click("tab-input");

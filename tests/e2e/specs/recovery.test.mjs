@@ -55,5 +55,5 @@ test("the agent ends with the app, and the run is there when it opens again", as
   window = new Window(app.browser);
   await window.go("runs");
   const row = await window.see("run-row");
-  assert.match(await row.getText(), /Orders/);
+  assert.match(await window.text(row), /Orders/);
 });

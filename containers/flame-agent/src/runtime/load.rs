@@ -25,6 +25,8 @@ pub(super) struct Counters {
 pub(super) struct Place {
     counters: Arc<Counters>,
     shown: Shown,
+    /// False once it was given back.
+    taken: bool,
 }
 
 /// As what a run in flight is counted.
@@ -49,6 +51,7 @@ impl Counters {
         Ok(Place {
             counters: Arc::clone(self),
             shown: Shown::Running,
+            taken: true,
         })
     }
 
@@ -58,6 +61,7 @@ impl Counters {
         Place {
             counters: Arc::clone(self),
             shown: Shown::Running,
+            taken: true,
         }
     }
 
@@ -126,6 +130,9 @@ impl Counters {
 impl Place {
     /// Counts the run as what it is now.
     pub(super) fn show(&mut self, status: RunStatus) {
+        if !self.taken {
+            return;
+        }
         let shown = match status {
             RunStatus::Waiting => Shown::Waiting,
             RunStatus::Suspended => Shown::Suspended,
@@ -136,9 +143,18 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Gives the place to the next run, before anybody is told that this one has ended.
+    pub(super) fn vacate(&mut self) {
+        if std::mem::take(&mut self.taken) {
+            self.counters.moved(self.shown, Shown::Running);
+            self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.counters.moved(self.shown, Shown::Running);
-        self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.vacate();
     }
 }

@@ -340,6 +340,12 @@ impl Shard {
 
     /// What was waiting for the commit: answers, then actions.
     fn follow(&mut self, run: RunId, pending: Pending) {
+        let ends = |action: &Action| matches!(action, Action::Finish { .. });
+        if pending.actions.iter().any(ends)
+            && let Some(live) = self.live.get_mut(&run)
+        {
+            live.place.vacate();
+        }
         for reply in pending.replies {
             // Whoever asked may have gone.
             let _ = reply.send(Ok(()));
