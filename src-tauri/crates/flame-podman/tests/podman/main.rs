@@ -10,6 +10,9 @@ use std::time::Duration;
 use flame_podman::{AgentContainer, AgentImage, Error, Limits, Locator, Program, Spec, diagnose};
 use flame_testkit::Podman;
 
+/// Of the length that the agent asks for.
+const TOKEN: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 /// The static agent that `cargo xtask images` builds.
 fn program() -> Option<PathBuf> {
     let named = std::env::var_os("MASTRA_STATIC_AGENT").map(PathBuf::from);
@@ -103,7 +106,7 @@ async fn the_agent_runs_locked_down_and_its_data_goes_in_and_out() {
     let address = free_address();
     let agent = AgentContainer::new(&place, spec(address));
     agent
-        .create(&image, "a-token-of-the-test")
+        .create(&image, TOKEN)
         .await
         .expect("the container is made");
     let folder = tempfile::tempdir().unwrap();
