@@ -1,10 +1,10 @@
 // The built app in its real window, driven through WebDriver.
 import { createServer } from "node:net";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { remote } from "webdriverio";
 
-import { openDesktop } from "./desktop.mjs";
+import { end, openDesktop, processesIn } from "./desktop.mjs";
 
 const APP = required("MASTRA_APP");
 const DRIVER = required("TAURI_DRIVER");
@@ -54,6 +54,11 @@ export async function openApp(options = {}) {
     async quit() {
       await browser.deleteSession();
       await driver.stop();
+      // The driver does not always end what it opened.
+      for (const pid of await processesIn(dataDir)) {
+        const program = await readlink(`/proc/${pid}/exe`).catch(() => "");
+        if (program === (await realpath(APP))) end(pid, "SIGTERM");
+      }
     },
     async close() {
       await browser.deleteSession().catch(() => {});

@@ -1,11 +1,36 @@
 // A private desktop: an X server on a free display, a session bus, own home folders.
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Child } from "./process.mjs";
 
 const SCREEN = "1440x900x24";
+
+/** Ends a process by its id; one that has ended already is no error. */
+export function end(pid, signal = "SIGKILL") {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error; // It has ended by itself.
+  }
+}
+
+/** Processes whose command line or environment names the folder. */
+export async function processesIn(folder) {
+  const found = [];
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    if (Number(entry) === process.pid) continue;
+    for (const file of ["cmdline", "environ"]) {
+      const text = await readFile(`/proc/${entry}/${file}`, "utf8").catch(() => "");
+      if (!text.includes(folder)) continue;
+      found.push(Number(entry));
+      break;
+    }
+  }
+  return found;
+}
 
 /** Starts the desktop; `close` ends what was started and removes the folders. */
 export async function openDesktop({ keyring = true } = {}) {
@@ -58,6 +83,8 @@ export async function openDesktop({ keyring = true } = {}) {
     start,
     async close() {
       for (const child of children) await child.stop();
+      // The driver ends the app without a word, so what the app had started in this home stays.
+      for (const pid of await processesIn(home)) end(pid);
       await rm(home, { recursive: true, force: true });
     },
   };

@@ -1,9 +1,10 @@
 // The agent is killed while the app runs; the app is closed and opened again.
 import assert from "node:assert/strict";
-import { readFile, readdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
 import { openApp } from "../harness/app.mjs";
+import { processesIn } from "../harness/desktop.mjs";
 import { Window } from "../pages/window.mjs";
 
 let app;
@@ -19,12 +20,22 @@ after(() => app?.close());
 
 /** The agent of this app: the process that serves the app's data folder. */
 async function agentPid() {
-  for (const entry of await readdir("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const line = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
-    if (line.includes("flame-agent") && line.includes(app.dataDir)) return Number(entry);
+  for (const pid of await processesIn(app.dataDir)) {
+    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (line.includes("flame-agent") && line.includes(app.dataDir)) return pid;
   }
   return undefined;
+}
+
+/** For the message of a failure. */
+async function commandLines() {
+  const lines = [];
+  for (const pid of await processesIn(app.desktop.home)) {
+    const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+    lines.push(`${pid} of ${/PPid:\s*(\d+)/.exec(status)?.[1]}: ${line.replaceAll("\0", " ")}`);
+  }
+  return lines.join("; ");
 }
 
 test("a killed agent is started again and works", async () => {
@@ -49,7 +60,7 @@ test("the agent ends with the app, and the run is there when it opens again", as
   await app.quit();
   await app.browser
     .waitUntil(async () => (await agentPid()) === undefined, { timeout: 20_000 })
-    .catch(() => assert.fail("the agent outlived the app"));
+    .catch(async () => assert.fail(`the agent outlived the app: ${await commandLines()}`));
   const { desktop, dataDir } = app;
   app = await openApp({ desktop, dataDir });
   window = new Window(app.browser);
