@@ -58,6 +58,8 @@ macro_rules! handler {
             $crate::commands::runs::run_follow,
             $crate::commands::runs::run_unfollow,
             $crate::commands::runs::run_cancel,
+            $crate::commands::runs::run_suspend,
+            $crate::commands::runs::run_resume,
             $crate::commands::runs::run_retry,
             $crate::commands::runs::run_replay,
             $crate::commands::connections::connection_kinds,

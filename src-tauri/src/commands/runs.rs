@@ -9,6 +9,8 @@ super::adapters! {
     run_follow: RunFollow,
     run_unfollow: RunUnfollow,
     run_cancel: RunCancel,
+    run_suspend: RunSuspend,
+    run_resume: RunResume,
     run_retry: RunRetry,
     run_replay: RunReplay,
 }

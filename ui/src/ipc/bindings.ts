@@ -445,11 +445,6 @@ export type JournalPage = {
 /**  Any JSON, for showing. What a person edits travels as text, so that no digit is lost. */
 export type Json = unknown;
 
-/**  JSON text for an editor: no digit is lost on the way. */
-export type JsonText = {
-	text: string,
-};
-
 export type LogLine = {
 	/**  Grows by one a line, since the app was started. */
 	seq: Whole,
@@ -585,12 +580,19 @@ export type RunPage = {
 	total: Whole | null,
 };
 
-/**  A new run from a task with edited input; without a task from the start. */
+/**  A new run from a task with edited input and context; without a task from the start. */
 export type RunReplay = {
 	id: string,
 	task?: string | null,
 	/**  JSON text. */
 	input: string,
+	/**  JSON text; none: as it was. */
+	context?: string | null,
+};
+
+/**  Lets a suspended run go on where it was. */
+export type RunResume = {
+	id: string,
 };
 
 /**  Goes on at the task that faulted. */
@@ -628,7 +630,12 @@ export type RunSummary = {
 	error: DslError | null,
 };
 
-/**  The input of a task as it was, to edit and replay; without a task that of the run. */
+/**  Halts a run until `run_resume`. */
+export type RunSuspend = {
+	id: string,
+};
+
+/**  The input and context of a task as they were, to edit and replay; without a task the run's input. */
 export type RunTaskInput = {
 	id: string,
 	task?: string | null,
@@ -652,7 +659,10 @@ export type RunsList = {
 	statuses?: RunStatus[],
 	/**  `namespace/name`. */
 	workflow?: string | null,
-	/**  In the id, the name or the input. */
+	/**
+	 *  In the id, the subject, the name or the error; or conditions on fields of the input and
+	 *  output, such as `input/customer/id=42 and output/state~paid`.
+	 */
 	text?: string | null,
 	since?: Moment | null,
 	cursor?: string | null,
@@ -789,6 +799,13 @@ export type SwitchStep = {
 	name: string,
 	detail: string,
 	status: StepStatus,
+};
+
+/**  What a task had, as JSON texts for editors: no digit is lost on the way. */
+export type TaskInput = {
+	input: string,
+	/**  `$context` when the task began; none for the run itself, whose input becomes its context. */
+	context: string | null,
 };
 
 /**  One visit of one task. */
@@ -943,17 +960,21 @@ export interface Commands {
   runGet(input: RunGet): Promise<Result<RunDetail>>;
   /** The journal, oldest first, after `after`. */
   runJournal(input: RunJournal): Promise<Result<JournalPage>>;
-  /** The input of a task as it was, to edit and replay; without a task that of the run. */
-  runTaskInput(input: RunTaskInput): Promise<Result<JsonText>>;
+  /** The input and context of a task as they were, to edit and replay; without a task the run's input. */
+  runTaskInput(input: RunTaskInput): Promise<Result<TaskInput>>;
   /** `run-entries` comes for this run until `run_unfollow`; at most 8 at once, the oldest ends. */
   runFollow(input: RunFollow): Promise<Result<null>>;
   /** Ends `run_follow`. */
   runUnfollow(input: RunUnfollow): Promise<Result<null>>;
   /** Ends a run that has not ended. */
   runCancel(input: RunCancel): Promise<Result<RunSummary>>;
+  /** Halts a run until `run_resume`. */
+  runSuspend(input: RunSuspend): Promise<Result<RunSummary>>;
+  /** Lets a suspended run go on where it was. */
+  runResume(input: RunResume): Promise<Result<RunSummary>>;
   /** Goes on at the task that faulted. */
   runRetry(input: RunRetry): Promise<Result<RunSummary>>;
-  /** A new run from a task with edited input; without a task from the start. */
+  /** A new run from a task with edited input and context; without a task from the start. */
   runReplay(input: RunReplay): Promise<Result<RunSummary>>;
   /** What can be connected. */
   connectionKinds(): Promise<Result<ConnectionKind[]>>;
@@ -1040,6 +1061,8 @@ export function commandsOver(transport: Transport): Commands {
     runFollow: (input) => settle(transport.call("run_follow", input)),
     runUnfollow: (input) => settle(transport.call("run_unfollow", input)),
     runCancel: (input) => settle(transport.call("run_cancel", input)),
+    runSuspend: (input) => settle(transport.call("run_suspend", input)),
+    runResume: (input) => settle(transport.call("run_resume", input)),
     runRetry: (input) => settle(transport.call("run_retry", input)),
     runReplay: (input) => settle(transport.call("run_replay", input)),
     connectionKinds: () => settle(transport.call("connection_kinds", {})),

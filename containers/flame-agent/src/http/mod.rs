@@ -6,6 +6,7 @@
 //! pages for people.
 
 mod body;
+mod condition;
 mod error;
 mod failure;
 mod follow;

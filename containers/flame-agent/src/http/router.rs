@@ -103,6 +103,8 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::GetJournal => on(method, runs::journal),
         Operation::FollowRun => on(method, runs::follow),
         Operation::CancelRun => on(method, runs::cancel),
+        Operation::SuspendRun => on(method, runs::suspend),
+        Operation::ResumeRun => on(method, runs::resume),
         Operation::RetryRun => on(method, runs::retry),
         Operation::ReplayRun => on(method, runs::replay),
         Operation::ListConnectors => on(method, connections::connectors),

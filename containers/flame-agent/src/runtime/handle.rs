@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use flame_dsl::Workflow;
-use flame_store::{Page, Run, RunFilter, RunSummary, Store};
+use flame_store::{FieldCondition, Found, Page, Run, RunFilter, RunSummary, Store};
 use flame_types::{RunId, WorkflowId};
 use serde_json::Value;
 use tokio::sync::{broadcast, oneshot};
@@ -177,11 +177,18 @@ impl Handle {
         self.command(run, Command::Retry).await
     }
 
-    /// A new run from a task of an old one, with the input it had or another. An empty task is the start.
-    pub async fn replay(&self, run: RunId, task: &str, input: Option<Value>) -> Result<Run, Error> {
+    /// A new run from a task of an old one, with the input and context it had or others. An empty task is
+    /// the start.
+    pub async fn replay(
+        &self,
+        run: RunId,
+        task: &str,
+        input: Option<Value>,
+        context: Option<Value>,
+    ) -> Result<Run, Error> {
         self.must_accept()?;
         let old = self.shared.stored(run).await?;
-        let begin = Begin::replay(&self.shared, &old, task, input).await?;
+        let begin = Begin::replay(&self.shared, &old, task, input, context).await?;
         Ok(begin.send(&self.shared).await?.run)
     }
 
@@ -196,6 +203,21 @@ impl Handle {
         page: Page<RunId>,
     ) -> Result<Vec<RunSummary>, Error> {
         Ok(self.shared.store.runs(filter, page).await?)
+    }
+
+    /// Those of the runs whose input and output fulfil all conditions, newest first; what a bounded scan
+    /// finds, and where it goes on.
+    pub async fn search_runs(
+        &self,
+        filter: RunFilter,
+        conditions: Vec<FieldCondition>,
+        page: Page<RunId>,
+    ) -> Result<Found, Error> {
+        Ok(self
+            .shared
+            .store
+            .search_runs(filter, conditions, page)
+            .await?)
     }
 
     /// Entries after a sequence, oldest first.

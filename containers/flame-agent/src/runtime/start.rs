@@ -112,9 +112,10 @@ impl Begin {
         old: &Run,
         task: &str,
         input: Option<Value>,
+        context: Option<Value>,
     ) -> Result<Self, Error> {
-        if let Some(input) = &input {
-            shallow(input)?;
+        for value in input.iter().chain(&context) {
+            shallow(value)?;
         }
         let summary = &old.summary;
         let impossible = |detail: String| Error::ReplayImpossible {
@@ -128,6 +129,11 @@ impl Begin {
         );
         let (id, now) = (new_id(), Timestamp::now());
         let (run, first, run_input) = if task.is_empty() || task == "/" {
+            if context.is_some() {
+                let detail =
+                    "the start makes its context of the input; edit the input, or name a task";
+                return Err(impossible(detail.to_owned()));
+            }
             let input = input.map_or(recorded, Arc::new);
             let event = Event::Start {
                 input: Arc::clone(&input),
@@ -143,6 +149,7 @@ impl Begin {
                 reference: task,
                 iteration: None,
                 input: input.map(Arc::new),
+                context: context.map(Arc::new),
             };
             let (run, step) = EngineRun::replay(id, workflow, summary.id, records, &from, moment)
                 .map_err(|error| impossible(error.to_string()))?;

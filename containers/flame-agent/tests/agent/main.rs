@@ -14,6 +14,7 @@ mod hardening;
 mod harness;
 mod hooks;
 mod http;
+mod operations;
 mod pipelines;
 mod runs;
 mod runtime;

@@ -127,9 +127,18 @@ pub struct RunQuery {
     /// Created before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Ended at or after this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_since: Option<Timestamp>,
+    /// Ended before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_until: Option<Timestamp>,
     /// In the run's id, subject, workflow or error, without regard to case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Conditions on fields of the input or output, such as `input/customer/id=42`, with ` and ` between.
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<String>,
     /// Out of `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -157,6 +166,10 @@ pub struct ReplayRequest {
     /// Input of that task; without it the input that it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
+    /// `$context` at that task; without it the context that it had. Not with an empty pointer: the
+    /// start makes its context of the input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
 }
 
 /// What a journal entry records.
@@ -234,7 +247,7 @@ pub struct JournalEntry {
     pub input: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
-    /// `$context`, where the task changed it.
+    /// `$context`, where the task changed it, or the run begins with another one than its input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -123,6 +123,20 @@ impl AgentClient {
             .1)
     }
 
+    pub async fn suspend_run(&self, id: RunId) -> Result<RunView> {
+        Ok(self
+            .fetch(self.request(Operation::SuspendRun, &[&id.to_string()]))
+            .await?
+            .1)
+    }
+
+    pub async fn resume_run(&self, id: RunId) -> Result<RunView> {
+        Ok(self
+            .fetch(self.request(Operation::ResumeRun, &[&id.to_string()]))
+            .await?
+            .1)
+    }
+
     pub async fn retry_run(&self, id: RunId) -> Result<RunView> {
         Ok(self
             .fetch(self.request(Operation::RetryRun, &[&id.to_string()]))

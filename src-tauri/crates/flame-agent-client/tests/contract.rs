@@ -252,6 +252,7 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
     client.start_run(&id, &json!({"a": 1}), &options).await?;
     let query = RunQuery {
         text: Some("ö&=".into()),
+        conditions: Some("input/a=1 and output/b~x".into()),
         limit: Some(5),
         ..RunQuery::default()
     };
@@ -272,6 +273,8 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
         "{events:?}"
     );
     client.cancel_run(run).await?;
+    client.suspend_run(run).await?;
+    client.resume_run(run).await?;
     client.retry_run(run).await?;
     client
         .replay_run(
@@ -279,6 +282,7 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
             &ReplayRequest {
                 task: "/do/0/a".into(),
                 input: None,
+                context: Some(json!({"n": 1})),
             },
         )
         .await?;

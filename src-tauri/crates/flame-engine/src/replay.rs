@@ -1,4 +1,4 @@
-//! A new run that goes on from a task of an old one, with its recorded or an edited input.
+//! A new run that goes on from a task of an old one, with its recorded or an edited input and context.
 //!
 //! The scopes around the task are entered again as they were: `do`, `try`, `catch.do`, `for`. A branch of
 //! a `fork` is not, since the branches beside it were at work too.
@@ -29,6 +29,8 @@ pub struct ReplayFrom<'a> {
     pub iteration: Option<&'a [usize]>,
     /// What flows into it; `None` is what flowed into it in the old run.
     pub input: Option<Arc<Value>>,
+    /// `$context` there; `None` is what it was in the old run.
+    pub context: Option<Arc<Value>>,
 }
 
 /// Why a run can't be replayed from a task.
@@ -70,7 +72,7 @@ impl Run {
         let step = run.decide(moment, |turn| {
             decide::start(turn, Arc::clone(&past.input), Some(origin));
             if turn.state.status == RunStatus::Running {
-                enter(turn, &past, &path, from.input.clone());
+                enter(turn, &past, &path, from);
             }
         });
         Ok((run, step))
@@ -127,10 +129,10 @@ fn refuse_forks(workflow: &Workflow, past: &State, path: &[FrameId]) -> Result<(
 }
 
 /// Enters the scopes on the path, up to where the last task of it is next.
-fn enter(turn: &mut Turn<'_>, past: &State, path: &[FrameId], input: Option<Arc<Value>>) {
+fn enter(turn: &mut Turn<'_>, past: &State, path: &[FrameId], from: &ReplayFrom<'_>) {
     let at = turn.moment.now;
     turn.emit(Record::ContextRestored {
-        context: Arc::clone(&past.context),
+        context: Arc::clone(from.context.as_ref().unwrap_or(&past.context)),
         at,
     });
     let Some((target, around)) = path.split_last() else {
@@ -150,7 +152,7 @@ fn enter(turn: &mut Turn<'_>, past: &State, path: &[FrameId], input: Option<Arc<
         turn,
         parent,
         old,
-        input.unwrap_or_else(|| Arc::clone(&old.raw)),
+        Arc::clone(from.input.as_ref().unwrap_or(&old.raw)),
     );
 }
 

@@ -29,7 +29,7 @@ pub struct Entry {
     pub input: Option<Arc<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Arc<Value>>,
-    /// `$context`, where the task changed it.
+    /// `$context`, where the task changed it, or the run begins with another one than its input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<Arc<Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,7 +120,11 @@ impl Timeline {
 
     fn fill(&self, entry: &mut Entry, record: &Record) {
         match record {
-            Record::RunStarted { input, .. } => entry.input = Some(Arc::clone(input)),
+            Record::RunStarted { input, .. } => {
+                entry.input = Some(Arc::clone(input));
+                let context = &self.state.context;
+                entry.context = (context != input).then(|| Arc::clone(context));
+            }
             Record::FlowPositioned { data, .. } => entry.input = Some(Arc::clone(data)),
             Record::ContextRestored { context, .. } => entry.context = Some(Arc::clone(context)),
             Record::TaskStarted { frame, .. } => {

@@ -117,7 +117,8 @@ contract! {
         /// `namespace/name`.
         #[serde(default)]
         workflow: Option<String>,
-        /// In the id, the name or the input.
+        /// In the id, the subject, the name or the error; or conditions on fields of the input and
+        /// output, such as `input/customer/id=42 and output/state~paid`.
         #[serde(default)]
         text: Option<String>,
         #[serde(default)]
@@ -130,23 +131,30 @@ contract! {
     "run_get" RunGet { id: String } -> RunDetail;
     /// The journal, oldest first, after `after`.
     "run_journal" RunJournal { id: String, #[serde(default)] after: Option<Whole>, limit: u32 } -> JournalPage;
-    /// The input of a task as it was, to edit and replay; without a task that of the run.
-    "run_task_input" RunTaskInput { id: String, #[serde(default)] task: Option<String> } -> JsonText;
+    /// The input and context of a task as they were, to edit and replay; without a task the run's input.
+    "run_task_input" RunTaskInput { id: String, #[serde(default)] task: Option<String> } -> TaskInput;
     /// `run-entries` comes for this run until `run_unfollow`; at most 8 at once, the oldest ends.
     "run_follow" RunFollow { id: String } -> ();
     /// Ends `run_follow`.
     "run_unfollow" RunUnfollow { id: String } -> ();
     /// Ends a run that has not ended.
     "run_cancel" RunCancel { id: String } -> RunSummary;
+    /// Halts a run until `run_resume`.
+    "run_suspend" RunSuspend { id: String } -> RunSummary;
+    /// Lets a suspended run go on where it was.
+    "run_resume" RunResume { id: String } -> RunSummary;
     /// Goes on at the task that faulted.
     "run_retry" RunRetry { id: String } -> RunSummary;
-    /// A new run from a task with edited input; without a task from the start.
+    /// A new run from a task with edited input and context; without a task from the start.
     "run_replay" RunReplay {
         id: String,
         #[serde(default)]
         task: Option<String>,
         /// JSON text.
         input: String,
+        /// JSON text; none: as it was.
+        #[serde(default)]
+        context: Option<String>,
     } -> RunSummary;
 
     // Connections

@@ -193,9 +193,11 @@ pub struct JournalPage {
     pub next: Option<Whole>,
 }
 
-/// JSON text for an editor: no digit is lost on the way.
+/// What a task had, as JSON texts for editors: no digit is lost on the way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
-pub struct JsonText {
-    pub text: String,
+pub struct TaskInput {
+    pub input: String,
+    /// `$context` when the task began; none for the run itself, whose input becomes its context.
+    pub context: Option<String>,
 }

@@ -18,6 +18,7 @@ mod migrate;
 mod operation;
 mod reader;
 mod row;
+mod search;
 mod store;
 mod writer;
 
@@ -30,4 +31,5 @@ pub use operation::{
 };
 pub use reader::{Page, RunFilter, StoredEvent};
 pub use row::{Run, RunSummary};
+pub use search::{Comparison, FieldCondition, Found, Payload};
 pub use store::{FILE_NAME, Options, Refused, Store};

@@ -38,8 +38,12 @@ impl<C> Page<C> {
         }
     }
 
+    pub(crate) fn rows(&self) -> usize {
+        self.limit.clamp(1, PAGE_MAX)
+    }
+
     fn limit(&self) -> i64 {
-        i64::try_from(self.limit.clamp(1, PAGE_MAX)).unwrap_or(1)
+        i64::try_from(self.rows()).unwrap_or(1)
     }
 }
 
@@ -54,6 +58,8 @@ pub struct RunFilter {
     pub replay_of: Option<RunId>,
     pub created_from: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
+    pub ended_from: Option<Timestamp>,
+    pub ended_before: Option<Timestamp>,
     /// In the id, subject, workflow or error, without regard to case.
     pub text: Option<String>,
 }
@@ -88,6 +94,12 @@ pub(crate) fn runs(
     page: Page<RunId>,
 ) -> Outcome<Vec<RunSummary>> {
     let mut query = Query::new(&format!("SELECT {} FROM runs", row::SUMMARY_COLUMNS));
+    narrow(&mut query, filter, page.after);
+    query.rows(connection, "id DESC", page.limit(), row::summary)
+}
+
+/// The conditions of a filter, behind the last run of the page before.
+pub(crate) fn narrow(query: &mut Query, filter: &RunFilter, after: Option<RunId>) {
     query.any_of(
         "status",
         filter.statuses.iter().map(|status| status.as_str()),
@@ -110,10 +122,12 @@ pub(crate) fn runs(
         "created <",
         filter.created_before.map(Timestamp::as_microsecond),
     );
+    query.compare("ended >=", filter.ended_from.map(Timestamp::as_microsecond));
     query.compare(
-        "id <",
-        page.after.map(|run| run.as_uuid().as_bytes().to_vec()),
+        "ended <",
+        filter.ended_before.map(Timestamp::as_microsecond),
     );
+    query.compare("id <", after.map(|run| run.as_uuid().as_bytes().to_vec()));
     if let Some(text) = &filter.text {
         query.condition(
             "instr(lower(concat_ws(' ', lower(hex(id)), subject, namespace || '/' || name || '/' || \
@@ -121,7 +135,6 @@ pub(crate) fn runs(
             [Sql::Text(needle(text))],
         );
     }
-    query.rows(connection, "id DESC", page.limit(), row::summary)
 }
 
 /// Runs that have not ended, oldest first; what a start has to take up again.
@@ -397,13 +410,13 @@ fn needle(text: &str) -> String {
 }
 
 /// A select whose conditions depend on what was asked for.
-struct Query {
+pub(crate) struct Query {
     sql: String,
     values: Vec<Sql>,
 }
 
 impl Query {
-    fn new(select: &str) -> Self {
+    pub(crate) fn new(select: &str) -> Self {
         Self {
             sql: format!("{select} WHERE true"),
             values: Vec::new(),
@@ -432,6 +445,11 @@ impl Query {
             let marks = vec!["?"; values.len()].join(", ");
             self.condition(&format!("{column} IN ({marks})"), values);
         }
+    }
+
+    /// The statement and its values, all rows in this order.
+    pub(crate) fn ordered(self, order: &str) -> (String, Vec<Sql>) {
+        (format!("{} ORDER BY {order}", self.sql), self.values)
     }
 
     fn rows<T>(

@@ -19,6 +19,7 @@ use crate::operation::{
 };
 use crate::reader::{self, Page, RunFilter, StoredEvent};
 use crate::row::{Run, RunSummary};
+use crate::search::{self, FieldCondition, Found};
 use crate::writer::{Request, Writer};
 use crate::{Error, Health, check, migrate};
 
@@ -284,6 +285,17 @@ impl Store {
         page: Page<RunId>,
     ) -> Result<Vec<RunSummary>, Error> {
         self.read(move |connection| reader::runs(connection, &filter, page))
+            .await
+    }
+
+    /// Runs whose input and output fulfil all conditions, newest first; what a bounded scan finds.
+    pub async fn search_runs(
+        &self,
+        filter: RunFilter,
+        conditions: Vec<FieldCondition>,
+        page: Page<RunId>,
+    ) -> Result<Found, Error> {
+        self.read(move |connection| search::search(connection, &filter, &conditions, page))
             .await
     }
 

@@ -14,13 +14,13 @@ pub struct Options {
     check: bool,
 }
 
-/// The crates that own a generated file; the tests are named `generated_*`.
+/// The crates that own a generated file; the tests are named `the_committed_*`.
 const OWNERS: &[&str] = &["flame-agent-api", "flame-desktop", "flame-ipc"];
 
 pub fn run(options: &Options) -> Result<()> {
     for owner in OWNERS {
         let mut command = cargo();
-        command.args(["test", "--quiet", "--package", owner, "generated_"]);
+        command.args(["test", "--quiet", "--package", owner, "the_committed_"]);
         if !options.check {
             command.env("UPDATE", "1");
         }

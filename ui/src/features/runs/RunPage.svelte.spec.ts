@@ -67,6 +67,18 @@ describe("a faulted run", () => {
 });
 
 describe("a running run", () => {
+  it("is suspended, then resumed, each offered only where it does something", async () => {
+    const world = restart("full");
+    const run = world.runs.find((known) => known.status === "running")!;
+    await visit(`runs/${run.id}`);
+    await userEvent.click(await screen.findByTestId("run-suspend"));
+    await waitFor(() => expect(screen.getByTestId("run-status").textContent).toContain("Suspended"));
+    expect(screen.queryByTestId("run-suspend")).toBeNull();
+    await userEvent.click(screen.getByTestId("run-resume"));
+    await waitFor(() => expect(screen.getByTestId("run-status").textContent).toContain("Running"));
+    expect(screen.queryByTestId("run-resume")).toBeNull();
+  });
+
   it("is cancelled", async () => {
     const world = restart("full");
     const run = world.runs.find((known) => known.status === "running")!;

@@ -1,9 +1,9 @@
 //! What a person can do to a run. Each is busy while it works, so that ten clicks are one.
 import { done, failed } from "$components/toasts.svelte";
 import { commands, viewOf, type RunSummary } from "$ipc";
-import type { RunView } from "./run.svelte";
+import type { RunAct, RunView } from "./run.svelte";
 
-async function act(view: RunView, kind: "retry" | "cancel", what: () => Promise<RunSummary>, said: string): Promise<void> {
+async function act(view: RunView, kind: RunAct, what: () => Promise<RunSummary>, said: string): Promise<void> {
   if (view.busy) return;
   view.busy = kind;
   try {
@@ -21,6 +21,15 @@ async function act(view: RunView, kind: "retry" | "cancel", what: () => Promise<
 /** Goes on at the task that faulted, with the input it had. */
 export function retryRun(view: RunView): Promise<void> {
   return act(view, "retry", () => commands.runRetry({ id: view.id }), "The run goes on where it faulted");
+}
+
+/** Halts the run: what is under way ends, nothing new begins. */
+export function suspendRun(view: RunView): Promise<void> {
+  return act(view, "suspend", () => commands.runSuspend({ id: view.id }), "The run is suspended");
+}
+
+export function resumeRun(view: RunView): Promise<void> {
+  return act(view, "resume", () => commands.runResume({ id: view.id }), "The run goes on");
 }
 
 export function cancelRun(view: RunView): Promise<void> {

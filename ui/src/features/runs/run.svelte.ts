@@ -6,6 +6,8 @@ import { hasEnded } from "./status";
 
 const FOLLOW_MS = 250;
 
+export type RunAct = "retry" | "suspend" | "resume" | "cancel";
+
 export class RunView {
   detail: Resource<RunDetail>;
   /** Key of the selected task; none shows the run itself. */
@@ -14,7 +16,7 @@ export class RunView {
   attempt = $state<number | null>(null);
   toScale = $state(true);
   zoom = $state(1);
-  busy = $state<"retry" | "cancel" | null>(null);
+  busy = $state<RunAct | null>(null);
   #chosen = false;
 
   constructor(readonly id: string) {

@@ -84,6 +84,8 @@ export class RunList {
       this.#next = page.next;
       this.total = page.total;
       this.error = null;
+      // A search of inputs and outputs may give a short page and go on behind it.
+      if (page.next !== null && page.items.length < PAGE) await this.#read(page.next, epoch);
     } catch (thrown) {
       if (epoch === this.#epoch) this.error = viewOf(thrown);
     } finally {

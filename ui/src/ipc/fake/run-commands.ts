@@ -6,7 +6,7 @@ import { failure, type World } from "./world";
 
 type Part = Pick<
   Handlers,
-  "runStart" | "runsList" | "runGet" | "runJournal" | "runTaskInput" | "runFollow" | "runUnfollow" | "runCancel" | "runRetry" | "runReplay"
+  "runStart" | "runsList" | "runGet" | "runJournal" | "runTaskInput" | "runFollow" | "runUnfollow" | "runSuspend" | "runResume" | "runCancel" | "runRetry" | "runReplay"
 >;
 
 const TASK_MS = 600;
@@ -55,7 +55,8 @@ export function runHandlers(world: World): Part {
     runTaskInput: ({ id, task }) => {
       const detail = detailOf(world.run(id), Date.now());
       const found = detail.tasks.find((view) => view.key === task || view.reference === task);
-      return { text: JSON.stringify(found?.input ?? detail.input, null, 2) };
+      const text = (value: unknown) => JSON.stringify(value, null, 2);
+      return { input: text(found?.input ?? detail.input), context: task ? text(detail.input) : null };
     },
     runFollow: () => null,
     runUnfollow: () => null,
@@ -65,6 +66,8 @@ export function runHandlers(world: World): Part {
       end(world, run, "cancelled");
       return run;
     },
+    runSuspend: ({ id }) => halt(world, id, "running", "suspended"),
+    runResume: ({ id }) => halt(world, id, "suspended", "running"),
     runRetry: ({ id }) => {
       const run = world.run(id);
       Object.assign(run, { status: "running", endedAt: null, error: null });
@@ -72,9 +75,10 @@ export function runHandlers(world: World): Part {
       setTimeout(() => end(world, run, "completed"), TASK_MS * 2);
       return run;
     },
-    runReplay: ({ id, input }) => {
+    runReplay: ({ id, input, context }) => {
       const old = world.run(id);
       JSON.parse(input);
+      if (context) JSON.parse(context);
       return begin(world, { name: old.name, title: old.title, version: old.version, subject: old.subject, startedBy: { kind: "replay", detail: null, replayOf: id } });
     },
   };
@@ -87,12 +91,20 @@ function begin(world: World, fields: Partial<RunSummary>): RunSummary {
   const steps = 5;
   for (let step = 1; step < steps; step += 1) {
     setTimeout(() => {
-      if (run.endedAt) return;
+      if (run.endedAt || run.status === "suspended") return;
       run.durationMs = Date.now() - Date.parse(run.createdAt);
       world.tell(run);
     }, TASK_MS * step);
   }
   setTimeout(() => end(world, run, "completed"), TASK_MS * steps);
+  return run;
+}
+
+function halt(world: World, id: string, from: RunSummary["status"], to: RunSummary["status"]): RunSummary {
+  const run = world.run(id);
+  if (run.status !== from) throw failure("MD-212", "The run is not in a state that allows this", `The run is ${run.status}.`, { value: run.status });
+  run.status = to;
+  world.tell(run);
   return run;
 }
 

@@ -1,4 +1,4 @@
-//! Runs: start, find, follow, cancel, retry and replay.
+//! Runs: start, find, follow, suspend, resume, cancel, retry and replay.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -18,7 +18,7 @@ use crate::http::failure::Failure;
 use crate::http::history::History;
 use crate::http::parameter::{self, Parameters, Segments, invalid};
 use crate::http::router::Context;
-use crate::http::{body, follow, view};
+use crate::http::{body, condition, follow, view};
 use crate::runtime::{Handle, IdempotencyKey, StartRequest};
 
 pub(in crate::http) async fn start(
@@ -85,7 +85,21 @@ pub(in crate::http) async fn list(
 ) -> Result<Json<RunPage>, Failure> {
     let limit = parameter::limit(query.limit, 50, 200)?;
     let after = query.cursor.as_deref().map(run_cursor).transpose()?;
+    let conditions = query
+        .conditions
+        .as_deref()
+        .map(condition::all)
+        .transpose()?;
     let filter = filter(query)?;
+    if let Some(conditions) = conditions {
+        let page = Page { after, limit };
+        let found = runtime.search_runs(filter, conditions, page).await?;
+        let items = found.runs.into_iter().map(view::run_summary);
+        return Ok(Json(RunPage {
+            items: items.collect::<Result<_, _>>()?,
+            next: found.next.map(|run| run.to_string()),
+        }));
+    }
     // One row more tells whether there is another page.
     let mut rows = runtime
         .runs(
@@ -133,6 +147,8 @@ fn filter(query: RunQuery) -> Result<RunFilter, Failure> {
         version: part(),
         created_from: query.since,
         created_before: query.until,
+        ended_from: query.ended_since,
+        ended_before: query.ended_until,
         text: query.text.filter(|text| !text.is_empty()),
         ..RunFilter::default()
     })
@@ -214,6 +230,26 @@ pub(in crate::http) async fn cancel(
     whole(&runtime, run).await.map(Json)
 }
 
+pub(in crate::http) async fn suspend(
+    State(runtime): State<Handle>,
+    Segments(id): Segments<RunId>,
+    request: Request,
+) -> Result<Json<RunView>, Failure> {
+    body::none(Operation::SuspendRun, request).await?;
+    let run = runtime.suspend(id).await?;
+    whole(&runtime, run).await.map(Json)
+}
+
+pub(in crate::http) async fn resume(
+    State(runtime): State<Handle>,
+    Segments(id): Segments<RunId>,
+    request: Request,
+) -> Result<Json<RunView>, Failure> {
+    body::none(Operation::ResumeRun, request).await?;
+    let run = runtime.resume(id).await?;
+    whole(&runtime, run).await.map(Json)
+}
+
 pub(in crate::http) async fn retry(
     State(runtime): State<Handle>,
     Segments(id): Segments<RunId>,
@@ -236,9 +272,11 @@ pub(in crate::http) async fn replay(
     let Some(replay) = body::take_json::<ReplayRequest>(Operation::ReplayRun, request).await?
     else {
         return Err(Failure::new(Code::BodyInvalid, "the request has no body")
-            .hint("Send {\"task\": \"/do/0/name\"}, with \"input\" to edit it."));
+            .hint("Send {\"task\": \"/do/0/name\"}, with \"input\" or \"context\" to edit them."));
     };
-    let run = runtime.replay(id, &replay.task, replay.input).await?;
+    let run = runtime
+        .replay(id, &replay.task, replay.input, replay.context)
+        .await?;
     let location = format!("/api/v1/runs/{}", run.summary.id);
     let view = whole(&runtime, run).await?;
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())

@@ -112,7 +112,7 @@ async fn a_replay_is_a_new_run_from_a_task_with_other_input() {
     assert_eq!(output(&old), json!({"b": 10}));
     let old_id = old.summary.id;
     let new = handle
-        .replay(old_id, "/do/1/second", Some(json!({"a": 7})))
+        .replay(old_id, "/do/1/second", Some(json!({"a": 7})), None)
         .await
         .unwrap();
     let new = until(&handle, new.summary.id, RunStatus::Completed).await;
@@ -127,13 +127,13 @@ async fn a_replay_is_a_new_run_from_a_task_with_other_input() {
     };
     assert!(began("second") && !began("first"));
     let whole = handle
-        .replay(old_id, "", Some(json!({"n": 3})))
+        .replay(old_id, "", Some(json!({"n": 3})), None)
         .await
         .unwrap();
     let whole = until(&handle, whole.summary.id, RunStatus::Completed).await;
     assert_eq!(output(&whole), json!({"b": 30}));
     let wrong = handle
-        .replay(old_id, "/do/9/nobody", None)
+        .replay(old_id, "/do/9/nobody", None, None)
         .await
         .unwrap_err();
     assert!(matches!(wrong, Error::ReplayImpossible { .. }), "{wrong}");

@@ -51,6 +51,8 @@ operations! {
     GetJournal => runs::JOURNAL;
     FollowRun => runs::EVENTS;
     CancelRun => runs::CANCEL;
+    SuspendRun => runs::SUSPEND;
+    ResumeRun => runs::RESUME;
     RetryRun => runs::RETRY;
     ReplayRun => runs::REPLAY;
     ListConnectors => connections::CONNECTORS;

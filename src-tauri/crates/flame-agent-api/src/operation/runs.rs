@@ -1,4 +1,4 @@
-//! Runs: start, find, follow, cancel, retry and replay.
+//! Runs: start, find, follow, suspend, resume, cancel, retry and replay.
 
 use flame_errors::Code;
 
@@ -71,7 +71,18 @@ pub(super) const LIST: Description = Description {
         ),
         Parameter::query::<String>("since", "Created at or after this moment (RFC 3339)."),
         Parameter::query::<String>("until", "Created before this moment (RFC 3339)."),
+        Parameter::query::<String>("endedSince", "Ended at or after this moment (RFC 3339)."),
+        Parameter::query::<String>("endedUntil", "Ended before this moment (RFC 3339)."),
         Parameter::query::<String>("text", "In id, subject, workflow or error, in any case."),
+        Parameter::query::<String>(
+            "where",
+            "Conditions on fields of the input or output, with ` and ` between: `input` or `output`, a \
+             JSON pointer, one of `=` `!=` `<` `<=` `>` `>=` `~` (the text has this in it, in any \
+             case), and a JSON value or bare text, such as \
+             `input/customer/id=42 and output/state~paid`. A number that is not in quotes is also \
+             looked for as text. Input and output larger than 64 KiB are not looked into. A page may \
+             come with fewer rows than asked for, or none, and a `next` where the search goes on.",
+        ),
         CURSOR,
         super::agent::LIMIT,
     ],
@@ -135,6 +146,26 @@ pub(super) const CANCEL: Description = Description {
     ..BASE
 };
 
+pub(super) const SUSPEND: Description = Description {
+    id: "suspendRun",
+    method: Method::Post,
+    path: "/api/v1/runs/{id}/suspend",
+    summary: "Halt a run; calls under way end and their answers are kept, timeouts stand still",
+    answers: &[Answer::json::<RunView>(200, "It is suspended.")],
+    codes: &[Code::NotFound, Code::RunNotInState],
+    ..BASE
+};
+
+pub(super) const RESUME: Description = Description {
+    id: "resumeRun",
+    method: Method::Post,
+    path: "/api/v1/runs/{id}/resume",
+    summary: "Let a suspended run go on where it was",
+    answers: &[Answer::json::<RunView>(200, "It runs again.")],
+    codes: &[Code::NotFound, Code::RunNotInState],
+    ..BASE
+};
+
 pub(super) const RETRY: Description = Description {
     id: "retryRun",
     method: Method::Post,
@@ -149,9 +180,9 @@ pub(super) const REPLAY: Description = Description {
     id: "replayRun",
     method: Method::Post,
     path: "/api/v1/runs/{id}/replay",
-    summary: "Start a new run from a task of this one, with its input or an edited one",
+    summary: "Start a new run from a task of this one, with its input and context or edited ones",
     body: Some(Body {
-        description: "The task and its input.",
+        description: "The task, its input and its context.",
         types: &[media::JSON],
         shape: Some(Shape::of::<ReplayRequest>()),
         required: true,

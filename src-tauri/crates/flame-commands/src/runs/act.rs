@@ -5,7 +5,9 @@ use std::sync::Arc;
 use flame_agent_client::StartOptions;
 use flame_agent_client::api::ReplayRequest;
 use flame_errors::Code;
-use flame_ipc::{ErrorView, RunCancel, RunReplay, RunRetry, RunStart, RunSummary};
+use flame_ipc::{
+    ErrorView, RunCancel, RunReplay, RunResume, RunRetry, RunStart, RunSummary, RunSuspend,
+};
 use flame_workspace::DocumentKind;
 use uuid::Uuid;
 
@@ -54,6 +56,24 @@ impl Execute for RunCancel {
     }
 }
 
+impl Execute for RunSuspend {
+    async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let run = app.agent().await?.suspend_run(id).await.or_view()?;
+        let titles = documents::titles(&app).await?;
+        Ok(summary(&run, &titles))
+    }
+}
+
+impl Execute for RunResume {
+    async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let run = app.agent().await?.resume_run(id).await.or_view()?;
+        let titles = documents::titles(&app).await?;
+        Ok(summary(&run, &titles))
+    }
+}
+
 impl Execute for RunRetry {
     async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
         let id = parse_id(&self.id)?;
@@ -69,6 +89,10 @@ impl Execute for RunReplay {
         let replay = ReplayRequest {
             task: self.task.unwrap_or_default(),
             input: Some(read_json("the input", &self.input)?),
+            context: self
+                .context
+                .map(|context| read_json("the context", &context))
+                .transpose()?,
         };
         let run = app.agent().await?.replay_run(id, &replay).await.or_view()?;
         let titles = documents::titles(&app).await?;

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use flame_agent_client::AgentClient;
-use flame_agent_client::api::{JournalEntry as Entry, JournalQuery, RunQuery, RunView};
+use flame_agent_client::api::{
+    JournalEntry as Entry, JournalQuery, JournalType, RunQuery, RunView,
+};
 use flame_errors::Code;
 use flame_ipc::{
-    ErrorView, JournalPage, JsonText, RunDetail, RunFollow, RunGet, RunJournal, RunPage,
-    RunTaskInput, RunUnfollow, RunsList, Whole,
+    ErrorView, JournalPage, RunDetail, RunFollow, RunGet, RunJournal, RunPage, RunTaskInput,
+    RunUnfollow, RunsList, TaskInput, Whole,
 };
 use flame_types::{RunId, RunStatus};
+use serde_json::Value;
 
 use super::timeline::{Timeline, journal_entry};
 use super::{error, parse_id, summary};
@@ -31,11 +34,17 @@ impl Execute for RunsList {
             .iter()
             .map(|status| RunStatus::from(*status).as_str())
             .collect();
+        let text = self.text.filter(|text| !text.trim().is_empty());
+        let (conditions, text) = match text {
+            Some(text) if is_condition(&text) => (Some(text), None),
+            text => (None, text),
+        };
         let query = RunQuery {
             status: (!statuses.is_empty()).then(|| statuses.join(",")),
             workflow: self.workflow,
             since: self.since.map(flame_ipc::Moment::get),
-            text: self.text.filter(|text| !text.trim().is_empty()),
+            text,
+            conditions,
             cursor: self.cursor,
             limit: Some(self.limit.clamp(1, ROWS_MAX)),
             ..RunQuery::default()
@@ -93,16 +102,27 @@ impl Execute for RunJournal {
 }
 
 impl Execute for RunTaskInput {
-    async fn execute(self, app: Arc<App>) -> Result<JsonText, ErrorView> {
+    async fn execute(self, app: Arc<App>) -> Result<TaskInput, ErrorView> {
         let id = parse_id(&self.id)?;
         let agent = app.agent().await?;
-        let input = match &self.task {
-            None => agent.run(id).await.or_view()?.input,
-            Some(task) => task_input(&agent, id, task).await?,
+        let (input, context) = match &self.task {
+            None => (
+                agent.run(id).await.or_view()?.input.unwrap_or_default(),
+                None,
+            ),
+            Some(task) => {
+                let (input, context) = task_input(&agent, id, task).await?;
+                (input, Some(context))
+            }
         };
-        let text = serde_json::to_string_pretty(&input.unwrap_or_default())
-            .map_err(|error| ErrorView::new(Code::Internal, error.to_string()))?;
-        Ok(JsonText { text })
+        let text = |value: &Value| {
+            serde_json::to_string_pretty(value)
+                .map_err(|error| ErrorView::new(Code::Internal, error.to_string()))
+        };
+        Ok(TaskInput {
+            input: text(&input)?,
+            context: context.as_ref().map(text).transpose()?,
+        })
     }
 }
 
@@ -123,25 +143,36 @@ impl Execute for RunUnfollow {
     }
 }
 
-/// The last input of a task.
+/// Whether what was typed is about a field of the input or output.
+fn is_condition(text: &str) -> bool {
+    let text = text.trim_start();
+    text.starts_with("input/") || text.starts_with("output/")
+}
+
+/// The last input of a task, and the context that it began with.
 async fn task_input(
     agent: &AgentClient,
     id: RunId,
     task: &str,
-) -> Result<Option<serde_json::Value>, ErrorView> {
+) -> Result<(Value, Value), ErrorView> {
     let (entries, _) = whole_journal(agent, id, 0).await?;
-    let mut found = entries
-        .into_iter()
-        .rev()
-        .filter(|entry| entry.task.as_deref() == Some(task));
-    found
-        .find_map(|entry| entry.input)
-        .map(Some)
-        .ok_or_else(|| {
-            ErrorView::new(Code::NotFound, format!("the run did not reach {task}"))
-                .with_value(task)
-                .with_hint("Choose a task that has started.")
-        })
+    let mut context = Value::default();
+    let mut found = None;
+    for entry in entries {
+        if entry.kind == JournalType::RunStarted {
+            // The input is the context too, unless the entry has another one.
+            context = entry.input.clone().unwrap_or_default();
+        }
+        context = entry.context.unwrap_or(context);
+        if entry.kind == JournalType::TaskStarted && entry.task.as_deref() == Some(task) {
+            found = Some((entry.input.unwrap_or_default(), context.clone()));
+        }
+    }
+    found.ok_or_else(|| {
+        ErrorView::new(Code::NotFound, format!("the run did not reach {task}"))
+            .with_value(task)
+            .with_hint("Choose a task that has started.")
+    })
 }
 
 /// The journal up to a limit, and how many entries are left out.

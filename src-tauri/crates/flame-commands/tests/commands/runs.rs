@@ -74,7 +74,18 @@ async fn orders_runs_with_one_click_on_the_first_start() {
         cursor: None,
         limit: 10,
     };
-    assert_eq!(stage.run(filter).await.unwrap().items.len(), 1);
+    assert_eq!(stage.run(filter.clone()).await.unwrap().items.len(), 1);
+    for (text, found) in [("input/customer~ada", 1), ("input/customer=nobody", 0)] {
+        let filter = RunsList {
+            text: Some(text.to_owned()),
+            ..filter.clone()
+        };
+        assert_eq!(
+            stage.run(filter).await.unwrap().items.len(),
+            found,
+            "{text}"
+        );
+    }
     let journal = RunJournal {
         id: run.id.clone(),
         after: None,
@@ -138,13 +149,16 @@ async fn a_replay_is_a_new_run_that_names_the_old_and_takes_the_edited_input() {
         id: old.id.clone(),
         task: Some("/do/0/Compute totals".to_owned()),
     };
-    let text = stage.run(task).await.unwrap().text;
+    let had = stage.run(task).await.unwrap();
+    assert!(had.context.is_some(), "a task has a context");
+    let text = had.input;
     let edited = text.replace("Ada Lovelace", "Grace Hopper");
     assert_ne!(edited, text);
     let replay = RunReplay {
         id: old.id.clone(),
         task: Some("/do/0/Compute totals".to_owned()),
         input: edited,
+        context: had.context,
     };
     let new = stage.run(replay).await.unwrap();
     assert_eq!(new.started_by.replay_of.as_deref(), Some(old.id.as_str()));
@@ -176,6 +190,13 @@ async fn a_followed_run_tells_its_entries_and_a_cancel_ends_it() {
     };
     let run = stage.run(start).await.unwrap();
     stage.run(RunFollow { id: run.id.clone() }).await.unwrap();
+    let id = run.id.clone();
+    let halted = stage.run(RunSuspend { id: id.clone() }).await.unwrap();
+    assert_eq!(halted.status, RunStatusView::Suspended);
+    let again = stage.run(RunSuspend { id: id.clone() }).await.unwrap_err();
+    assert!(again.is(Code::RunNotInState), "{again}");
+    let on = stage.run(RunResume { id }).await.unwrap();
+    assert_eq!(on.status, RunStatusView::Waiting);
     let cancelled = stage.run(RunCancel { id: run.id.clone() }).await.unwrap();
     assert_eq!(cancelled.status, RunStatusView::Cancelled);
     let entries = stage

@@ -37,6 +37,7 @@ fn from<'a>(reference: &'a str, input: Option<Value>) -> ReplayFrom<'a> {
         reference,
         iteration: None,
         input: input.map(Arc::new),
+        context: None,
     }
 }
 
@@ -82,6 +83,19 @@ fn a_replay_takes_an_edited_input() {
     new.crash();
     new.answer_named("b", Ok(json!(1)));
     assert_eq!(new.output(), json!({"n": 101, "seen": 1}));
+}
+
+#[test]
+fn a_replay_takes_an_edited_context() {
+    let old = sample();
+    let edited = ReplayFrom {
+        context: Some(Arc::new(json!({"seen": {"n": 7}}))),
+        ..from("/do/1/b", None)
+    };
+    let mut new = replay(&old, &edited).unwrap();
+    new.crash();
+    new.answer_named("b", Ok(json!(20)));
+    assert_eq!(new.output(), json!({"n": 21, "seen": 7}));
 }
 
 #[test]
@@ -135,6 +149,7 @@ fn scopes_around_the_task_are_entered_again() {
         reference: &a,
         iteration: Some(&[0]),
         input: None,
+        context: None,
     };
     let mut first = replay(&old, &first).unwrap();
     first.settle(|call| Ok(json!(call.name())));

@@ -8,4 +8,5 @@ mod folder;
 mod full;
 mod laws;
 mod reading;
+mod searching;
 mod values;
