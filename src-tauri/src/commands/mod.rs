@@ -62,6 +62,7 @@ macro_rules! handler {
             $crate::commands::runs::run_resume,
             $crate::commands::runs::run_retry,
             $crate::commands::runs::run_replay,
+            $crate::commands::runs::run_test,
             $crate::commands::connections::connection_kinds,
             $crate::commands::connections::connections_list,
             $crate::commands::connections::connection_save,

@@ -13,4 +13,5 @@ super::adapters! {
     run_resume: RunResume,
     run_retry: RunRetry,
     run_replay: RunReplay,
+    run_test: RunTest,
 }

@@ -621,6 +621,8 @@ export type RunSummary = {
 	subject: string | null,
 	status: RunStatus,
 	startedBy: StartedBy,
+	/**  It was started as a test. */
+	test: boolean,
 	createdAt: Moment,
 	endedAt: Moment | null,
 	/**  Until now when it has not ended. */
@@ -639,6 +641,17 @@ export type RunSuspend = {
 export type RunTaskInput = {
 	id: string,
 	task?: string | null,
+};
+
+/**  A test run of one task of a run's workflow alone. */
+export type RunTest = {
+	id: string,
+	/**  Reference of the task. */
+	task: string,
+	/**  JSON text of what flows into the task. */
+	input: string,
+	/**  JSON text; none: the input. */
+	context?: string | null,
 };
 
 /**  Ends `run_follow`. */
@@ -976,6 +989,8 @@ export interface Commands {
   runRetry(input: RunRetry): Promise<Result<RunSummary>>;
   /** A new run from a task with edited input and context; without a task from the start. */
   runReplay(input: RunReplay): Promise<Result<RunSummary>>;
+  /** A test run of one task of a run's workflow alone. */
+  runTest(input: RunTest): Promise<Result<RunSummary>>;
   /** What can be connected. */
   connectionKinds(): Promise<Result<ConnectionKind[]>>;
   /** All connections with their last check. */
@@ -1065,6 +1080,7 @@ export function commandsOver(transport: Transport): Commands {
     runResume: (input) => settle(transport.call("run_resume", input)),
     runRetry: (input) => settle(transport.call("run_retry", input)),
     runReplay: (input) => settle(transport.call("run_replay", input)),
+    runTest: (input) => settle(transport.call("run_test", input)),
     connectionKinds: () => settle(transport.call("connection_kinds", {})),
     connectionsList: () => settle(transport.call("connections_list", {})),
     connectionSave: (input) => settle(transport.call("connection_save", input)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::test_plan::Test;
 use crate::runtime::{Options, OutboundOptions};
 
 /// Runs durable workflows written in the Open Workflow DSL, on this machine.
@@ -91,6 +92,8 @@ pub(super) struct Run {
     /// Folder for the database; what is unfinished in it goes on too. Without it, a temporary folder
     #[arg(long, value_name = "FOLDER")]
     pub(super) data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) test: Test,
     #[command(flatten)]
     common: Common,
 }

@@ -12,6 +12,7 @@ mod serve;
 mod signals;
 mod source;
 mod terminal;
+mod test_plan;
 mod tour;
 mod validate;
 mod warehouse;

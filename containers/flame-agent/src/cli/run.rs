@@ -48,6 +48,10 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
         return Ok(Exit::Invalid);
     };
     let input = source::input(&arguments.input)?;
+    let request = match arguments.test.plan()? {
+        None => StartRequest::new(workflow.id, input),
+        Some(plan) => StartRequest::test(workflow.id, input, plan),
+    };
     let (folder, temporary) = data_folder(arguments)?;
     let options = arguments.options(folder);
     let output_folder = options.output_folder.clone();
@@ -55,14 +59,7 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
         signals::listen().map_err(|error| format!("signals can't be listened for: {error}"))?;
     let handle = Handle::open(options).await.map_err(|error| coded(&error))?;
     report_unfinished(&handle).await;
-    let finished = drive(
-        &handle,
-        &text,
-        file,
-        StartRequest::new(workflow.id, input),
-        stop,
-    )
-    .await;
+    let finished = drive(&handle, &text, file, request, stop).await;
     handle.drain(PATIENCE).await;
     if arguments.loses_files() && has_files(&output_folder) {
         terminal::say(

@@ -42,16 +42,27 @@ pub(super) fn definition(file: &Path) -> Result<Vec<u8>, String> {
 
 /// An input: JSON, `@file` or `-` for stdin.
 pub(super) fn input(given: &str) -> Result<Value, String> {
+    if given == "-" {
+        return parse(&read(std::io::stdin().lock(), "stdin")?, "stdin");
+    }
+    json("--input", given)
+}
+
+/// What an option gives: JSON or `@file`.
+pub(super) fn json(option: &str, given: &str) -> Result<Value, String> {
     let (text, origin) = match given.strip_prefix('@') {
         Some(file) => {
             let opened =
                 File::open(file).map_err(|error| format!("{file} can't be read: {error}"))?;
             (read(opened, file)?, file.to_owned())
         }
-        None if given == "-" => (read(std::io::stdin().lock(), "stdin")?, "stdin".to_owned()),
-        None => (given.to_owned(), "--input".to_owned()),
+        None => (given.to_owned(), option.to_owned()),
     };
-    serde_json::from_str(&text)
+    parse(&text, &origin)
+}
+
+fn parse(text: &str, origin: &str) -> Result<Value, String> {
+    serde_json::from_str(text)
         .map_err(|error| format!("the input from {origin} is not JSON: {error}"))
 }
 

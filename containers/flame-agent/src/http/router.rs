@@ -14,7 +14,9 @@ use tokio::sync::{Semaphore, watch};
 use super::failure::Failure;
 use super::guard::{self, Guard};
 use super::metrics::{self, Metrics};
-use super::routes::{agent, connections, dead_letters, events, pipelines, runs, workflows};
+use super::routes::{
+    agent, connections, dead_letters, events, pipelines, runs, test_runs, workflows,
+};
 use super::{body, failure, hook};
 use crate::pipeline::Pipelines;
 use crate::runtime::Handle;
@@ -98,6 +100,7 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::PutWorkflow => on(method, workflows::put),
         Operation::DeleteWorkflow => on(method, workflows::delete),
         Operation::StartRun => on(method, runs::start),
+        Operation::StartTest => on(method, test_runs::start),
         Operation::ListRuns => on(method, runs::list),
         Operation::GetRun => on(method, runs::get),
         Operation::GetJournal => on(method, runs::journal),

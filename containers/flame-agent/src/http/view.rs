@@ -55,6 +55,7 @@ pub(super) fn run_summary(run: RunSummary) -> Result<RunView, Failure> {
         definition_hash: run.hash,
         status,
         trigger: trigger(&run.trigger),
+        test: run.trigger == runtime::Trigger::Test.as_str(),
         subject: run.subject,
         replay_of: run.replay_of.map(|(run, task)| ReplayOf { run, task }),
         input: None,
@@ -79,7 +80,7 @@ fn trigger(word: &str) -> Trigger {
         Some(runtime::Trigger::Webhook) => Trigger::Webhook,
         Some(runtime::Trigger::Schedule) => Trigger::Schedule,
         Some(runtime::Trigger::Replay) => Trigger::Replay,
-        Some(runtime::Trigger::Api) | None => Trigger::Api,
+        Some(runtime::Trigger::Api | runtime::Trigger::Test) | None => Trigger::Api,
     }
 }
 

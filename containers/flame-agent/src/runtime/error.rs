@@ -41,6 +41,8 @@ pub enum Error {
         task: String,
         detail: String,
     },
+    #[error("the test can't be run: {detail}")]
+    TestImpossible { detail: String },
     #[error("the idempotency key {key:?} was used for run {run} with another body")]
     IdempotencyConflict { key: String, run: RunId },
     #[error("the input can't be taken: {}", .problems.join("; "))]
@@ -72,6 +74,7 @@ impl Error {
             Self::HookConflict { .. } => Code::HookConflict,
             Self::RunNotInState { .. } => Code::RunNotInState,
             Self::ReplayImpossible { .. }
+            | Self::TestImpossible { .. }
             | Self::ConnectorUnknown { .. }
             | Self::ConnectionInvalid { .. } => Code::ParameterInvalid,
             Self::IdempotencyConflict { .. } => Code::IdempotencyConflict,

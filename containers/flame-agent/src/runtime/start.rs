@@ -76,11 +76,27 @@ impl Begin {
     ) -> Result<Self, Error> {
         let workflow = shared.definitions.workflow(&request.workflow).await?;
         shallow(&request.input)?;
-        if request.refuse_unfit {
+        let plan = request.test.as_deref();
+        // A task alone takes its own input, not the workflow's.
+        let alone = plan.is_some_and(|plan| plan.task.is_some());
+        if request.refuse_unfit && !alone {
             fits(&workflow, &request.input)?;
+        }
+        for given in plan
+            .iter()
+            .flat_map(|plan| plan.context.iter().chain(plan.pins.values()))
+        {
+            shallow(given)?;
         }
         let now = Timestamp::now();
         let id = new_id();
+        let run = match request.test {
+            None => EngineRun::new(id, workflow),
+            Some(plan) => EngineRun::testing(id, workflow, plan).map_err(|error| {
+                let detail = error.to_string();
+                Error::TestImpossible { detail }
+            })?,
+        };
         let claim = request.idempotency.map(|key| IdempotencyClaim {
             scope: scope(&request.workflow),
             key: key.key,
@@ -89,7 +105,7 @@ impl Begin {
             created: now,
         });
         Ok(Self {
-            run: EngineRun::new(id, workflow),
+            run,
             first: First::Event(Event::Start {
                 input: Arc::clone(&request.input),
             }),
@@ -129,6 +145,10 @@ impl Begin {
         );
         let (id, now) = (new_id(), Timestamp::now());
         let (run, first, run_input) = if task.is_empty() || task == "/" {
+            if summary.trigger == Trigger::Test.as_str() {
+                let detail = "it is a test; start another test with the input that you want";
+                return Err(impossible(detail.to_owned()));
+            }
             if context.is_some() {
                 let detail =
                     "the start makes its context of the input; edit the input, or name a task";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flame_dsl::{Webhook, Workflow};
-use flame_engine::Record;
+use flame_engine::{Record, TestPlan};
 use flame_types::{RunId, RunStatus, Timestamp, WorkflowId};
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ pub enum Trigger {
     Webhook,
     Schedule,
     Replay,
+    /// A call of the API or the command line that asks for a test.
+    Test,
 }
 
 impl Trigger {
@@ -25,14 +27,21 @@ impl Trigger {
             Self::Webhook => "webhook",
             Self::Schedule => "schedule",
             Self::Replay => "replay",
+            Self::Test => "test",
         }
     }
 
     /// The trigger of that name, or `None`.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Api, Self::Webhook, Self::Schedule, Self::Replay]
-            .into_iter()
-            .find(|trigger| trigger.as_str() == name)
+        [
+            Self::Api,
+            Self::Webhook,
+            Self::Schedule,
+            Self::Replay,
+            Self::Test,
+        ]
+        .into_iter()
+        .find(|trigger| trigger.as_str() == name)
     }
 }
 
@@ -47,6 +56,8 @@ pub struct StartRequest {
     pub subject: Option<String>,
     /// Refuse an input that does not fit the workflow's schema instead of starting a run that faults.
     pub refuse_unfit: bool,
+    /// Makes it a test run.
+    pub test: Option<Arc<TestPlan>>,
 }
 
 impl StartRequest {
@@ -59,6 +70,16 @@ impl StartRequest {
             idempotency: None,
             subject: None,
             refuse_unfit: false,
+            test: None,
+        }
+    }
+
+    /// A request for a test run.
+    pub fn test(workflow: WorkflowId, input: impl Into<Arc<Value>>, plan: TestPlan) -> Self {
+        Self {
+            trigger: Trigger::Test,
+            test: Some(Arc::new(plan)),
+            ..Self::new(workflow, input)
         }
     }
 }

@@ -22,5 +22,6 @@ mod samples;
 mod server;
 mod serving;
 mod streams;
+mod test_runs;
 #[cfg(target_os = "linux")]
 mod tmpfs;

@@ -17,6 +17,7 @@ mod run;
 mod schemas;
 mod secret;
 mod status;
+mod test_run;
 mod validation;
 mod workflow;
 
@@ -44,6 +45,7 @@ pub use status::{
     AgentStatus, Listening, MemoryStatus, OutboundHost, OutboundList, RunLoad, StorageState,
     StorageStatus,
 };
+pub use test_run::{Mock, TestRequest};
 pub use validation::{DocumentKind, Validation};
 pub use workflow::{
     RunCounts, ScheduleView, WebhookAnswer, WebhookProtection, WebhookView, WorkflowList,

@@ -20,6 +20,9 @@ pub struct RunView {
     #[schema(value_type = schemas::RunStatus)]
     pub status: RunStatus,
     pub trigger: Trigger,
+    /// It was started as a test.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub test: bool,
     /// What the run is about, in a few words: a key out of its input, or the hook's path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -47,6 +50,14 @@ pub struct RunView {
     pub current_tasks: Vec<CurrentTask>,
     /// Sequence of the last journal entry; 0 before the first.
     pub sequence: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What started a run.
@@ -190,6 +201,8 @@ pub enum JournalType {
     EffectRequested,
     /// The answer of a call came while the run was suspended.
     EffectHeld,
+    /// In a test: the task's pinned output, or its call's mocked answer, follows.
+    TaskStubbed,
     /// A wait or a timeout began; it ends at `due`.
     TimerArmed,
     EventEmitted,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flame_agent_api::{
     JournalEntry, JournalPage, JournalQuery, Operation, ReplayRequest, RunPage, RunQuery, RunView,
-    StartQuery, media,
+    StartQuery, TestRequest, media,
 };
 use flame_types::{RunId, WorkflowId};
 use futures::{Stream, StreamExt};
@@ -78,6 +78,24 @@ impl AgentClient {
             StatusCode::ACCEPTED => Started::GoesOn(run),
             _ => Started::Settled(run),
         })
+    }
+
+    /// Starts a test run; waits for its end as long as `wait` says.
+    pub async fn start_test(
+        &self,
+        id: &WorkflowId,
+        test: &TestRequest,
+        wait: Option<Duration>,
+    ) -> Result<RunView> {
+        let query = StartQuery {
+            wait: wait.map(|wait| format!("{}ms", wait.as_millis())),
+        };
+        let segments = [id.namespace.as_str(), id.name.as_str(), id.version.as_str()];
+        let request = self
+            .request_with(Operation::StartTest, &segments, &query)?
+            .timeout(CALL_TIMEOUT + wait.unwrap_or_default())
+            .json(test);
+        Ok(self.fetch(request).await?.1)
     }
 
     pub async fn runs(&self, query: &RunQuery) -> Result<RunPage> {

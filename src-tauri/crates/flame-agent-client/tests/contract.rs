@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use flame_agent_client::api::{
     ConnectionPut, DeadLetterQuery, EventQuery, FeedQuery, JournalQuery, ReplayRequest, RunQuery,
-    SecretText,
+    SecretText, TestRequest,
 };
 use flame_agent_client::{AgentClient, Error, Format, RunEvent, StartOptions};
 use futures::StreamExt;
@@ -250,6 +250,11 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
         idempotency_key: Some("k".into()),
     };
     client.start_run(&id, &json!({"a": 1}), &options).await?;
+    let test = TestRequest {
+        task: Some("/do/0/a".into()),
+        ..TestRequest::default()
+    };
+    client.start_test(&id, &test, wait).await?;
     let query = RunQuery {
         text: Some("ö&=".into()),
         conditions: Some("input/a=1 and output/b~x".into()),

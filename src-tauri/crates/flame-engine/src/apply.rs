@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::record::{FrameId, Next, Record, ReplayOrigin, Slot, TimerPurpose};
+use crate::record::{FrameId, Next, Record, Slot, TimerPurpose};
 use crate::state::{Attempts, Branch, Cursor, Frame, Loop, Pass, Phase, Progress, State, Timer};
 
 /// A journal that does not fit its workflow or itself.
@@ -53,8 +53,13 @@ impl Folding<'_> {
                 data,
                 refused,
                 replay,
+                test,
                 at,
-            } => self.run_started(input, data.as_ref(), *refused, replay.clone(), *at),
+            } => {
+                self.state.replay.clone_from(replay);
+                self.state.test.clone_from(test);
+                self.run_started(input, data.as_ref(), *refused, *at)
+            }
             Record::ContextRestored { context, .. } => {
                 self.state.context = Arc::clone(context);
                 Ok(())
@@ -94,7 +99,9 @@ impl Folding<'_> {
                 };
                 self.timer_armed(*frame, timer, *purpose)
             }
-            Record::EventEmitted { frame, .. } => self.frame(*frame).map(|_| ()),
+            Record::EventEmitted { frame, .. } | Record::TaskStubbed { frame, .. } => {
+                self.frame(*frame).map(|_| ())
+            }
             Record::TaskCompleted {
                 frame,
                 output,
@@ -208,24 +215,23 @@ impl Folding<'_> {
         input: &Arc<Value>,
         data: Option<&Arc<Value>>,
         refused: bool,
-        replay: Option<ReplayOrigin>,
         at: Timestamp,
     ) -> Fold {
         self.expect_status(RunStatus::Pending)?;
         let state = &mut *self.state;
         state.status = RunStatus::Running;
         state.input = Arc::clone(input);
-        state.replay = replay;
         state.started_at = Some(at);
         if refused {
             return Ok(());
         }
         let data = Arc::clone(data.unwrap_or(input));
         // DSL 1.0.3, "Data Flow": the transformed input is the initial context, which is a map.
-        state.context = if data.is_object() {
-            Arc::clone(&data)
-        } else {
-            Arc::new(json!({}))
+        let given = state.test.as_ref().and_then(|test| test.context.clone());
+        state.context = match given {
+            Some(context) => context,
+            None if data.is_object() => Arc::clone(&data),
+            None => Arc::new(json!({})),
         };
         let root = Frame {
             parent: None,

@@ -41,7 +41,7 @@ pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, replay: Option<Repla
     } else {
         input
     };
-    let at = turn.moment.now;
+    let (test, at) = (turn.test.cloned(), turn.moment.now);
     match take_input(turn, &input) {
         Ok(data) => {
             let data = unless_same(data, &input);
@@ -50,6 +50,7 @@ pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, replay: Option<Repla
                 data,
                 refused: false,
                 replay,
+                test,
                 at,
             });
             arm_workflow_timeout(turn);
@@ -60,6 +61,7 @@ pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, replay: Option<Repla
                 data: None,
                 refused: true,
                 replay,
+                test,
                 at,
             });
             turn.fault_run(None, error);

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
+use crate::test_plan::TestPlan;
 
 /// Numbers a task execution within its run; never reused. 0 is the workflow itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -114,6 +115,9 @@ pub enum Record {
         refused: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replay: Option<ReplayOrigin>,
+        /// Of a test run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test: Option<Arc<TestPlan>>,
         at: Timestamp,
     },
     /// `$context` as it was in the run that is replayed.
@@ -188,6 +192,11 @@ pub enum Record {
         output: Option<Arc<Value>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Error>,
+        at: Timestamp,
+    },
+    /// In a test run: what follows comes out of the plan; the task, or its call, was not executed.
+    TaskStubbed {
+        frame: FrameId,
         at: Timestamp,
     },
     TimerArmed {
@@ -302,6 +311,7 @@ impl Record {
             Self::IterationStarted { .. } => "iterationStarted",
             Self::EffectRequested { .. } => "effectRequested",
             Self::EffectHeld { .. } => "effectHeld",
+            Self::TaskStubbed { .. } => "taskStubbed",
             Self::TimerArmed { .. } => "timerArmed",
             Self::EventEmitted { .. } => "eventEmitted",
             Self::TaskCompleted { .. } => "taskCompleted",
@@ -328,6 +338,7 @@ impl Record {
             | Self::IterationStarted { frame, .. }
             | Self::EffectRequested { frame, .. }
             | Self::EffectHeld { frame, .. }
+            | Self::TaskStubbed { frame, .. }
             | Self::TimerArmed { frame, .. }
             | Self::EventEmitted { frame, .. }
             | Self::TaskCompleted { frame, .. }
@@ -378,6 +389,7 @@ impl Record {
             | Self::IterationStarted { at, .. }
             | Self::EffectRequested { at, .. }
             | Self::EffectHeld { at, .. }
+            | Self::TaskStubbed { at, .. }
             | Self::TimerArmed { at, .. }
             | Self::EventEmitted { at, .. }
             | Self::TaskCompleted { at, .. }

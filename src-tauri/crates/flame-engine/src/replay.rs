@@ -40,6 +40,8 @@ pub enum NotReplayable {
     NotReached(String),
     #[error("the task {task} is in a branch of the fork {fork}; replay from the fork instead")]
     InsideFork { task: String, fork: String },
+    #[error("the run is a test; start another test with the input, context and task that you want")]
+    Test,
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
 }
@@ -55,6 +57,13 @@ impl Run {
         from: &ReplayFrom<'_>,
         moment: Moment,
     ) -> Result<(Self, Step), NotReplayable> {
+        let mut records = records.into_iter().peekable();
+        if matches!(
+            records.peek(),
+            Some(Record::RunStarted { test: Some(_), .. })
+        ) {
+            return Err(NotReplayable::Test);
+        }
         let (past, target) = find(&workflow, records, from)?
             .ok_or_else(|| NotReplayable::NotReached(from.reference.to_owned()))?;
         let mut path: Vec<FrameId> = past

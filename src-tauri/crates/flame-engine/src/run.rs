@@ -21,6 +21,7 @@ use crate::record::{FrameId, Record, ReplayOrigin};
 use crate::scope::RunView;
 use crate::state::{Phase, Progress, State};
 use crate::tasks;
+use crate::test_plan::{self, NotTestable, TestPlan};
 use crate::turn::Turn;
 
 /// How much one run may do.
@@ -61,6 +62,8 @@ pub struct Run {
     pub(crate) state: State,
     limits: Limits,
     descriptor: OnceCell<Value>,
+    /// Of a test run that has not begun.
+    test: Option<Arc<TestPlan>>,
     /// Effects that this process was asked to invoke and has not answered.
     invoked: BTreeSet<EffectId>,
     /// Timers that this process was asked to arm, with their due times.
@@ -103,9 +106,23 @@ impl Run {
             state: State::new(),
             limits: Limits::default(),
             descriptor: OnceCell::new(),
+            test: None,
             invoked: BTreeSet::new(),
             armed: BTreeMap::new(),
         }
+    }
+
+    /// A test run that has not begun.
+    pub fn testing(
+        id: RunId,
+        workflow: Arc<Workflow>,
+        plan: Arc<TestPlan>,
+    ) -> Result<Self, NotTestable> {
+        plan.check(&workflow)?;
+        let workflow = test_plan::alone(&workflow, &plan).unwrap_or(workflow);
+        let mut run = Self::new(id, workflow);
+        run.test = Some(plan);
+        Ok(run)
     }
 
     #[must_use]
@@ -122,6 +139,9 @@ impl Run {
     ) -> Result<Self, Corrupt> {
         let mut run = Self::new(id, workflow);
         for record in records {
+            if let Some(alone) = test_plan::narrowed(&run.workflow, &record) {
+                run.workflow = alone;
+            }
             apply(&mut run.state, &run.workflow, &record)?;
         }
         Ok(run)
@@ -163,6 +183,7 @@ impl Run {
             limits: self.limits,
             moment,
             descriptor: &self.descriptor,
+            test: self.test.as_ref(),
             records: Vec::new(),
             bytes: 0,
             emitted: Vec::new(),
@@ -293,6 +314,11 @@ impl Run {
     /// The run and task that this run replays.
     pub const fn replay_of(&self) -> Option<&ReplayOrigin> {
         self.state.replay.as_ref()
+    }
+
+    /// The plan of a test run.
+    pub const fn test(&self) -> Option<&Arc<TestPlan>> {
+        self.state.test.as_ref()
     }
 
     /// Records that the run stands on; the number of the next one.

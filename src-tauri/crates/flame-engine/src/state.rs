@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
 use crate::record::{FrameId, ReplayOrigin, Slot};
+use crate::test_plan::TestPlan;
 
 /// Everything a fold of the journal gives. Payloads are shared; those of finished scopes are dropped.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,7 @@ pub(crate) struct State {
     /// The task that raised the error of a faulted run.
     pub(crate) origin: Option<FrameId>,
     pub(crate) replay: Option<ReplayOrigin>,
+    pub(crate) test: Option<Arc<TestPlan>>,
     pub(crate) started_at: Option<Timestamp>,
     /// When the run last came to a halt: ended or was suspended.
     pub(crate) halted_at: Option<Timestamp>,
@@ -163,6 +165,7 @@ impl State {
             error: None,
             origin: None,
             replay: None,
+            test: None,
             started_at: None,
             halted_at: None,
             frames: BTreeMap::new(),

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::key;
 use crate::record::{FrameId, Next, Record};
 use crate::state::State;
+use crate::test_plan;
 
 /// One line of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,6 +85,9 @@ impl Timeline {
 
     /// The next record as an entry.
     pub fn push(&mut self, record: &Record) -> Result<Entry, Corrupt> {
+        if let Some(alone) = test_plan::narrowed(&self.workflow, record) {
+            self.workflow = alone;
+        }
         let sequence = self.state.sequence;
         let before = record.frame().and_then(|frame| self.task(frame));
         let completed = match record {

@@ -22,6 +22,7 @@ use crate::run::Limits;
 use crate::scope::{RunView, Scope, TaskView};
 use crate::state::{Branch, Frame, Progress, State};
 use crate::tasks;
+use crate::test_plan::TestPlan;
 
 /// The instance of an error that no task raised.
 const WORKFLOW: &str = "/";
@@ -33,6 +34,8 @@ pub(crate) struct Turn<'r> {
     pub(crate) limits: Limits,
     pub(crate) moment: Moment,
     pub(crate) descriptor: &'r OnceCell<Value>,
+    /// The plan of a test run that has not begun.
+    pub(crate) test: Option<&'r Arc<TestPlan>>,
     pub(crate) records: Vec<Record>,
     /// What the records' payloads come to.
     pub(crate) bytes: usize,
@@ -162,10 +165,26 @@ impl<'r> Turn<'r> {
             input,
             at,
         });
-        let begun = admitted.and_then(|_| self.arm_timers(frame, task));
+        let pin = self.state.test.as_ref().and_then(|test| test.pinned(task));
+        let begun = match (admitted, pin.cloned()) {
+            (Ok(_), Some(output)) => self.stub(frame, task, output),
+            (Ok(_), None) => self.arm_timers(frame, task),
+            (Err(error), _) => Err(error),
+        };
         if let Err(error) = begun {
             self.fault(frame, error);
         }
+    }
+
+    /// Ends a task that has begun with its pinned output; `export.as` sees it like any other.
+    fn stub(&mut self, id: FrameId, task: &Task, output: Arc<Value>) -> Result<(), Error> {
+        self.emit(Record::TaskStubbed {
+            frame: id,
+            at: self.moment.now,
+        });
+        let context = self.export(id, task, &output, &output)?;
+        self.close(id, output, context, task.then);
+        Ok(())
     }
 
     fn data_of(&self, parent: FrameId) -> Arc<Value> {
@@ -236,10 +255,13 @@ impl<'r> Turn<'r> {
         then: Flow,
     ) {
         let finished = self.leave(id, task, &raw_output);
-        let (output, context) = match finished {
-            Ok(finished) => finished,
-            Err(error) => return self.fault(id, error),
-        };
+        match finished {
+            Ok((output, context)) => self.close(id, output, context, then),
+            Err(error) => self.fault(id, error),
+        }
+    }
+
+    fn close(&mut self, id: FrameId, output: Arc<Value>, context: Option<Arc<Value>>, then: Flow) {
         let parent = self.state.frame(id).parent.expect("a task has a parent");
         let output = unless_same(output, &self.state.own_output(id));
         let (next, at) = (Next::from(then), self.moment.now);
@@ -281,19 +303,38 @@ impl<'r> Turn<'r> {
             "output.as",
         )?;
         check(task.output.schema.as_ref(), &output, "output.schema")?;
+        let context = self.export(id, task, raw_output, &output)?;
+        Ok((output, context))
+    }
+
+    /// The context where `export` changes it.
+    fn export(
+        &self,
+        id: FrameId,
+        task: &Task,
+        raw_output: &Value,
+        output: &Value,
+    ) -> Result<Option<Arc<Value>>, Error> {
+        let frame = self.state.frame(id);
+        let parent = frame.parent.expect("a task has a parent");
+        let view = TaskView {
+            task,
+            raw_input: &frame.raw,
+            raw_output: Some(raw_output),
+            started_at: frame.started_at,
+        };
         let context = match &task.export.transform {
             None => None,
             Some(export) => {
-                let mut scope = Scope::of_task(self.view(), parent, view, &output);
+                let mut scope = Scope::of_task(self.view(), parent, view, output);
                 scope.input = Some(&frame.input);
-                scope.output = Some(&output);
+                scope.output = Some(output);
                 Some(Arc::new(scope.template(export, "export.as")?))
             }
         };
         let exported = context.as_deref().unwrap_or(&self.state.context);
         check(task.export.schema.as_ref(), exported, "export.schema")?;
-        let context = context.and_then(|context| unless_same(context, &self.state.context));
-        Ok((output, context))
+        Ok(context.and_then(|context| unless_same(context, &self.state.context)))
     }
 
     /// `then: end`: closes everything around a task, and the run.

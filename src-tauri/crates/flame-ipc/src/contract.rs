@@ -157,6 +157,18 @@ contract! {
         context: Option<String>,
     } -> RunSummary;
 
+    /// A test run of one task of a run's workflow alone.
+    "run_test" RunTest {
+        id: String,
+        /// Reference of the task.
+        task: String,
+        /// JSON text of what flows into the task.
+        input: String,
+        /// JSON text; none: the input.
+        #[serde(default)]
+        context: Option<String>,
+    } -> RunSummary;
+
     // Connections
     /// What can be connected.
     "connection_kinds" ConnectionKinds {} -> Vec<ConnectionKind>;

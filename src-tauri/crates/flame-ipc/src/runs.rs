@@ -73,6 +73,8 @@ pub struct RunSummary {
     pub subject: Option<String>,
     pub status: RunStatusView,
     pub started_by: StartedBy,
+    /// It was started as a test.
+    pub test: bool,
     pub created_at: Moment,
     pub ended_at: Option<Moment>,
     /// Until now when it has not ended.

@@ -125,7 +125,7 @@ impl FieldCondition {
         match self.comparison {
             Comparison::Equal => any(equal),
             Comparison::NotEqual => !any(equal),
-            Comparison::Less => any(|field, value| below(field, value)),
+            Comparison::Less => any(below),
             Comparison::LessOrEqual => {
                 any(|field, value| below(field, value) || equal(field, value))
             }

@@ -15,6 +15,7 @@ function faulted(id: string, task: string): RunSummary {
     subject: null,
     status: "faulted",
     startedBy: { kind: "api", detail: null, replayOf: null },
+    test: false,
     createdAt: "2026-11-21T09:31:00.000Z",
     endedAt: null,
     durationMs: 1,

@@ -59,6 +59,17 @@ describe("a faulted run", () => {
     expect(window.location.hash).toBe(`#/runs/${world.runs[0]?.id}`);
   });
 
+  it("tests the selected task alone", async () => {
+    const { world } = await openFaulted();
+    await userEvent.click(screen.getByTestId("replay-from-here"));
+    const dialog = await screen.findByTestId("replay-dialog");
+    await within(dialog).findByTestId("replay-context");
+    await userEvent.click(within(dialog).getByTestId("replay-alone"));
+    await userEvent.click(within(dialog).getByTestId("replay-start"));
+    await waitFor(() => expect(world.runs[0]).toMatchObject({ test: true }));
+    expect((await screen.findAllByText("Test")).length).toBeGreaterThan(0);
+  });
+
   it("shows the journal", async () => {
     await openFaulted();
     await userEvent.click(screen.getByTestId("run-view-journal"));

@@ -6,7 +6,7 @@ import { failure, type World } from "./world";
 
 type Part = Pick<
   Handlers,
-  "runStart" | "runsList" | "runGet" | "runJournal" | "runTaskInput" | "runFollow" | "runUnfollow" | "runSuspend" | "runResume" | "runCancel" | "runRetry" | "runReplay"
+  "runStart" | "runsList" | "runGet" | "runJournal" | "runTaskInput" | "runFollow" | "runUnfollow" | "runSuspend" | "runResume" | "runCancel" | "runRetry" | "runReplay" | "runTest"
 >;
 
 const TASK_MS = 600;
@@ -80,6 +80,11 @@ export function runHandlers(world: World): Part {
       JSON.parse(input);
       if (context) JSON.parse(context);
       return begin(world, { name: old.name, title: old.title, version: old.version, subject: old.subject, startedBy: { kind: "replay", detail: null, replayOf: id } });
+    },
+    runTest: ({ id, input }) => {
+      const old = world.run(id);
+      JSON.parse(input);
+      return begin(world, { name: old.name, title: old.title, version: old.version, subject: old.subject, test: true, startedBy: { kind: "api", detail: null, replayOf: null } });
     },
   };
 }

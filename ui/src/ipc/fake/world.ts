@@ -266,6 +266,7 @@ export class World {
       title: "Orders",
       subject: null,
       startedBy: { kind: "webhook", detail: "/hooks/orders", replayOf: null },
+      test: false,
       createdAt,
       endedAt: null,
       durationMs: 0,

@@ -6,4 +6,5 @@ pub(super) mod dead_letters;
 pub(super) mod events;
 pub(super) mod pipelines;
 pub(super) mod runs;
+pub(super) mod test_runs;
 pub(super) mod workflows;

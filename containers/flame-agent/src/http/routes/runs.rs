@@ -70,7 +70,7 @@ pub(in crate::http) async fn start(
 }
 
 /// The run with the tasks that it is at.
-async fn whole(runtime: &Handle, run: Run) -> Result<RunView, Failure> {
+pub(super) async fn whole(runtime: &Handle, run: Run) -> Result<RunView, Failure> {
     let tasks = if run.summary.status.is_terminal() {
         Vec::new()
     } else {

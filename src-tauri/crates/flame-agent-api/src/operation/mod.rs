@@ -46,6 +46,7 @@ operations! {
     PutWorkflow => workflows::PUT;
     DeleteWorkflow => workflows::DELETE;
     StartRun => runs::START;
+    StartTest => runs::TEST;
     ListRuns => runs::LIST;
     GetRun => runs::GET;
     GetJournal => runs::JOURNAL;

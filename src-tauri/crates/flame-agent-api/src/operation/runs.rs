@@ -6,6 +6,7 @@ use super::agent::CURSOR;
 use super::description::{Access, Answer, Body, Description, Method, Parameter, Shape};
 use super::media;
 use crate::run::{JournalEntry, JournalPage, ReplayRequest, RunPage, RunView};
+use crate::test_run::TestRequest;
 
 const BASE: Description = Description {
     id: "",
@@ -52,6 +53,38 @@ pub(super) const START: Description = Description {
         Code::NotFound,
         Code::InputInvalid,
         Code::IdempotencyConflict,
+        Code::TooManyRequests,
+        Code::StorageFull,
+        Code::ShuttingDown,
+    ],
+    ..BASE
+};
+
+pub(super) const TEST: Description = Description {
+    id: "startTest",
+    method: Method::Post,
+    path: "/api/v1/workflows/{namespace}/{name}/{version}/tests",
+    summary: "Start a test run: with pinned data, mocked calls, or of one task alone",
+    parameters: &[Parameter::query::<String>(
+        "wait",
+        "How long to wait for the run's end: a number with `ms`, `s` or `m`, at most `5m`.",
+    )],
+    body: Some(Body {
+        description: "The input, and what is pinned, mocked and run alone.",
+        types: &[media::JSON],
+        shape: Some(Shape::of::<TestRequest>()),
+        required: false,
+        bytes_max: Some(4 * 1024 * 1024),
+    }),
+    answers: &[
+        Answer::json::<RunView>(200, "It ended within `wait`."),
+        Answer::json::<RunView>(201, "It is committed and runs."),
+        Answer::json::<RunView>(202, "It has not ended within `wait` and goes on."),
+    ],
+    codes: &[
+        Code::NotFound,
+        Code::InputInvalid,
+        Code::ParameterInvalid,
         Code::TooManyRequests,
         Code::StorageFull,
         Code::ShuttingDown,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use flame_agent_client::StartOptions;
-use flame_agent_client::api::ReplayRequest;
+use flame_agent_client::api::{ReplayRequest, TestRequest};
 use flame_errors::Code;
 use flame_ipc::{
-    ErrorView, RunCancel, RunReplay, RunResume, RunRetry, RunStart, RunSummary, RunSuspend,
+    ErrorView, RunCancel, RunReplay, RunResume, RunRetry, RunStart, RunSummary, RunSuspend, RunTest,
 };
 use flame_workspace::DocumentKind;
 use uuid::Uuid;
@@ -95,6 +95,24 @@ impl Execute for RunReplay {
                 .transpose()?,
         };
         let run = app.agent().await?.replay_run(id, &replay).await.or_view()?;
+        let titles = documents::titles(&app).await?;
+        Ok(summary(&run, &titles))
+    }
+}
+
+impl Execute for RunTest {
+    async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
+        let id = parse_id(&self.id)?;
+        let context = self.context.map(|text| read_json("the context", &text));
+        let test = TestRequest {
+            input: Some(read_json("the input", &self.input)?),
+            context: context.transpose()?,
+            task: Some(self.task),
+            ..TestRequest::default()
+        };
+        let agent = app.agent().await?;
+        let workflow = agent.run(id).await.or_view()?.workflow.into();
+        let run = agent.start_test(&workflow, &test, None).await.or_view()?;
         let titles = documents::titles(&app).await?;
         Ok(summary(&run, &titles))
     }

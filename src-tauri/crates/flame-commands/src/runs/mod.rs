@@ -48,6 +48,7 @@ pub(crate) fn summary(run: &RunView, titles: &Titles) -> RunSummary {
             detail: run.replay_of.as_ref().map(|origin| origin.task.clone()),
             replay_of: run.replay_of.as_ref().map(|origin| origin.run.to_string()),
         },
+        test: run.test,
         created_at: run.created_at.into(),
         ended_at: run.ended_at.map(Into::into),
         duration_ms: crate::documents::millis(until.duration_since(began).as_millis()),

@@ -45,6 +45,9 @@ impl Timeline {
             JournalType::EffectRequested => self.with(entry, |task| {
                 task.idempotency_key.clone_from(&entry.key);
             }),
+            JournalType::TaskStubbed => self.with(entry, |task| {
+                task.note = Some("given by the test".to_owned());
+            }),
             JournalType::TimerArmed => self.with(entry, |task| {
                 if task.kind == "wait" {
                     task.status = RunStatusView::Waiting;

@@ -153,6 +153,19 @@ async fn a_replay_is_a_new_run_that_names_the_old_and_takes_the_edited_input() {
     assert!(had.context.is_some(), "a task has a context");
     let text = had.input;
     let edited = text.replace("Ada Lovelace", "Grace Hopper");
+    let test = RunTest {
+        id: old.id.clone(),
+        task: "/do/0/Compute totals".to_owned(),
+        input: edited.clone(),
+        context: had.context.clone(),
+    };
+    let test = stage.run(test).await.unwrap();
+    assert!(test.test && !old.test);
+    let test = ended(&stage, &test.id).await;
+    assert_eq!(test.status, RunStatusView::Completed, "{:?}", test.error);
+    let detail = stage.run(RunGet { id: test.id }).await.unwrap();
+    let reached = |task: &&TaskView| task.started_at.is_some();
+    assert_eq!(detail.tasks.iter().filter(reached).count(), 1);
     assert_ne!(edited, text);
     let replay = RunReplay {
         id: old.id.clone(),

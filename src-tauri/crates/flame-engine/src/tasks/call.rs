@@ -19,6 +19,14 @@ use crate::uri_template;
 pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
     match evaluate(turn.view(), id, task, turn.moment) {
         Ok(call) => {
+            let test = turn.state.test.as_ref();
+            if let Some(answer) = test.and_then(|test| test.mocked(task, &call)) {
+                turn.emit(Record::TaskStubbed {
+                    frame: id,
+                    at: turn.moment.now,
+                });
+                return answered(turn, id, task, answer);
+            }
             let effect = EffectId(turn.state.next_effect);
             let key = key::idempotency_key(turn.id, turn.state, id, &task.reference);
             let attempt = key::attempt(turn.state, id);

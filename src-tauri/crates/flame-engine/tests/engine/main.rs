@@ -17,6 +17,7 @@ mod lists;
 mod loops;
 mod replays;
 mod simulation;
+mod test_runs;
 mod timelines;
 mod timeouts;
 mod tries;
