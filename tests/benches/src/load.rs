@@ -12,8 +12,8 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::Options;
-use crate::agent::Agent;
+use crate::Method;
+use crate::server::Server;
 
 /// One kept-alive connection.
 pub struct Connection {
@@ -22,10 +22,11 @@ pub struct Connection {
 }
 
 /// A POST that is sent over and over.
+#[derive(Clone)]
 pub struct Call {
-    pub path: &'static str,
+    pub path: String,
     pub headers: Vec<(&'static str, String)>,
-    pub body: &'static [u8],
+    pub body: Bytes,
     /// What a right answer contains: a refusal or a faulted run must not count.
     pub expected: &'static str,
 }
@@ -34,7 +35,8 @@ pub struct Call {
 #[derive(Clone, Copy)]
 pub struct Round {
     pub per_second: f64,
-    /// The agent's, for one request.
+    pub answered: usize,
+    /// The server's, for one request.
     pub processor: Duration,
     pub p50: Duration,
     pub p95: Duration,
@@ -45,7 +47,7 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address)
             .await
-            .context("the agent refused a connection")?;
+            .context("the server refused a connection")?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -70,6 +72,7 @@ impl Connection {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        self.sender.ready().await?;
         let response = self
             .sender
             .send_request(request.body(Full::new(body))?)
@@ -90,8 +93,8 @@ impl Connection {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        let body = Bytes::from_static(call.body);
-        let answer = self.send("POST", call.path, &headers, body).await?;
+        let body = call.body.clone();
+        let answer = self.send("POST", &call.path, &headers, body).await?;
         let answer = String::from_utf8_lossy(&answer);
         ensure!(
             answer.contains(call.expected),
@@ -106,28 +109,28 @@ impl Connection {
 /// Rounds of `call` over as many connections, and the one in the middle; a short one before them
 /// warms up.
 pub async fn measure(
-    options: &Options,
-    agent: &Agent,
+    method: &Method,
+    server: &Server,
     connections: usize,
     call: Call,
 ) -> Result<Round> {
-    let (call, length) = (Arc::new(call), Duration::from_secs(options.seconds));
-    round(agent, connections, length / 4, &call).await?;
+    let (call, length) = (Arc::new(call), Duration::from_secs(method.seconds));
+    round(server, connections, length / 4, &call).await?;
     let mut rounds = Vec::new();
-    for _ in 0..options.rounds {
-        rounds.push(round(agent, connections, length, &call).await?);
+    for _ in 0..method.rounds {
+        rounds.push(round(server, connections, length, &call).await?);
     }
     rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
     Ok(rounds[rounds.len() / 2])
 }
 
 async fn round(
-    agent: &Agent,
+    server: &Server,
     connections: usize,
     length: Duration,
     call: &Arc<Call>,
 ) -> Result<Round> {
-    let (address, before) = (agent.address, agent.processor()?);
+    let (address, before) = (server.address, server.processor()?);
     let begin = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..connections {
@@ -148,7 +151,7 @@ async fn round(
         latencies.extend(worker??);
     }
     let took = begin.elapsed();
-    let processor = agent.processor()?.saturating_sub(before);
+    let processor = server.processor()?.saturating_sub(before);
     latencies.sort_unstable();
     ensure!(!latencies.is_empty(), "no request was answered");
     let at = |share: f64| {
@@ -157,6 +160,7 @@ async fn round(
     };
     Ok(Round {
         per_second: latencies.len() as f64 / took.as_secs_f64(),
+        answered: latencies.len(),
         processor: processor.div_f64(latencies.len() as f64),
         p50: at(0.50),
         p95: at(0.95),
@@ -164,12 +168,36 @@ async fn round(
     })
 }
 
+/// Sends as many different calls, and says how long it took.
+pub async fn times(
+    server: &Server,
+    connections: usize,
+    calls: usize,
+    call: impl Fn(usize) -> Call,
+) -> Result<Duration> {
+    let begin = Instant::now();
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        open.push(Connection::open(server.address).await?);
+    }
+    let next = std::cell::Cell::new(0);
+    let work = open.into_iter().map(async |mut connection| {
+        while next.get() < calls {
+            let number = next.replace(next.get() + 1);
+            connection.call(&call(number)).await?;
+        }
+        anyhow::Ok(())
+    });
+    futures::future::try_join_all(work).await?;
+    Ok(begin.elapsed())
+}
+
 /// One line of a table of rounds.
-pub fn row(connections: usize, round: Round, durability: &str) -> String {
+pub fn row(who: &str, connections: usize, round: Round, promise: &str) -> String {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     format!(
-        "{connections:>4} in flight  {:>9.0}/s  p50 {:>7.2} ms  p95 {:>7.2} ms  p99 {:>7.2} ms  \
-         agent's CPU {:>6.3} ms  ({durability})",
+        "{who:<22} {connections:>4} in flight  {:>9.0}/s  p50 {:>7.2} ms  p95 {:>7.2} ms  p99 {:>7.2} ms  \
+         CPU {:>6.3} ms  ({promise})",
         round.per_second,
         ms(round.p50),
         ms(round.p95),

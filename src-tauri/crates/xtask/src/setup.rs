@@ -2,7 +2,7 @@
 //!
 //! Only what is missing is installed; a second call does nothing and needs no network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -82,7 +82,7 @@ pub fn apt(packages: &[&[&str]]) -> Result<()> {
 }
 
 /// The npm packages of `folder`, exactly as its lock file says.
-pub fn npm(folder: &str) -> Result<()> {
+pub fn npm(folder: impl AsRef<Path>) -> Result<()> {
     let folder = root().join(folder);
     let lock = std::fs::read(folder.join("package-lock.json"))
         .with_context(|| format!("{} has no package-lock.json", folder.display()))?;

@@ -5,30 +5,30 @@ use std::time::Instant;
 use anyhow::Result;
 use bytes::Bytes;
 
-use crate::Options;
+use crate::Method;
 use crate::agent::Agent;
 use crate::load::Connection;
 
-pub async fn measure(options: &Options) -> Result<()> {
+pub async fn measure(method: &Method) -> Result<()> {
     let mut ready = Vec::new();
     let mut first = Vec::new();
     let mut resident = Vec::new();
-    for _ in 0..options.rounds {
-        let agent = Agent::start(&options.agent, &options.durability)?;
+    for _ in 0..method.rounds {
+        let agent = Agent::start(&method.agent, &method.durability)?;
         let begin = Instant::now();
-        let mut connection = Connection::open(agent.address).await?;
+        let mut connection = Connection::open(agent.server.address).await?;
         connection
             .send("GET", "/health/ready", &[], Bytes::new())
             .await?;
         ready.push(agent.ready_after);
         first.push(agent.ready_after + begin.elapsed());
-        resident.push(agent.memory()?.0);
+        resident.push(agent.server.memory()?.0);
     }
     ready.sort_unstable();
     first.sort_unstable();
     resident.sort_unstable();
     let middle = ready.len() / 2;
-    println!("\nCold start ({})", options.durability);
+    println!("\nCold start ({})", method.durability);
     println!(
         "  start to ready      {:>8.1} ms",
         ready[middle].as_secs_f64() * 1000.0

@@ -12,24 +12,24 @@ use bytes::Bytes;
 use flame_testkit::{Encryption, Postgres};
 use serde_json::{Value, json};
 
-use crate::Options;
+use crate::Method;
 use crate::agent::Agent;
 use crate::load::Connection;
 
-pub async fn measure(options: &Options) -> Result<()> {
-    let body = Bytes::from(rows(options.rows));
+pub async fn measure(method: &Method, rows: usize) -> Result<()> {
+    let body = Bytes::from(file(rows));
     println!(
         "\nCSV of {} rows, 10 columns, {} MB ({})",
-        options.rows,
+        rows,
         body.len() / 1_000_000,
-        options.durability
+        method.durability
     );
     let target = "{ connector: sqlite, database: bench.db, table: people, key: [id] }";
-    sink(options, "SQLite", target, None, &body).await?;
+    sink(method, "SQLite", target, None, (rows, &body)).await?;
     match Postgres::start_with(Encryption::Off, &[]) {
         Ok(server) => {
             let target = "{ connector: postgres, connection: bench, table: people, key: [id] }";
-            sink(options, "PostgreSQL", target, Some(&server), &body).await?;
+            sink(method, "PostgreSQL", target, Some(&server), (rows, &body)).await?;
         }
         Err(reason) => println!("  PostgreSQL   not measured: {reason}"),
     }
@@ -38,16 +38,16 @@ pub async fn measure(options: &Options) -> Result<()> {
 
 /// Feeds the file into an empty table, once in each round.
 async fn sink(
-    options: &Options,
+    method: &Method,
     name: &str,
     target: &str,
     server: Option<&Postgres>,
-    body: &Bytes,
+    (rows, body): (usize, &Bytes),
 ) -> Result<()> {
     let mut speeds = Vec::new();
     let mut peak = 0;
-    for _ in 0..options.rounds {
-        let agent = Agent::start(&options.agent, &options.durability)?;
+    for _ in 0..method.rounds {
+        let agent = Agent::start(&method.agent, &method.durability)?;
         if let Some(server) = server {
             server
                 .query("DROP TABLE IF EXISTS people")
@@ -62,15 +62,15 @@ async fn sink(
         agent
             .put("/api/v1/pipelines/bench/people", document)
             .await?;
-        speeds.push(options.rows as f64 / feed(&agent, body, options.rows).await?);
-        peak = peak.max(agent.memory()?.1);
+        speeds.push(rows as f64 / feed(&agent, body, rows).await?);
+        peak = peak.max(agent.server.memory()?.1);
     }
     speeds.sort_by(f64::total_cmp);
     println!(
         "  {name:<11} {:>9.0} rows/s  peak memory {:>4} MB  ({})",
         speeds[speeds.len() / 2],
         peak / 1024,
-        options.durability
+        method.durability
     );
     Ok(())
 }
@@ -86,7 +86,7 @@ async fn feed(agent: &Agent, body: &Bytes, rows: usize) -> Result<f64> {
         "/api/v1/pipelines/bench/people/feeds?identity=bench&total={}",
         body.len()
     );
-    let mut connection = Connection::open(agent.address).await?;
+    let mut connection = Connection::open(agent.server.address).await?;
     let begin = Instant::now();
     let answer = connection
         .send("POST", &path, &headers, body.clone())
@@ -115,7 +115,7 @@ fn connection(server: &Postgres) -> Value {
     })
 }
 
-fn rows(count: usize) -> String {
+fn file(count: usize) -> String {
     let mut text =
         String::from("id,name,email,city,postal_code,country,amount,currency,created,note\n");
     for id in 0..count {

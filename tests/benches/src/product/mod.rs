@@ -1,0 +1,54 @@
+//! What a user feels: how fast the agent is there, how little it takes, how fast it works.
+
+mod cold;
+mod csv;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::{Method, engine, within};
+
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub method: Method,
+    /// Measure only this; may be given several times
+    #[arg(long, value_enum, value_name = "FIGURE")]
+    only: Vec<Figure>,
+    /// Rows of the CSV file, at most 5,000,000
+    #[arg(long, default_value_t = 100_000, value_parser = rows)]
+    rows: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Figure {
+    /// Start to ready and to the first 200, and idle memory
+    Cold,
+    /// Webhook to synchronous answer
+    Webhook,
+    /// Durable runs of five effects
+    Steps,
+    /// A CSV file into SQLite and PostgreSQL
+    Csv,
+}
+
+fn rows(text: &str) -> Result<usize, String> {
+    within(text, 5_000_000)
+}
+
+pub async fn measure(options: &Options) -> Result<()> {
+    let wanted = |figure| options.only.is_empty() || options.only.contains(&figure);
+    if wanted(Figure::Cold) {
+        cold::measure(&options.method).await?;
+    }
+    if wanted(Figure::Webhook) {
+        engine::webhook::measure(&options.method, None).await?;
+    }
+    if wanted(Figure::Steps) {
+        engine::steps::measure(&options.method, None).await?;
+    }
+    if wanted(Figure::Csv) {
+        csv::measure(&options.method, options.rows).await?;
+    }
+    Ok(())
+}
