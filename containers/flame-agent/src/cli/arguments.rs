@@ -72,7 +72,7 @@ pub(super) struct Serve {
     /// A further Origin whose pages may send requests
     #[arg(long, value_name = "ORIGIN")]
     pub(super) allow_origin: Vec<String>,
-    /// Runs that may be in flight at once; more are refused
+    /// Runs that may be in memory at once; more are refused. Those that wait for long are on disk alone
     #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
     in_flight_max: usize,
     /// End in order when stdin is closed, unless `keep` was its last line

@@ -193,7 +193,7 @@ mod tests {
             let failure = format!("{:?}", all(bad).unwrap_err());
             assert!(failure.contains("where has"), "{bad}: {failure}");
         }
-        let many = vec!["input/a=1"; 11].join(" and ");
+        let many = ["input/a=1"; 11].join(" and ");
         assert!(all(&many).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use flame_engine::{Action, EffectId, Event, Moment, Record, Run as EngineRun, Step, TimerId};
 use flame_store::{
@@ -39,6 +40,26 @@ pub(super) struct Live {
     /// Who waits for the run from its start on, with the input that the answer holds.
     pub(super) end: Option<(Vec<u8>, oneshot::Sender<Run>)>,
     pub(super) place: Place,
+}
+
+/// How long a run stays out of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    Until(Timestamp),
+    UntilAsked,
+}
+
+impl Rest {
+    /// Of a run with this status that wakes at this time; `None` where that is sooner than `least`.
+    pub(super) fn of(status: RunStatus, wakes: Option<Timestamp>, least: Duration) -> Option<Self> {
+        match (status, wakes) {
+            (RunStatus::Suspended, _) => Some(Self::UntilAsked),
+            (RunStatus::Waiting, Some(at)) => Duration::try_from(at.duration_since(now()))
+                .is_ok_and(|left| left > least)
+                .then_some(Self::Until(at)),
+            _ => None,
+        }
+    }
 }
 
 /// What waits for the run's turn.
@@ -316,6 +337,25 @@ impl Live {
         }
     }
 
+    /// Until when the run needs no place in memory: its next timer, or for a suspended run whenever a
+    /// person says so. `None` where it is needed now or soon.
+    pub(super) fn rest(&mut self, least: Duration) -> Option<Rest> {
+        let is_idle = self.pending.is_none()
+            && self.held.is_none()
+            && self.inbox.is_empty()
+            && self.effects.is_empty();
+        if !is_idle {
+            return None;
+        }
+        self.watchers.retain(|watcher| !watcher.is_closed());
+        let is_awaited =
+            !self.watchers.is_empty() || self.end.as_ref().is_some_and(|(_, end)| !end.is_closed());
+        if is_awaited {
+            return None;
+        }
+        Rest::of(self.summary.status, self.run.wakes(), least)
+    }
+
     /// The run as a reader would see it.
     pub(super) fn as_stored(&self, input: Vec<u8>) -> Run {
         Run {
@@ -375,13 +415,12 @@ fn state(run: &EngineRun, summary: &RunSummary) -> RunState {
         Some(error) => error.instance.clone(),
         None => at_work.first().map(|task| task.reference.to_string()),
     };
-    let due = at_work.iter().filter_map(|task| task.due).min();
     RunState {
         status,
         task,
         updated: summary.updated,
         ended: run.ended_at(),
-        wakes: due.filter(|_| status == RunStatus::Waiting),
+        wakes: run.wakes(),
         output: output(run),
         error,
     }

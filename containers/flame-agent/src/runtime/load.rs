@@ -10,7 +10,11 @@ use super::value::Load;
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
+    /// Runs in memory, which alone are limited.
     in_flight: AtomicUsize,
+    /// Runs out of memory that wait, and that are suspended.
+    resting: AtomicU64,
+    resting_suspended: AtomicU64,
     waiting: AtomicU64,
     suspended: AtomicU64,
     held: AtomicU64,
@@ -35,6 +39,13 @@ enum Shown {
     Running,
     Waiting,
     Suspended,
+}
+
+/// Counts a run that waits out of memory; ends with it.
+#[derive(Debug)]
+pub(super) struct Resting {
+    counters: Arc<Counters>,
+    is_suspended: bool,
 }
 
 impl Counters {
@@ -65,6 +76,26 @@ impl Counters {
         }
     }
 
+    /// Counts one more run out of memory.
+    pub(super) fn rest(self: &Arc<Self>, is_suspended: bool) -> Resting {
+        let counters = Arc::clone(self);
+        counters
+            .resting(is_suspended)
+            .fetch_add(1, Ordering::Relaxed);
+        Resting {
+            counters,
+            is_suspended,
+        }
+    }
+
+    const fn resting(&self, is_suspended: bool) -> &AtomicU64 {
+        if is_suspended {
+            &self.resting_suspended
+        } else {
+            &self.resting
+        }
+    }
+
     pub(super) fn started(&self) {
         self.started.fetch_add(1, Ordering::Relaxed);
     }
@@ -89,13 +120,14 @@ impl Counters {
 
     pub(super) fn snapshot(&self, in_flight_max: usize, calls: usize) -> Load {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let in_flight = self.in_flight.load(Ordering::Relaxed) as u64;
+        let in_memory = self.in_flight.load(Ordering::Relaxed) as u64;
         let (waiting, suspended) = (read(&self.waiting), read(&self.suspended));
+        let (resting, resting_suspended) = (read(&self.resting), read(&self.resting_suspended));
         Load {
-            in_flight,
-            running: in_flight.saturating_sub(waiting + suspended),
-            waiting,
-            suspended,
+            in_flight: in_memory + resting + resting_suspended,
+            running: in_memory.saturating_sub(waiting + suspended),
+            waiting: waiting + resting,
+            suspended: suspended + resting_suspended,
             in_flight_max: in_flight_max as u64,
             held: read(&self.held),
             calls: calls as u64,
@@ -150,6 +182,13 @@ impl Place {
             self.counters.moved(self.shown, Shown::Running);
             self.counters.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+}
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        let counter = self.counters.resting(self.is_suspended);
+        counter.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

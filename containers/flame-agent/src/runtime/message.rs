@@ -6,6 +6,7 @@ use flame_types::{RunId, RunStatus};
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::live::Rest;
 use super::start::Begin;
 use super::value::CurrentTask;
 
@@ -15,6 +16,13 @@ pub(super) enum Message {
     Recover {
         run: RunId,
     },
+    /// A run of before that needs no place in memory yet.
+    Rest {
+        run: RunId,
+        rest: Rest,
+    },
+    /// No more runs of before are coming.
+    Recovered,
     /// A run out of its journal, asked for by this shard.
     Loaded {
         run: RunId,

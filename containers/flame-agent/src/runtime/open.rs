@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 use super::calls::Calls;
 use super::connections::{Connections, Connectors};
 use super::definitions::Definitions;
+use super::live::Rest;
 use super::message::Message;
 use super::outbound::Outbound;
 use super::schedule::{self, Schedules};
@@ -152,9 +153,17 @@ async fn recover(shared: &Shared) -> Result<(), Error> {
         let Some(last) = runs.last() else { break };
         page = Page::after(last.id, RECOVERY_PAGE);
         for run in &runs {
-            shared.send(run.id, Message::Recover { run: run.id });
+            let message = match Rest::of(run.status, run.wakes, shared.options.rest_least) {
+                Some(rest) => Message::Rest { run: run.id, rest },
+                None => Message::Recover { run: run.id },
+            };
+            shared.send(run.id, message);
         }
         count += runs.len();
+    }
+    for shard in shared.shards.get().into_iter().flatten() {
+        // A thread that has ended takes no message.
+        let _ = shard.send(Message::Recovered);
     }
     if count > 0 {
         tracing::info!(runs = count, "Runs of before go on");

@@ -16,8 +16,10 @@ pub struct Options {
     /// Where workflows find SQLite databases that they name by file; `databases` in the data folder.
     pub databases_folder: PathBuf,
     pub durability: Durability,
-    /// Runs that have not ended; one more is refused.
+    /// Runs in memory; one more is refused. Those that wait for long are not among them.
     pub in_flight_max: usize,
+    /// A run that waits longer than this leaves memory until it is its time.
+    pub rest_least: Duration,
     /// Calls to the outside at once.
     pub calls_max: usize,
     /// Threads that decide what runs do next; `None` takes two for every processor, at least four.
@@ -55,6 +57,7 @@ impl Options {
             data_folder,
             durability: Durability::Full,
             in_flight_max: 10_000,
+            rest_least: Duration::from_secs(10),
             calls_max: 1_024,
             shards: None,
             connection_patience: Duration::from_secs(30),

@@ -5,7 +5,7 @@
 //! effects under way, and the requests that the HTTP side admits.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 use flame_engine::{Action, Event, TimerId};
 use flame_store::{Commit, Refused};
 use flame_types::{RunId, RunStatus, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::oneshot;
 
 use super::Error;
 use super::calls::Invoked;
-use super::live::{Item, Live, Opening, Pending, Turn};
+use super::live::{Item, Live, Opening, Pending, Rest, Turn};
+use super::load::Resting;
 use super::message::{Command, Loaded, Message};
 use super::shared::{Shared, now};
 use super::start::Begin;
@@ -27,6 +29,8 @@ use super::value::{Change, CurrentTask};
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Until a commit that found no space or a full queue is tried again.
 const HELD_INTERVAL: Duration = Duration::from_millis(250);
+/// Until a resting run whose journal could not be read is tried again.
+const LOAD_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 /// The wall clock may jump: with timers armed nobody sleeps longer without a look.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// Events that one run may have waiting while the store can't take its commit.
@@ -37,13 +41,26 @@ pub(super) struct Shard {
     number: usize,
     this: Sender<Message>,
     live: HashMap<RunId, Live>,
+    /// Runs with nothing to do for a while: their journals are on disk, their next timers in `timers`.
+    resting: HashMap<RunId, Resting>,
     /// Runs whose journals are being read, with what came for them meanwhile.
-    loading: HashMap<RunId, Vec<Message>>,
+    loading: HashMap<RunId, Loading>,
+    /// While runs of before are taken up: those that somebody asked for earlier. What the recovery read
+    /// of them is old.
+    asked_early: Option<HashSet<RunId>>,
     timers: BinaryHeap<Reverse<(Timestamp, RunId, TimerId)>>,
     held: VecDeque<(Instant, RunId)>,
     /// Told once nothing is under way.
     draining: Option<oneshot::Sender<()>>,
     is_draining: bool,
+}
+
+/// A run whose journal is being read.
+#[derive(Default)]
+struct Loading {
+    waiting: Vec<Message>,
+    /// It goes back to rest where its journal can't be read.
+    was_resting: bool,
 }
 
 /// Starts the thread.
@@ -58,7 +75,9 @@ pub(super) fn spawn(
         number,
         this: sender,
         live: HashMap::new(),
+        resting: HashMap::new(),
         loading: HashMap::new(),
+        asked_early: Some(HashSet::new()),
         timers: BinaryHeap::new(),
         held: VecDeque::new(),
         draining: None,
@@ -108,6 +127,8 @@ impl Shard {
         match message {
             Message::Begin(begin) => self.begin(*begin),
             Message::Recover { run } => self.recover(run),
+            Message::Rest { run, rest } => self.recover_resting(run, rest),
+            Message::Recovered => self.asked_early = None,
             Message::Loaded { run, outcome } => self.loaded(run, outcome),
             Message::Event { run, event } => self.event(run, event),
             Message::Continue { run } => self.event(run, Event::Continue),
@@ -148,9 +169,56 @@ impl Shard {
         }
     }
 
+    fn recover_resting(&mut self, run: RunId, rest: Rest) {
+        let is_known = self
+            .asked_early
+            .as_ref()
+            .is_some_and(|early| early.contains(&run));
+        if !is_known {
+            self.rest_until(run, rest);
+        }
+    }
+
+    /// Out of memory, with a timer of its own.
+    fn rest_until(&mut self, run: RunId, rest: Rest) {
+        if let Rest::Until(at) = rest {
+            // Which timer it is, the journal knows.
+            self.timers.push(Reverse((at, run, TimerId(0))));
+        }
+        self.lay_to_rest(run, rest);
+    }
+
+    fn lay_to_rest(&mut self, run: RunId, rest: Rest) {
+        let resting = self.shared.counters.rest(rest == Rest::UntilAsked);
+        self.resting.insert(run, resting);
+    }
+
+    /// Lets a run out of memory that has nothing to do for a while. Its next timer stays armed.
+    fn rest(&mut self, run: RunId) {
+        let Some(rest) = self
+            .live
+            .get_mut(&run)
+            .and_then(|live| live.rest(self.shared.options.rest_least))
+        else {
+            return;
+        };
+        self.live.remove(&run);
+        self.lay_to_rest(run, rest);
+    }
+
     /// Reads a run's journal; until it is here, what comes for the run waits.
     fn load(&mut self, run: RunId, waiting: Vec<Message>) {
-        self.loading.insert(run, waiting);
+        let was_resting = self.resting.remove(&run).is_some();
+        if let Some(early) = &mut self.asked_early {
+            early.insert(run);
+        }
+        self.loading.insert(
+            run,
+            Loading {
+                waiting,
+                was_resting,
+            },
+        );
         let (shared, this) = (Arc::clone(&self.shared), self.this.clone());
         self.shared.reactor.spawn(async move {
             let outcome = shared.load(run).await;
@@ -160,11 +228,18 @@ impl Shard {
     }
 
     fn loaded(&mut self, run: RunId, outcome: Result<Box<Loaded>, Error>) {
-        let waiting = self.loading.remove(&run).unwrap_or_default();
+        let Loading {
+            waiting,
+            was_resting,
+        } = self.loading.remove(&run).unwrap_or_default();
         let loaded = match outcome {
             Ok(loaded) => *loaded,
             Err(error) => {
                 tracing::error!(%run, %error, "A run could not be taken up");
+                if was_resting {
+                    let later = now().saturating_add(LOAD_INTERVAL);
+                    self.rest_until(run, Rest::Until(later.unwrap_or(Timestamp::MAX)));
+                }
                 return refuse_all(waiting, &error);
             }
         };
@@ -183,6 +258,13 @@ impl Shard {
     }
 
     fn event(&mut self, run: RunId, event: Event) {
+        if self.resting.contains_key(&run) {
+            return self.load(run, vec![Message::Event { run, event }]);
+        }
+        if let Some(loading) = self.loading.get_mut(&run) {
+            loading.waiting.push(Message::Event { run, event });
+            return;
+        }
         let Some(live) = self.live.get_mut(&run) else {
             return;
         };
@@ -196,8 +278,8 @@ impl Shard {
     }
 
     fn command(&mut self, run: RunId, command: Command, reply: oneshot::Sender<Result<(), Error>>) {
-        if let Some(waiting) = self.loading.get_mut(&run) {
-            waiting.push(Message::Command {
+        if let Some(loading) = self.loading.get_mut(&run) {
+            loading.waiting.push(Message::Command {
                 run,
                 command,
                 reply,
@@ -229,14 +311,21 @@ impl Shard {
         if let Some(live) = self.live.get_mut(&run) {
             live.watchers.retain(|watcher| !watcher.is_closed());
             live.watchers.push(ended);
-        } else if let Some(waiting) = self.loading.get_mut(&run) {
-            waiting.push(Message::Watch { run, ended });
+        } else if let Some(loading) = self.loading.get_mut(&run) {
+            loading.waiting.push(Message::Watch { run, ended });
         } else {
             self.load(run, vec![Message::Watch { run, ended }]);
         }
     }
 
-    fn inspect(&self, run: RunId, reply: oneshot::Sender<Vec<CurrentTask>>) {
+    fn inspect(&mut self, run: RunId, reply: oneshot::Sender<Vec<CurrentTask>>) {
+        if self.resting.contains_key(&run) {
+            return self.load(run, vec![Message::Inspect { run, reply }]);
+        }
+        if let Some(loading) = self.loading.get_mut(&run) {
+            loading.waiting.push(Message::Inspect { run, reply });
+            return;
+        }
         let tasks = self.live.get(&run).map(|live| {
             let at_work = live.run.at_work().into_iter();
             at_work
@@ -371,7 +460,10 @@ impl Shard {
         }
         match ended {
             Some(status) => self.end(run, status),
-            None => self.turn_if_waiting(run),
+            None => {
+                self.turn_if_waiting(run);
+                self.rest(run);
+            }
         }
     }
 
@@ -443,6 +535,10 @@ impl Shard {
                 return;
             }
             self.timers.pop();
+            if self.resting.contains_key(&run) {
+                self.load(run, Vec::new());
+                continue;
+            }
             let armed = self
                 .live
                 .get_mut(&run)

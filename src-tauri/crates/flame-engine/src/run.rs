@@ -286,6 +286,14 @@ impl Run {
         }
     }
 
+    /// When the run goes on by itself, where nothing but time can take it further.
+    ///
+    /// Such a run needs no place in memory until then: its journal has everything.
+    pub fn wakes(&self) -> Option<Timestamp> {
+        let waits = self.status() == RunStatus::Waiting;
+        waits.then(|| self.state.timers().into_values().map(|(due, _)| due).min())?
+    }
+
     pub fn input(&self) -> &Value {
         &self.state.input
     }

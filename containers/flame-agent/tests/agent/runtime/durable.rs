@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use flame_agent::runtime::{Error, IdempotencyKey, StartRequest};
+use flame_agent::runtime::{Error, Handle, IdempotencyKey, Options, StartRequest};
 use flame_types::{RunId, RunStatus};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use super::{PATIENCE, deploy, open, output, run, start, until};
+use super::{PATIENCE, deploy, open, options, output, run, start, until};
 use crate::server::{Server, json};
 
 #[tokio::test]
@@ -90,6 +90,50 @@ async fn a_waiting_run_wakes_after_a_restart() {
         output(&until(&handle, sleeper, RunStatus::Completed).await),
         json!({"up": true})
     );
+    handle.drain(Duration::ZERO).await;
+}
+
+/// What waits for long is on disk alone: not limited, still shown, still there to be told something.
+#[tokio::test]
+async fn runs_that_wait_for_long_take_no_place_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = || Options {
+        in_flight_max: 2,
+        ..options(folder.path())
+    };
+    let handle = Handle::open(options()).await.unwrap();
+    let workflow = deploy(&handle, "sleep", "- sleep:\n    wait: { hours: 1 }").await;
+    let mut runs = Vec::new();
+    for _ in 0..5 {
+        runs.push(start(&handle, &workflow, json!({})).await);
+    }
+
+    let tasks = handle.current_tasks(runs[0]).await.unwrap();
+    assert_eq!(&*tasks[0].name, "sleep");
+    assert!(tasks[0].due.is_some());
+    assert_eq!(
+        handle.suspend(runs[0]).await.unwrap().summary.status,
+        RunStatus::Suspended
+    );
+    handle.drain(Duration::ZERO).await;
+    drop(handle);
+
+    let handle = Handle::open(options()).await.unwrap();
+    handle.recovered().await;
+    assert_eq!(
+        handle.resume(runs[0]).await.unwrap().summary.status,
+        RunStatus::Waiting
+    );
+    for run in &runs {
+        // Also puts it back to rest, so that what is counted has settled.
+        assert_eq!(handle.current_tasks(*run).await.unwrap().len(), 1);
+    }
+    let mut changes = handle.changes();
+    handle.cancel(runs[4]).await.unwrap();
+    while handle.run(runs[4]).await.unwrap().unwrap().summary.status != RunStatus::Cancelled {
+        let _ = changes.recv().await;
+    }
+    assert_eq!(handle.load().waiting, 4);
     handle.drain(Duration::ZERO).await;
 }
 

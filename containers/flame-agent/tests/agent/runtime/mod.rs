@@ -22,6 +22,8 @@ pub(crate) fn options(folder: &Path) -> Options {
     Options {
         durability: Durability::Normal,
         shards: Some(2),
+        // Every run that waits leaves memory.
+        rest_least: Duration::ZERO,
         ..Options::new(folder)
     }
 }

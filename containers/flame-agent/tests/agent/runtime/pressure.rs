@@ -13,6 +13,7 @@ async fn one_run_too_many_is_refused_until_another_ends() {
     let folder = tempfile::tempdir().unwrap();
     let limited = Options {
         in_flight_max: 3,
+        rest_least: Duration::MAX,
         ..options(folder.path())
     };
     let handle = Handle::open(limited).await.unwrap();
