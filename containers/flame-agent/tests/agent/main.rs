@@ -12,6 +12,7 @@ mod crash;
 mod feeds;
 mod hardening;
 mod harness;
+mod help;
 mod hooks;
 mod http;
 mod operations;
