@@ -6,6 +6,7 @@
 //! pages for people.
 
 mod body;
+mod cloud_event;
 mod condition;
 mod error;
 mod failure;

@@ -122,6 +122,7 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::SendDeadLetter => on(method, dead_letters::send),
         Operation::DiscardDeadLetter => on(method, dead_letters::discard),
         Operation::ListEvents => on(method, events::list),
+        Operation::PostEvents => on(method, events::post),
         Operation::ListPipelines => on(method, pipelines::list),
         Operation::GetPipeline => on(method, pipelines::get),
         Operation::PutPipeline => on(method, pipelines::put),

@@ -205,6 +205,7 @@ fn find<'w>(tasks: &'w TaskList, reference: &str) -> Option<&'w Task> {
             TaskKind::Do(tasks) => find(tasks, reference),
             TaskKind::For(definition) => find(&definition.tasks, reference),
             TaskKind::Fork(fork) => find(&fork.branches, reference),
+            TaskKind::Listen(listen) => find(&listen.each.as_ref()?.tasks, reference),
             TaskKind::Try(definition) => find(&definition.tasks, reference)
                 .or_else(|| find(definition.catch.tasks.as_ref()?, reference)),
             _ => None,

@@ -49,6 +49,8 @@ pub enum Error {
     InputInvalid { problems: Vec<String> },
     #[error("{in_flight} runs are in flight, the limit is {limit}; try again when some have ended")]
     TooManyRequests { in_flight: usize, limit: usize },
+    #[error("{waiting} events wait to be handed on, the limit is {limit}; try again in a moment")]
+    TooManyEvents { waiting: u64, limit: u64 },
     #[error("there is no connector for connections of kind {kind:?}; there are: {known}")]
     ConnectorUnknown { kind: String, known: String },
     #[error("the settings of connection {name:?} do not fit: {}", .problems.join("; "))]
@@ -79,7 +81,7 @@ impl Error {
             | Self::ConnectionInvalid { .. } => Code::ParameterInvalid,
             Self::IdempotencyConflict { .. } => Code::IdempotencyConflict,
             Self::InputInvalid { .. } => Code::InputInvalid,
-            Self::TooManyRequests { .. } => Code::TooManyRequests,
+            Self::TooManyRequests { .. } | Self::TooManyEvents { .. } => Code::TooManyRequests,
             Self::ShuttingDown => Code::ShuttingDown,
             Self::Setup { .. } | Self::Internal { .. } => Code::Internal,
         }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, oneshot};
 
 use super::connections::Connections;
+use super::events;
 use super::message::{Command, Message};
 use super::open::{self, Threads};
 use super::shared::{Shared, decode, now, stopping};
@@ -146,6 +147,12 @@ impl Handle {
             started.run = self.wait(started.run.summary.id, timeout).await?;
         }
         Ok(started)
+    }
+
+    /// Puts CloudEvents from outside into the event log; they are on disk when this returns.
+    pub async fn publish(&self, events: Vec<Value>) -> Result<(), Error> {
+        self.must_accept()?;
+        events::publish(&self.shared, events).await
     }
 
     /// Waits until a run has ended, at most `timeout`; gives its newest state either way.

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use flame_engine::{Action, EffectId, Event, Moment, Record, Run as EngineRun, Step, TimerId};
-use flame_store::{
-    AppendedEvent, Commit, JournalBatch, NewRun, Operation, Run, RunState, RunSummary,
+use flame_engine::{
+    Action, Arrived, EffectId, Event, FrameId, Moment, Record, Run as EngineRun, Step, TimerId,
 };
+use flame_store::{Commit, JournalBatch, NewRun, Operation, Run, RunState, RunSummary};
 use flame_types::{RunStatus, Timestamp};
-use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::Error;
 use super::depth::is_unreadable;
+use super::events;
 use super::load::Place;
 use super::message::Command;
 use super::shared::now;
@@ -22,6 +22,8 @@ use super::start::{Begin, First, entropy};
 
 /// Records after which a commit is closed; what waits becomes the next one.
 const COMMIT_RECORDS_MAX: usize = 5_000;
+/// Bytes of events after which it is closed too.
+const COMMIT_EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Told about the outcome of a command.
 pub(super) type Reply = oneshot::Sender<Result<(), Error>>;
@@ -36,6 +38,8 @@ pub(super) struct Live {
     pub(super) held: Option<Commit>,
     pub(super) effects: BTreeMap<EffectId, AbortHandle>,
     pub(super) timers: BTreeSet<TimerId>,
+    /// Tasks that have a place in the store from which they listen.
+    listening: BTreeSet<FrameId>,
     pub(super) watchers: Vec<oneshot::Sender<()>>,
     /// Who waits for the run from its start on, with the input that the answer holds.
     pub(super) end: Option<(Vec<u8>, oneshot::Sender<Run>)>,
@@ -65,6 +69,12 @@ impl Rest {
 /// What waits for the run's turn.
 pub(super) enum Item {
     Event(Event),
+    /// Events of the log for a task that listens.
+    Events {
+        frame: FrameId,
+        events: Vec<Arrived>,
+        bytes: usize,
+    },
     /// Decided elsewhere; only the first of a run.
     Step(Step),
     /// What is at work after a load.
@@ -76,6 +86,8 @@ pub(super) enum Item {
 pub(super) struct Pending {
     pub(super) actions: Vec<Action>,
     pub(super) replies: Vec<Reply>,
+    /// Tasks that are done with the events that they were given.
+    pub(super) heard: Vec<FrameId>,
     /// Of a run that begins.
     pub(super) begun: Option<Begun>,
 }
@@ -164,6 +176,7 @@ impl Live {
 
     fn new(run: EngineRun, summary: RunSummary, place: Place) -> Self {
         Self {
+            listening: run.listeners(),
             run,
             summary,
             inbox: VecDeque::new(),
@@ -186,7 +199,10 @@ impl Live {
         };
         let mut made = Made::default();
         let mut outcome = Ok(());
-        while outcome.is_ok() && made.records.len() < COMMIT_RECORDS_MAX {
+        while outcome.is_ok()
+            && made.records.len() < COMMIT_RECORDS_MAX
+            && made.event_bytes < COMMIT_EVENT_BYTES_MAX
+        {
             let Some(item) = self.inbox.pop_front() else {
                 break;
             };
@@ -195,6 +211,7 @@ impl Live {
         let pending = Pending {
             actions: made.actions,
             replies: made.replies,
+            heard: made.heard,
             begun,
         };
         let commit = match outcome {
@@ -222,10 +239,18 @@ impl Live {
             now: now(),
             entropy: entropy(),
         };
+        if let Item::Events { frame, bytes, .. } = &item {
+            made.event_bytes += bytes;
+            made.heard.push(*frame);
+        }
         let run = &mut self.run;
         // A panic in here would take all runs of this thread along; the run alone is parked instead.
         let step = catch_unwind(AssertUnwindSafe(|| match item {
             Item::Event(event) => Ok((run.handle(event, moment), None)),
+            Item::Events { frame, events, .. } => {
+                let event = Event::EventsArrived { frame, events };
+                Ok((run.handle(event, moment), None))
+            }
             Item::Step(step) => Ok((step, None)),
             Item::Pending => Ok((run.pending(moment), None)),
             Item::Command(command, reply) => match command.allowed(run) {
@@ -299,12 +324,48 @@ impl Live {
             count,
             records: bytes,
         }));
-        for action in actions {
-            if let Action::Emit { event } = action {
-                operations.push(Operation::AppendEvent(Box::new(self.event(event))));
+        self.events(records, actions, &mut operations);
+        Ok(Commit { operations })
+    }
+
+    /// What is emitted, and who listens from which place of the log on: in the order in which it happened.
+    fn events(&mut self, records: &[Record], actions: &[Action], operations: &mut Vec<Operation>) {
+        let run = self.run.id();
+        let mut emitted = actions.iter().filter_map(|action| match action {
+            Action::Emit { event } => Some(event),
+            _ => None,
+        });
+        for record in records {
+            match record {
+                Record::EventEmitted { .. } => operations.extend(
+                    emitted
+                        .next()
+                        .map(|event| events::appended(event, Some(run), self.summary.updated))
+                        .map(|event| Operation::AppendEvent(Box::new(event))),
+                ),
+                Record::ListenStarted {
+                    frame, ask: None, ..
+                } => {
+                    self.listening.insert(*frame);
+                    operations.push(Operation::OpenListener {
+                        run,
+                        frame: frame.0,
+                    });
+                }
+                _ => {}
             }
         }
-        Ok(Commit { operations })
+        let still = self.run.listeners();
+        self.listening.retain(|frame| {
+            let listens = still.contains(frame);
+            if !listens {
+                operations.push(Operation::CloseListener {
+                    run,
+                    frame: frame.0,
+                });
+            }
+            listens
+        });
     }
 
     /// Brings the summary in line with the run.
@@ -318,23 +379,6 @@ impl Live {
         self.summary.error.clone_from(&state.error);
         self.place.show(state.status);
         state
-    }
-
-    fn event(&self, event: &Value) -> AppendedEvent {
-        let text = |name: &str| {
-            event
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        AppendedEvent {
-            run: Some(self.run.id()),
-            kind: text("type"),
-            source: text("source"),
-            time: self.summary.updated,
-            body: event.to_string().into_bytes(),
-        }
     }
 
     /// Until when the run needs no place in memory: its next timer, or for a suspended run whenever a
@@ -383,6 +427,8 @@ struct Made {
     records: Vec<Record>,
     actions: Vec<Action>,
     replies: Vec<Reply>,
+    heard: Vec<FrameId>,
+    event_bytes: usize,
     reopened: bool,
 }
 

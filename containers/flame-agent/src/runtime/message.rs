@@ -1,6 +1,6 @@
 //! What a shard is told.
 
-use flame_engine::{Event, Run as EngineRun};
+use flame_engine::{Arrived, Event, FrameId, Run as EngineRun};
 use flame_store::{Refused, RunSummary};
 use flame_types::{RunId, RunStatus};
 use tokio::sync::oneshot;
@@ -32,6 +32,13 @@ pub(super) enum Message {
     Event {
         run: RunId,
         event: Event,
+    },
+    /// Events of the log for a task that listens.
+    Events {
+        run: RunId,
+        frame: FrameId,
+        events: Vec<Arrived>,
+        bytes: usize,
     },
     /// Pure work that gave way to other runs goes on.
     Continue {

@@ -9,6 +9,7 @@ mod connections;
 mod definitions;
 mod depth;
 mod error;
+mod events;
 mod handle;
 mod ledger;
 mod live;

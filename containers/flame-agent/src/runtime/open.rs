@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 use super::calls::Calls;
 use super::connections::{Connections, Connectors};
 use super::definitions::Definitions;
+use super::events::{self, Events, Notes};
 use super::live::Rest;
 use super::message::Message;
 use super::outbound::Outbound;
@@ -58,7 +59,9 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
         Arc::clone(&connections),
         &options,
     );
+    let (events, notes) = Events::new(store.events_end().await?);
     let shared = Arc::new(Shared {
+        events,
         definitions: Definitions::open(store.clone()).await?,
         schedules: Schedules::default(),
         store,
@@ -74,7 +77,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
         options,
     });
     let shards = start_shards(&shared)?;
-    let recovered = set_going(&shared).await?;
+    let recovered = set_going(&shared, notes).await?;
     Ok((
         shared,
         Threads {
@@ -118,8 +121,9 @@ fn start_shards(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, Error> {
     Ok(started)
 }
 
-/// Recovery, schedules and the daily backup, each beside the work.
-async fn set_going(shared: &Arc<Shared>) -> Result<watch::Receiver<bool>, Error> {
+/// Events, recovery, schedules and the daily backup, each beside the work.
+async fn set_going(shared: &Arc<Shared>, notes: Notes) -> Result<watch::Receiver<bool>, Error> {
+    tokio::spawn(events::dispatch(Arc::clone(shared), notes));
     let (done, recovered) = watch::channel(false);
     let recovering = Arc::clone(shared);
     tokio::spawn(async move {

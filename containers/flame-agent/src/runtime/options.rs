@@ -20,6 +20,8 @@ pub struct Options {
     pub in_flight_max: usize,
     /// A run that waits longer than this leaves memory until it is its time.
     pub rest_least: Duration,
+    /// Events of the log that were not handed on yet; one more from outside is refused.
+    pub events_waiting_max: u64,
     /// Calls to the outside at once.
     pub calls_max: usize,
     /// Threads that decide what runs do next; `None` takes two for every processor, at least four.
@@ -58,6 +60,7 @@ impl Options {
             durability: Durability::Full,
             in_flight_max: 10_000,
             rest_least: Duration::from_secs(10),
+            events_waiting_max: 100_000,
             calls_max: 1_024,
             shards: None,
             connection_patience: Duration::from_secs(30),

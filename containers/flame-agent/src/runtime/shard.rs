@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use flame_engine::{Action, Event, TimerId};
+use flame_engine::{Action, Arrived, Event, FrameId, TimerId};
 use flame_store::{Commit, Refused};
 use flame_types::{RunId, RunStatus, Timestamp};
 use jiff::SignedDuration;
@@ -131,6 +131,12 @@ impl Shard {
             Message::Recovered => self.asked_early = None,
             Message::Loaded { run, outcome } => self.loaded(run, outcome),
             Message::Event { run, event } => self.event(run, event),
+            Message::Events {
+                run,
+                frame,
+                events,
+                bytes,
+            } => self.events(run, frame, events, bytes),
             Message::Continue { run } => self.event(run, Event::Continue),
             Message::Command {
                 run,
@@ -274,6 +280,19 @@ impl Shard {
         if live.inbox.len() < ASIDE_MAX {
             live.inbox.push_back(Item::Event(event));
         }
+        self.turn(run, None);
+    }
+
+    /// Events for a run that is not here were for a task of it that has ended.
+    fn events(&mut self, run: RunId, frame: FrameId, events: Vec<Arrived>, bytes: usize) {
+        let Some(live) = self.live.get_mut(&run) else {
+            return self.shared.events.unlisten(run, frame);
+        };
+        live.inbox.push_back(Item::Events {
+            frame,
+            events,
+            bytes,
+        });
         self.turn(run, None);
     }
 
@@ -448,6 +467,9 @@ impl Shard {
             self.shared.counters.started();
             let _ = begun.reply.send(Ok(live.as_stored(begun.input)));
         }
+        for frame in pending.heard {
+            self.shared.events.done(run, frame);
+        }
         for action in pending.actions {
             match action {
                 Action::Finish { status } => ended = Some(status),
@@ -456,6 +478,7 @@ impl Shard {
             }
         }
         if emitted {
+            self.shared.events.grown();
             self.shared.announce(|| Change::Events);
         }
         match ended {
@@ -520,6 +543,8 @@ impl Shard {
             Action::Disarm { timer } => {
                 live.timers.remove(&timer);
             }
+            Action::Listen { frame, interest } => self.shared.events.listen(run, frame, interest),
+            Action::Unlisten { frame } => self.shared.events.unlisten(run, frame),
             Action::Yield if !self.is_draining => {
                 // To the end of the queue: others come first.
                 let _ = self.this.send(Message::Continue { run });
@@ -578,6 +603,9 @@ impl Shard {
         let Some(live) = self.live.remove(&run) else {
             return;
         };
+        for frame in live.run.listeners() {
+            self.shared.events.unlisten(run, frame);
+        }
         live.effects
             .values()
             .for_each(tokio::task::AbortHandle::abort);

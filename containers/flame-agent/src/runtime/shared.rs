@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use super::calls::Calls;
 use super::connections::Connections;
 use super::definitions::Definitions;
+use super::events::Events;
 use super::load::{Counters, Place};
 use super::message::{Loaded, Message};
 use super::schedule::Schedules;
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) definitions: Definitions,
     pub(super) schedules: Schedules,
+    pub(super) events: Events,
     pub(super) connections: Arc<Connections>,
     pub(super) calls: Calls,
     pub(super) counters: Arc<Counters>,

@@ -9,6 +9,7 @@
 mod catalog;
 mod command;
 mod crash;
+mod events;
 mod feeds;
 mod hardening;
 mod harness;

@@ -1,4 +1,4 @@
-//! CloudEvents that runs emitted.
+//! CloudEvents of the event log.
 
 use flame_types::RunId;
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,21 @@ use utoipa::ToSchema;
 pub struct EventView {
     /// Place in the event log, from 1.
     pub offset: u64,
-    /// The run that emitted it.
+    /// The run that emitted it; absent where it came from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Uuid)]
     pub run: Option<RunId>,
     /// The CloudEvent in its JSON format.
     #[schema(value_type = Object)]
     pub event: Value,
+}
+
+/// What became of events that were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventsTaken {
+    /// How many are in the log, those that were there before too.
+    pub events: u64,
 }
 
 /// A page of events, oldest first.

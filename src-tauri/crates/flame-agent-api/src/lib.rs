@@ -29,7 +29,7 @@ pub use connection::{
 pub use dead_letter::{
     DeadLetter, DeadLetterOrigin, DeadLetterPage, DeadLetterPut, DeadLetterQuery,
 };
-pub use event::{EventPage, EventQuery, EventView};
+pub use event::{EventPage, EventQuery, EventView, EventsTaken};
 pub use openapi::{openapi, openapi_json};
 pub use operation::{
     Access, Answer, Body, Description, Method, Operation, Parameter, ParameterPlace, Shape, media,

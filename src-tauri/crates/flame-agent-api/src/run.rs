@@ -206,6 +206,12 @@ pub enum JournalType {
     /// A wait or a timeout began; it ends at `due`.
     TimerArmed,
     EventEmitted,
+    /// A task listens to events from here on.
+    ListenStarted,
+    /// A task that listens took an event.
+    EventConsumed,
+    /// `foreach` is done with an event.
+    IterationCompleted,
     TaskCompleted,
     TaskFaulted,
     TaskCancelled,

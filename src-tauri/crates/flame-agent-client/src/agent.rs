@@ -1,8 +1,6 @@
 //! The agent itself: health, status, what changes, and the logs of events and outbound calls.
 
-use flame_agent_api::{
-    AgentStatus, Changes, EventPage, EventQuery, Operation, OutboundList, Validation,
-};
+use flame_agent_api::{AgentStatus, Changes, Operation, OutboundList, Validation};
 use futures::{Stream, StreamExt};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
@@ -47,13 +45,6 @@ impl AgentClient {
     }
 
     /// Events that runs emitted.
-    pub async fn events(&self, query: &EventQuery) -> Result<EventPage> {
-        Ok(self
-            .fetch(self.request_with(Operation::ListEvents, &[], query)?)
-            .await?
-            .1)
-    }
-
     /// Checks a workflow or pipeline and keeps nothing.
     pub async fn validate(&self, format: Format, text: &str) -> Result<Validation> {
         let request = self

@@ -9,6 +9,7 @@ mod client;
 mod connections;
 mod dead_letters;
 mod error;
+mod events;
 mod pipelines;
 mod runs;
 mod sse;

@@ -10,6 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::expression::Expression;
 
+mod listen;
+
+pub use listen::*;
+
 /// One version of a workflow, ready to run.
 #[derive(Debug, Clone)]
 pub struct Workflow {
@@ -106,6 +110,7 @@ pub enum TaskKind {
     Emit(Template),
     CallHttp(Box<HttpCall>),
     CallFunction(FunctionCall),
+    Listen(Box<Listen>),
 }
 
 impl TaskKind {
@@ -123,6 +128,7 @@ impl TaskKind {
             Self::Emit(_) => "emit",
             Self::CallHttp(_) => "call http",
             Self::CallFunction(_) => "call function",
+            Self::Listen(_) => "listen",
         }
     }
 }

@@ -8,6 +8,8 @@ use flame_types::{IdempotencyKey, RunStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::record::{Ask, FrameId};
+
 /// Numbers an effect within its run; never reused, also not by a retry of the same task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -43,12 +45,34 @@ pub enum Action {
     Emit {
         event: Arc<Value>,
     },
+    /// Send the events that come from now on, and those after `after`, as `Event::EventsArrived`.
+    Listen {
+        frame: FrameId,
+        interest: Interest,
+    },
+    /// Send no more events to this task.
+    Unlisten {
+        frame: FrameId,
+    },
     /// Send `Event::Continue` when it is this run's turn again.
     Yield,
     /// The run has ended; nothing of it is in flight.
     Finish {
         status: RunStatus,
     },
+}
+
+/// What a task listens to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Interest {
+    Log {
+        /// The types of the events; `None` is every type.
+        types: Option<Vec<Arc<str>>>,
+        /// Place of the last event that the task took; 0 where it took none.
+        taken: u64,
+    },
+    /// The answer of a person.
+    Person { reference: Arc<str>, ask: Ask },
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -5,14 +5,18 @@
 
 use std::sync::Arc;
 
-use flame_dsl::Workflow;
+use flame_dsl::{TaskKind, Workflow};
 use flame_types::{RunStatus, Timestamp};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::record::{FrameId, Next, Record, Slot, TimerPurpose};
-use crate::state::{Attempts, Branch, Cursor, Frame, Loop, Pass, Phase, Progress, State, Timer};
+use crate::gathering::Gathering;
+use crate::record::{Ask, FrameId, Next, Record, Slot, TimerPurpose};
+use crate::state::{
+    Attempts, Branch, Cursor, Frame, Listening, Loop, Pass, Phase, Progress, State, Timer,
+};
+use crate::tasks;
 
 /// A journal that does not fit its workflow or itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +106,14 @@ impl Folding<'_> {
             Record::EventEmitted { frame, .. } | Record::TaskStubbed { frame, .. } => {
                 self.frame(*frame).map(|_| ())
             }
+            Record::ListenStarted { frame, ask, .. } => self.listen_started(*frame, ask.as_ref()),
+            Record::EventConsumed { .. } => self.event_consumed(record),
+            Record::IterationCompleted {
+                frame,
+                output,
+                context,
+                ..
+            } => self.iteration_completed(*frame, output.as_ref(), context.as_ref()),
             Record::TaskCompleted {
                 frame,
                 output,
@@ -385,6 +397,15 @@ impl Folding<'_> {
     fn iteration_started(&mut self, id: FrameId, index: usize) -> Fold {
         self.state.steps += 1;
         let frame = self.frame(id)?;
+        if let Progress::Listening(state) = &mut frame.progress {
+            let item = state.gathering.events.get(index);
+            let item = Arc::clone(item.ok_or(format!("no event {index} was taken"))?);
+            state.pass = Some(Pass::new(item));
+            state.at = Value::from(index);
+            state.next = index;
+            self.refresh(id);
+            return Ok(());
+        }
         let Progress::Loop(state) = &mut frame.progress else {
             return Err(format!("task execution {} is not a loop", id.0));
         };
@@ -397,6 +418,77 @@ impl Folding<'_> {
         state.index = index;
         self.refresh(id);
         Ok(())
+    }
+
+    fn listen_started(&mut self, id: FrameId, ask: Option<&Ask>) -> Fold {
+        let iterates = matches!(
+            self.state.task(self.workflow, id).map(|task| &task.kind),
+            Some(TaskKind::Listen(listen)) if listen.each.is_some()
+        );
+        self.frame(id)?.progress = Progress::Listening(Box::new(Listening {
+            gathering: Gathering::default(),
+            taken: 0,
+            ask: ask.cloned(),
+            next: 0,
+            at: Value::from(0),
+            pass: None,
+            outputs: Vec::new(),
+            iterates,
+        }));
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn event_consumed(&mut self, record: &Record) -> Fold {
+        let Record::EventConsumed {
+            frame,
+            sequence,
+            item,
+            filter,
+            correlations,
+            completes,
+            ..
+        } = record
+        else {
+            return Err("it is not about an event".to_owned());
+        };
+        // Each event that is kept takes memory, so it counts against the limit of steps.
+        self.state.steps += 1;
+        let listening = self.listening(*frame)?;
+        tasks::listen::take(
+            listening,
+            *sequence,
+            item.as_ref(),
+            *filter,
+            correlations,
+            *completes,
+        );
+        self.refresh(*frame);
+        Ok(())
+    }
+
+    fn iteration_completed(
+        &mut self,
+        id: FrameId,
+        output: Option<&Arc<Value>>,
+        context: Option<&Arc<Value>>,
+    ) -> Fold {
+        if let Some(context) = context {
+            self.state.context = Arc::clone(context);
+        }
+        let listening = self.listening(id)?;
+        let pass = listening.pass.take().ok_or("no event is handled")?;
+        listening.outputs.push(output.map_or(pass.data, Arc::clone));
+        listening.next += 1;
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn listening(&mut self, id: FrameId) -> Result<&mut Listening, String> {
+        match &mut self.frame(id)?.progress {
+            Progress::Listening(state) => Ok(state),
+            _ => Err(format!("task execution {} does not listen", id.0)),
+        }
     }
 
     fn effect(&mut self, record: &Record) -> Fold {

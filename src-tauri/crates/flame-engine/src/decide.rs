@@ -22,6 +22,11 @@ pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
         Event::Start { input } if status == RunStatus::Pending => start(turn, input, None),
         Event::EffectDone { effect, outcome } => effect_done(turn, effect, outcome),
         Event::TimerFired { timer } if status == RunStatus::Running => timer_fired(turn, timer),
+        Event::EventsArrived { frame, events } if status == RunStatus::Running => {
+            for arrived in &events {
+                tasks::listen::offer(turn, frame, arrived);
+            }
+        }
         Event::Cancel if !status.is_terminal() => {
             turn.cancel_below(FrameId::ROOT, &[]);
             turn.emit(Record::RunCancelled { at });

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
+use crate::record::FrameId;
 
 /// What the world knows when an event arrives: the engine has no clock and no dice.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +32,23 @@ pub enum Event {
     TimerFired {
         timer: TimerId,
     },
+    /// Events of the log for a task that listens, in their order.
+    EventsArrived {
+        frame: FrameId,
+        events: Vec<Arrived>,
+    },
     Cancel,
     Suspend,
     Resume,
     /// Runs the task at which the run faulted again, with the input that it had.
     Retry,
+}
+
+/// An event that may be taken by a task that listens.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// Its place in the event log; `None` for the answer of a person.
+    pub sequence: Option<u64>,
+    /// The CloudEvent.
+    pub event: Arc<Value>,
 }

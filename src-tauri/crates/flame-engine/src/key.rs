@@ -25,6 +25,9 @@ pub(crate) fn idempotency_key(
             Progress::Loop(progress) if id != frame => {
                 format!("{}[{}]", level.visit, progress.index)
             }
+            Progress::Listening(progress) if id != frame => {
+                format!("{}[{}]", level.visit, progress.next)
+            }
             _ => level.visit.to_string(),
         })
         .collect();
@@ -44,6 +47,7 @@ pub(crate) fn iterations(state: &State, parent: FrameId) -> Vec<usize> {
         .outwards(parent)
         .filter_map(|(_, frame)| match &frame.progress {
             Progress::Loop(progress) if progress.pass.is_some() => Some(progress.index),
+            Progress::Listening(progress) if progress.pass.is_some() => Some(progress.next),
             _ => None,
         })
         .collect();

@@ -3,6 +3,7 @@
 //! Deliberately absent: evaluated HTTP requests, which may hold secrets. They are evaluated again from
 //! the task's input, the context and the pinned definition.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flame_dsl::Flow;
@@ -82,6 +83,16 @@ pub enum TimerPurpose {
     Timeout,
     /// `retry.limit.attempt.duration`.
     Attempt,
+}
+
+/// What a person is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
 }
 
 /// The run and the task that a replay starts from.
@@ -213,6 +224,56 @@ pub enum Record {
         kind: String,
         at: Timestamp,
     },
+    /// A `listen` task waits for events from here on.
+    ListenStarted {
+        frame: FrameId,
+        /// What a person is asked, where the events are a person's answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask: Option<Ask>,
+        at: Timestamp,
+    },
+    /// A `listen` task took an event.
+    EventConsumed {
+        frame: FrameId,
+        /// The event's place in the event log; absent where it came from a person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sequence: Option<u64>,
+        /// The event as it is read; absent where it counts for `until`.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        item: Option<Arc<Value>>,
+        /// Place of the filter that took it, among those of the strategy or of `until`.
+        filter: usize,
+        /// Correlations that it fixes.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        correlations: BTreeMap<String, Value>,
+        /// No more events are taken.
+        #[serde(default, skip_serializing_if = "is_false")]
+        completes: bool,
+        at: Timestamp,
+    },
+    /// `foreach` of a `listen` task is done with an event.
+    IterationCompleted {
+        frame: FrameId,
+        /// After `foreach.output`; absent where it is what the tasks gave.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        output: Option<Arc<Value>>,
+        /// What `foreach.export` made of `$context`.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        context: Option<Arc<Value>>,
+        at: Timestamp,
+    },
     TaskCompleted {
         frame: FrameId,
         /// The output after `output.as`; absent where it is what the task would give by itself: the
@@ -314,6 +375,9 @@ impl Record {
             Self::TaskStubbed { .. } => "taskStubbed",
             Self::TimerArmed { .. } => "timerArmed",
             Self::EventEmitted { .. } => "eventEmitted",
+            Self::ListenStarted { .. } => "listenStarted",
+            Self::EventConsumed { .. } => "eventConsumed",
+            Self::IterationCompleted { .. } => "iterationCompleted",
             Self::TaskCompleted { .. } => "taskCompleted",
             Self::TaskFaulted { .. } => "taskFaulted",
             Self::TaskCancelled { .. } => "taskCancelled",
@@ -341,6 +405,9 @@ impl Record {
             | Self::TaskStubbed { frame, .. }
             | Self::TimerArmed { frame, .. }
             | Self::EventEmitted { frame, .. }
+            | Self::ListenStarted { frame, .. }
+            | Self::EventConsumed { frame, .. }
+            | Self::IterationCompleted { frame, .. }
             | Self::TaskCompleted { frame, .. }
             | Self::TaskFaulted { frame, .. }
             | Self::TaskCancelled { frame, .. }
@@ -363,7 +430,11 @@ impl Record {
             Self::LoopStarted { items, .. } => items.iter().map(json_bytes).sum(),
             Self::TaskCompleted {
                 output, context, ..
+            }
+            | Self::IterationCompleted {
+                output, context, ..
             } => optional(output) + optional(context),
+            Self::EventConsumed { item, .. } => optional(item),
             Self::EffectHeld { output, .. } | Self::RunCompleted { output, .. } => optional(output),
             _ => 0,
         }
@@ -392,6 +463,9 @@ impl Record {
             | Self::TaskStubbed { at, .. }
             | Self::TimerArmed { at, .. }
             | Self::EventEmitted { at, .. }
+            | Self::ListenStarted { at, .. }
+            | Self::EventConsumed { at, .. }
+            | Self::IterationCompleted { at, .. }
             | Self::TaskCompleted { at, .. }
             | Self::TaskFaulted { at, .. }
             | Self::TaskCancelled { at, .. }

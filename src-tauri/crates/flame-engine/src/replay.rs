@@ -42,6 +42,10 @@ pub enum NotReplayable {
     InsideFork { task: String, fork: String },
     #[error("the run is a test; start another test with the input, context and task that you want")]
     Test,
+    #[error(
+        "the task {task} handles an event of {listen}, which does not come again; replay from {listen} instead"
+    )]
+    InsideListen { task: String, listen: String },
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
 }
@@ -72,7 +76,7 @@ impl Run {
             .filter(|id| *id != FrameId::ROOT)
             .collect();
         path.reverse();
-        refuse_forks(&workflow, &past, &path)?;
+        refuse_scopes(&workflow, &past, &path)?;
         let mut run = Self::new(id, Arc::clone(&workflow));
         let origin = ReplayOrigin {
             run: old,
@@ -118,7 +122,7 @@ fn find(
     Ok(found)
 }
 
-fn refuse_forks(workflow: &Workflow, past: &State, path: &[FrameId]) -> Result<(), NotReplayable> {
+fn refuse_scopes(workflow: &Workflow, past: &State, path: &[FrameId]) -> Result<(), NotReplayable> {
     let reference = |id: &FrameId| {
         past.task(workflow, *id)
             .map_or_else(String::new, |task| task.reference.to_string())
@@ -126,6 +130,15 @@ fn refuse_forks(workflow: &Workflow, past: &State, path: &[FrameId]) -> Result<(
     let Some((target, around)) = path.split_last() else {
         return Ok(());
     };
+    let listen = around
+        .iter()
+        .find(|id| matches!(past.frame(**id).progress, Progress::Listening(_)));
+    if let Some(listen) = listen {
+        return Err(NotReplayable::InsideListen {
+            task: reference(target),
+            listen: reference(listen),
+        });
+    }
     let fork = around
         .iter()
         .find(|id| matches!(past.frame(**id).progress, Progress::Fork(_)));

@@ -7,11 +7,11 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use flame_dsl::Workflow;
+use flame_dsl::{Task, TaskKind, Workflow};
 use flame_types::{RunId, RunStatus, Timestamp};
 use serde_json::Value;
 
-use crate::action::{Action, Call, EffectId, TimerId};
+use crate::action::{Action, Call, EffectId, Interest, TimerId};
 use crate::apply::{Corrupt, apply};
 use crate::decide;
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::event::{Event, Moment};
 use crate::key;
 use crate::record::{FrameId, Record, ReplayOrigin};
 use crate::scope::RunView;
-use crate::state::{Phase, Progress, State};
+use crate::state::{Listening, Phase, Progress, State};
 use crate::tasks;
 use crate::test_plan::{self, NotTestable, TestPlan};
 use crate::turn::Turn;
@@ -68,6 +68,8 @@ pub struct Run {
     invoked: BTreeSet<EffectId>,
     /// Timers that this process was asked to arm, with their due times.
     armed: BTreeMap<TimerId, Timestamp>,
+    /// Task executions for which this process was asked to listen.
+    listening: BTreeSet<FrameId>,
 }
 
 /// A task at which a run is at work, for display.
@@ -109,6 +111,7 @@ impl Run {
             test: None,
             invoked: BTreeSet::new(),
             armed: BTreeMap::new(),
+            listening: BTreeSet::new(),
         }
     }
 
@@ -264,6 +267,36 @@ impl Run {
                 actions.push(Action::Arm { timer, due });
             }
         }
+        self.settle_listeners(running, actions);
+    }
+
+    /// The same for the tasks that listen.
+    fn settle_listeners(&mut self, running: bool, actions: &mut Vec<Action>) {
+        let wanted: BTreeMap<FrameId, Interest> = if running {
+            let interest = |(id, state): (FrameId, &Listening)| {
+                Some((id, interest(self.state.task(&self.workflow, id)?, state)?))
+            };
+            self.state.listeners().filter_map(interest).collect()
+        } else {
+            BTreeMap::new()
+        };
+        self.listening.retain(|frame| {
+            let wanted = wanted.contains_key(frame);
+            if !wanted {
+                actions.push(Action::Unlisten { frame: *frame });
+            }
+            wanted
+        });
+        for (frame, interest) in wanted {
+            if self.listening.insert(frame) {
+                actions.push(Action::Listen { frame, interest });
+            }
+        }
+    }
+
+    /// Task executions that listen, also while the run is suspended or faulted.
+    pub fn listeners(&self) -> BTreeSet<FrameId> {
+        self.state.listeners().map(|(id, _)| id).collect()
     }
 
     pub const fn id(&self) -> RunId {
@@ -290,7 +323,8 @@ impl Run {
     ///
     /// Such a run needs no place in memory until then: its journal has everything.
     pub fn wakes(&self) -> Option<Timestamp> {
-        let waits = self.status() == RunStatus::Waiting;
+        // Events come at any time.
+        let waits = self.status() == RunStatus::Waiting && self.state.listeners().next().is_none();
         waits.then(|| self.state.timers().into_values().map(|(due, _)| due).min())?
     }
 
@@ -356,6 +390,7 @@ impl Run {
             let inside = match &frame.progress {
                 Progress::Try(attempts) => !matches!(attempts.phase, Phase::Delay(_)),
                 Progress::List(_) | Progress::Loop(_) | Progress::Fork(_) => true,
+                Progress::Listening(state) => state.pass.is_some(),
                 _ => false,
             };
             **id != FrameId::ROOT && !inside
@@ -382,6 +417,22 @@ impl Run {
         };
         frames.filter_map(at_work).collect()
     }
+}
+
+fn interest(task: &Task, state: &Listening) -> Option<Interest> {
+    let TaskKind::Listen(listen) = &task.kind else {
+        return None;
+    };
+    Some(match &state.ask {
+        Some(ask) => Interest::Person {
+            reference: Arc::clone(&task.reference),
+            ask: ask.clone(),
+        },
+        None => Interest::Log {
+            types: listen.to.types(),
+            taken: state.taken,
+        },
+    })
 }
 
 /// Evaluates the calls that were not made in this process, so after a crash. One that can no longer be

@@ -124,9 +124,13 @@ impl<'a> Scope<'a> {
             .map_err(|error| failed(&error, property))
     }
 
+    /// The error as jq has it, for who tells kinds of it apart.
+    pub(crate) fn try_template(&self, template: &Template) -> Result<Value, ExpressionError> {
+        template.evaluate(self.subject, &|name| self.lookup(name))
+    }
+
     pub(crate) fn template(&self, template: &Template, property: &str) -> Result<Value, Error> {
-        template
-            .evaluate(self.subject, &|name| self.lookup(name))
+        self.try_template(template)
             .map_err(|error| failed(&error, property))
     }
 
@@ -216,6 +220,16 @@ fn variables<'a>(
                     found.push((&*task.at, &progress.at));
                 }
             }
+            Progress::Listening(progress) if progress.pass.is_some() => {
+                if let Some(TaskKind::Listen(task)) =
+                    state.task(workflow, id).map(|task| &task.kind)
+                    && let Some(each) = &task.each
+                {
+                    let item = progress.gathering.events.get(progress.next);
+                    found.extend(item.map(|item| (&*each.item, &**item)));
+                    found.push((&*each.at, &progress.at));
+                }
+            }
             Progress::Try(Attempts {
                 phase: Phase::Handler { error, .. },
                 ..
@@ -230,7 +244,7 @@ fn variables<'a>(
     found
 }
 
-fn failed(error: &ExpressionError, property: &str) -> Error {
+pub(crate) fn failed(error: &ExpressionError, property: &str) -> Error {
     let title = match error {
         ExpressionError::Budget { .. } => "Expression used more than it may",
         _ => "Expression failed",

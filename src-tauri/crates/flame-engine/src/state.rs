@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
-use crate::record::{FrameId, ReplayOrigin, Slot};
+use crate::gathering::{Gathering, array};
+use crate::record::{Ask, FrameId, ReplayOrigin, Slot};
 use crate::test_plan::TestPlan;
 
 /// Everything a fold of the journal gives. Payloads are shared; those of finished scopes are dropped.
@@ -84,6 +85,7 @@ pub(crate) enum Progress {
     /// The answer of an effect that came while the run was suspended.
     Answered(Result<Arc<Value>, Error>),
     Waiting(Timer),
+    Listening(Box<Listening>),
 }
 
 /// One pass through a list of tasks.
@@ -122,6 +124,26 @@ pub(crate) struct Loop {
     pub(crate) index: usize,
     /// `None` before the first iteration.
     pub(crate) pass: Option<Pass>,
+}
+
+/// A `listen` task.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Listening {
+    pub(crate) gathering: Gathering,
+    /// Place in the event log of the last event that was taken.
+    pub(crate) taken: u64,
+    /// What a person is asked.
+    pub(crate) ask: Option<Ask>,
+    /// The event that `foreach` handles next, or handles now.
+    pub(crate) next: usize,
+    /// The same as expressions see it.
+    pub(crate) at: Value,
+    /// `None` between the iterations of `foreach`.
+    pub(crate) pass: Option<Pass>,
+    /// What `foreach` made of the events before.
+    pub(crate) outputs: Vec<Arc<Value>>,
+    /// The task has a `foreach`.
+    pub(crate) iterates: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -248,6 +270,8 @@ impl State {
                     .map(|branch| branch.output().map_or(Value::Null, |v| (**v).clone()))
                     .collect(),
             )),
+            Progress::Listening(state) if state.iterates => Arc::new(array(&state.outputs)),
+            Progress::Listening(state) => Arc::new(state.gathering.array()),
             progress => progress
                 .pass()
                 .map_or(&frame.input, |pass| &pass.data)
@@ -262,6 +286,16 @@ impl State {
             _ => None,
         };
         self.frames.iter().filter_map(effect).collect()
+    }
+
+    /// Task executions that wait for events.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = (FrameId, &Listening)> {
+        self.frames
+            .iter()
+            .filter_map(|(id, frame)| match &frame.progress {
+                Progress::Listening(state) if !state.gathering.complete => Some((*id, &**state)),
+                _ => None,
+            })
     }
 
     /// Timers that have not fired.
@@ -297,6 +331,13 @@ impl State {
                     || branches.iter().all(done)
                     || (branches.iter().any(done) && self.competes(id, workflow))
             }
+            Progress::Listening(state) => match &state.pass {
+                Some(pass) => pass.is_ready(),
+                None => {
+                    state.gathering.complete
+                        || (state.iterates && state.next < state.gathering.events.len())
+                }
+            },
             Progress::Effect { .. } | Progress::Waiting(_) => false,
         }
     }
@@ -343,6 +384,7 @@ impl Progress {
         match self {
             Self::List(pass) => Some(pass),
             Self::Loop(state) => state.pass.as_ref(),
+            Self::Listening(state) => state.pass.as_ref(),
             Self::Try(attempts) => match &attempts.phase {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
                 Phase::Delay(_) | Phase::Caught => None,
@@ -355,6 +397,7 @@ impl Progress {
         match self {
             Self::List(pass) => Some(pass),
             Self::Loop(state) => state.pass.as_mut(),
+            Self::Listening(state) => state.pass.as_mut(),
             Self::Try(attempts) => match &mut attempts.phase {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
                 Phase::Delay(_) | Phase::Caught => None,
@@ -401,6 +444,7 @@ pub(crate) fn list_of(task: &Task, slot: Slot) -> Option<&TaskList> {
         (TaskKind::Try(state), Slot::Body) => Some(&state.tasks),
         (TaskKind::Try(state), Slot::Handler) => state.catch.tasks.as_ref(),
         (TaskKind::Fork(fork), Slot::Branch) => Some(&fork.branches),
+        (TaskKind::Listen(listen), Slot::Body) => listen.each.as_ref().map(|each| &each.tasks),
         _ => None,
     }
 }

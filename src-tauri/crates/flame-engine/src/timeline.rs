@@ -98,6 +98,15 @@ impl Timeline {
             } if self.state.frames.contains_key(frame) => Some(self.state.own_output(*frame)),
             _ => None,
         };
+        let iterated = match record {
+            Record::IterationCompleted { frame, .. } => self
+                .state
+                .frames
+                .get(frame)
+                .and_then(|frame| frame.progress.pass())
+                .map(|pass| Arc::clone(&pass.data)),
+            _ => None,
+        };
         let then = self.then(record);
         apply(&mut self.state, &self.workflow, record)?;
         let task = match record {
@@ -111,7 +120,7 @@ impl Timeline {
             at: record.at(),
             task,
             input: None,
-            output: completed,
+            output: completed.or(iterated),
             context: None,
             error: None,
             due: None,
@@ -139,7 +148,12 @@ impl Timeline {
                     .map(|frame| Arc::clone(&frame.input));
             }
             Record::IterationStarted { frame, .. } => {
-                entry.input = Some(self.state.own_output(*frame));
+                entry.input = self
+                    .state
+                    .frames
+                    .get(frame)
+                    .and_then(|frame| frame.progress.pass())
+                    .map(|pass| Arc::clone(&pass.data));
             }
             Record::EffectRequested { key, .. } => {
                 entry.idempotency_key = Some(key.as_str().to_owned());
@@ -150,6 +164,13 @@ impl Timeline {
             }
             Record::TimerArmed { due, .. } => entry.due = Some(*due),
             Record::TaskCompleted {
+                output, context, ..
+            } => {
+                entry.output = output.clone().or(entry.output.take());
+                entry.context.clone_from(context);
+            }
+            Record::EventConsumed { item, .. } => entry.output.clone_from(item),
+            Record::IterationCompleted {
                 output, context, ..
             } => {
                 entry.output = output.clone().or(entry.output.take());

@@ -114,6 +114,7 @@ impl<'r> Turn<'r> {
             TaskKind::Wait(source) => tasks::wait::advance(self, id, task, source),
             TaskKind::Fork(fork) => tasks::fork::advance(self, id, task, fork),
             TaskKind::Emit(template) => tasks::emit::advance(self, id, task, template),
+            TaskKind::Listen(listen) => tasks::listen::advance(self, id, task, listen),
             TaskKind::CallHttp(_) | TaskKind::CallFunction(_) => {
                 tasks::call::advance(self, id, task)
             }

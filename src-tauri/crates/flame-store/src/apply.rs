@@ -51,6 +51,15 @@ impl Applier<'_> {
             Operation::PutDefinition(definition) => self.put_definition(definition),
             Operation::DeleteDefinition(key) => self.delete_definition(key),
             Operation::AppendEvent(event) => self.append_event(event),
+            Operation::OpenListener { run, frame } => self.execute(
+                "INSERT INTO listeners (run, frame, since) VALUES (?1, ?2, \
+                 COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0))",
+                params![id(*run), integer(*frame)],
+            ),
+            Operation::CloseListener { run, frame } => self.execute(
+                "DELETE FROM listeners WHERE run = ?1 AND frame = ?2",
+                params![id(*run), integer(*frame)],
+            ),
             Operation::AddDeadLetter(letter) => self.add_dead_letter(letter),
             Operation::UpdateDeadLetter {
                 letter,
@@ -273,7 +282,8 @@ impl Applier<'_> {
     fn append_event(&self, event: &AppendedEvent) -> Result<(), Error> {
         limit("event", event.body.len())?;
         self.execute(
-            "INSERT INTO events (run, type, source, time, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO events (run, type, source, time, body, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+             ON CONFLICT DO NOTHING",
             params![
                 event
                     .run
@@ -282,7 +292,8 @@ impl Applier<'_> {
                 event.kind,
                 event.source,
                 event.time.as_microsecond(),
-                event.body
+                event.body,
+                event.id,
             ],
         )
     }

@@ -10,7 +10,7 @@ use crate::backup::{self, Reason};
 use crate::file::{APPLICATION_ID, translate};
 
 /// Step `n` makes format `n + 1` out of format `n`.
-const STEPS: &[&str] = &[include_str!("schema/1.sql")];
+const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Brings the file to the current format; a file with content is backed up first.
 ///

@@ -53,7 +53,19 @@ pub enum Operation {
     ClaimKey(IdempotencyClaim),
     PutDefinition(Box<Definition>),
     DeleteDefinition(DefinitionKey),
+    /// Adds an event at the end of the log. One from outside that is there already, by its source and id,
+    /// is not added again.
     AppendEvent(Box<AppendedEvent>),
+    /// A task execution of a run listens to events from the end of the log on, as it is at this place of
+    /// the commit.
+    OpenListener {
+        run: RunId,
+        frame: u64,
+    },
+    CloseListener {
+        run: RunId,
+        frame: u64,
+    },
     /// Adds a dead letter; the store numbers it, whatever its `id` says.
     AddDeadLetter(Box<DeadLetter>),
     /// Replaces a dead letter whose revision is still `expected_revision`.
@@ -206,10 +218,13 @@ pub struct Definition {
     pub updated: Timestamp,
 }
 
-/// An event that a run emitted.
+/// An event for the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppendedEvent {
+    /// The run that emitted it; `None` where it came from outside.
     pub run: Option<RunId>,
+    /// CloudEvents `id`.
+    pub id: String,
     /// CloudEvents `type`.
     pub kind: String,
     /// CloudEvents `source`.

@@ -304,14 +304,66 @@ pub(crate) fn events(
         page.after
             .map(|after| i64::try_from(after).unwrap_or(i64::MAX)),
     );
-    query.rows(connection, "sequence", page.limit(), |row| {
-        Ok(StoredEvent {
-            sequence: row::count(row, 0)?,
-            run: row.get::<_, Option<Id>>(1)?.map(|id| RunId::new(id.0)),
-            time: row::instant(row, 2)?,
-            body: row.get(3)?,
-        })
+    query.rows(connection, "sequence", page.limit(), event)
+}
+
+/// The sequence of the last event that was ever added; 0 where there was none.
+pub(crate) fn events_end(connection: &Connection) -> Outcome<u64> {
+    let end = connection
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'events'")?
+        .query_row([], |row| row::count(row, 0))
+        .optional()?;
+    Ok(end.unwrap_or(0))
+}
+
+/// Oldest first, of these types or of all, up to `bytes_max` beyond the first one.
+pub(crate) fn events_after(
+    connection: &Connection,
+    after: u64,
+    types: Option<&[String]>,
+    limit: usize,
+    bytes_max: usize,
+) -> Outcome<Vec<StoredEvent>> {
+    let mut query = Query::new("SELECT sequence, run, time, body FROM events");
+    if let Some(types) = types {
+        query.any_of("type", types.iter().map(String::as_str));
+    }
+    query.compare("sequence >", Some(i64::try_from(after).unwrap_or(i64::MAX)));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut bytes = 0;
+    query.rows_until(connection, "sequence", limit, event, |event| {
+        bytes += event.body.len();
+        bytes >= bytes_max
     })
+}
+
+fn event(row: &rusqlite::Row<'_>) -> Outcome<StoredEvent> {
+    Ok(StoredEvent {
+        sequence: row::count(row, 0)?,
+        run: row.get::<_, Option<Id>>(1)?.map(|id| RunId::new(id.0)),
+        time: row::instant(row, 2)?,
+        body: row.get(3)?,
+    })
+}
+
+/// Where the log ended when these task executions began to listen, in their order.
+pub(crate) fn listeners(
+    connection: &Connection,
+    wanted: &[(RunId, u64)],
+) -> Outcome<Vec<Option<u64>>> {
+    let mut statement =
+        connection.prepare_cached("SELECT since FROM listeners WHERE run = ?1 AND frame = ?2")?;
+    wanted
+        .iter()
+        .map(|(run, frame)| {
+            let frame = i64::try_from(*frame).unwrap_or(i64::MAX);
+            statement
+                .query_row(params![run.as_uuid().as_bytes(), frame], |row| {
+                    row::count(row, 0)
+                })
+                .optional()
+        })
+        .collect()
 }
 
 /// Newest first.
@@ -453,17 +505,37 @@ impl Query {
     }
 
     fn rows<T>(
-        mut self,
+        self,
         connection: &Connection,
         order: &str,
         limit: i64,
         read: impl FnMut(&rusqlite::Row<'_>) -> Outcome<T>,
     ) -> Outcome<Vec<T>> {
+        self.rows_until(connection, order, limit, read, |_| false)
+    }
+
+    /// Reads no further than the first row that is `enough`.
+    fn rows_until<T>(
+        mut self,
+        connection: &Connection,
+        order: &str,
+        limit: i64,
+        mut read: impl FnMut(&rusqlite::Row<'_>) -> Outcome<T>,
+        mut enough: impl FnMut(&T) -> bool,
+    ) -> Outcome<Vec<T>> {
         // Writing to a `String` can't fail.
         let _ = write!(self.sql, " ORDER BY {order} LIMIT {limit}");
-        connection
-            .prepare_cached(&self.sql)?
-            .query_map(params_from_iter(self.values), read)?
-            .collect()
+        let mut statement = connection.prepare_cached(&self.sql)?;
+        let mut rows = statement.query(params_from_iter(self.values))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let value = read(row)?;
+            let last = enough(&value);
+            found.push(value);
+            if last {
+                break;
+            }
+        }
+        Ok(found)
     }
 }

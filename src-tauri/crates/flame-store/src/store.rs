@@ -370,6 +370,33 @@ impl Store {
             .await
     }
 
+    /// The place of the last event in the log, also where it was deleted since; 0 where there was none.
+    pub async fn events_end(&self) -> Result<u64, Error> {
+        self.read(reader::events_end).await
+    }
+
+    /// Events behind a place of the log, oldest first, of these CloudEvents types or of all: at most
+    /// `limit`, and no more once they come to `bytes_max`.
+    pub async fn events_after(
+        &self,
+        after: u64,
+        types: Option<Vec<String>>,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<StoredEvent>, Error> {
+        self.read(move |connection| {
+            reader::events_after(connection, after, types.as_deref(), limit, bytes_max)
+        })
+        .await
+    }
+
+    /// Where the event log ended when these task executions began to listen, in their order; `None` for
+    /// one that does not.
+    pub async fn listeners(&self, wanted: Vec<(RunId, u64)>) -> Result<Vec<Option<u64>>, Error> {
+        self.read(move |connection| reader::listeners(connection, &wanted))
+            .await
+    }
+
     /// Dead letters, newest first.
     pub async fn dead_letters(
         &self,

@@ -1,13 +1,14 @@
-//! Events that runs emitted.
+//! The event log.
 
 use axum::Json;
-use axum::extract::State;
-use flame_agent_api::{EventPage, EventQuery};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use flame_agent_api::{EventPage, EventQuery, EventsTaken, Operation};
 use flame_store::Page;
 
 use crate::http::failure::Failure;
 use crate::http::parameter::{self, Parameters};
-use crate::http::view;
+use crate::http::{body, cloud_event, view};
 use crate::runtime::Handle;
 
 pub(in crate::http) async fn list(
@@ -28,4 +29,16 @@ pub(in crate::http) async fn list(
         .map(view::event)
         .collect::<Result<_, _>>()?;
     Ok(Json(EventPage { items, next }))
+}
+
+pub(in crate::http) async fn post(
+    State(runtime): State<Handle>,
+    request: Request,
+) -> Result<(StatusCode, Json<EventsTaken>), Failure> {
+    let headers = request.headers().clone();
+    let taken = body::take(Operation::PostEvents, request).await?;
+    let events = cloud_event::read(&headers, taken.media, &taken.bytes)?;
+    let count = events.len() as u64;
+    runtime.publish(events).await?;
+    Ok((StatusCode::ACCEPTED, Json(EventsTaken { events: count })))
 }

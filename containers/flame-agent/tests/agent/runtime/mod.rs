@@ -3,6 +3,7 @@
 mod calls;
 mod definitions;
 mod durable;
+mod events;
 mod lifecycle;
 mod pressure;
 mod schedules;

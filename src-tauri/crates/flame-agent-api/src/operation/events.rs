@@ -1,10 +1,10 @@
-//! Events out of runs, and webhooks into them.
+//! The event log, and webhooks into runs.
 
 use flame_errors::Code;
 
 use super::description::{Access, Answer, Body, Description, Method, Parameter, Shape};
 use super::media;
-use crate::event::EventPage;
+use crate::event::{EventPage, EventsTaken};
 use crate::run::HookAccepted;
 
 pub(super) const LIST: Description = Description {
@@ -12,7 +12,7 @@ pub(super) const LIST: Description = Description {
     method: Method::Get,
     path: "/api/v1/events",
     tag: "events",
-    summary: "Events that runs emitted, oldest first",
+    summary: "The event log: what runs emitted and what came from outside, oldest first",
     access: Access::Token,
     parameters: &[
         Parameter::query::<u64>("after", "Events after this offset."),
@@ -22,6 +22,48 @@ pub(super) const LIST: Description = Description {
     body: None,
     answers: &[Answer::json::<EventPage>(200, "A page.")],
     codes: &[Code::ParameterInvalid],
+};
+
+pub(super) const POST: Description = Description {
+    id: "postEvents",
+    method: Method::Post,
+    path: "/api/v1/events",
+    tag: "events",
+    summary: "Put CloudEvents into the event log, from where they reach every task and schedule that \
+              listens",
+    access: Access::Token,
+    parameters: &[
+        Parameter::header("ce-specversion", "Binary mode: 1.0."),
+        Parameter::header(
+            "ce-id",
+            "Binary mode: with the source, what tells events apart.",
+        ),
+        Parameter::header("ce-source", "Binary mode: where the event comes from."),
+        Parameter::header("ce-type", "Binary mode: what kind of event it is."),
+    ],
+    body: Some(Body {
+        description: "An event, a list of at most 1,000, or with ce- headers the data of one. An event \
+                      whose source and id are in the log already is acknowledged and not stored again.",
+        types: &[
+            media::CLOUD_EVENT,
+            media::CLOUD_EVENTS,
+            media::JSON,
+            media::TEXT,
+            media::XML,
+            media::BYTES,
+        ],
+        shape: None,
+        required: false,
+        bytes_max: Some(4 * 1024 * 1024),
+    }),
+    answers: &[Answer::json::<EventsTaken>(202, "They are stored.")],
+    codes: &[
+        Code::BodyInvalid,
+        Code::InputInvalid,
+        Code::TooManyRequests,
+        Code::StorageFull,
+        Code::ShuttingDown,
+    ],
 };
 
 pub(super) const HOOK: Description = Description {

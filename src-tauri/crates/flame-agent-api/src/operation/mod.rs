@@ -68,6 +68,7 @@ operations! {
     SendDeadLetter => dead_letters::SEND;
     DiscardDeadLetter => dead_letters::DISCARD;
     ListEvents => events::LIST;
+    PostEvents => events::POST;
     ListPipelines => pipelines::LIST;
     GetPipeline => pipelines::GET;
     PutPipeline => pipelines::PUT;

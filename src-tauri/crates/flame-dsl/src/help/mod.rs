@@ -33,7 +33,7 @@ macro_rules! pages {
 /// A page for each kind of task, the simple ones first.
 pub const fn help_pages() -> &'static [HelpPage] {
     pages![
-        "set", "do", "switch", "for", "try", "raise", "wait", "call", "fork", "emit",
+        "set", "do", "switch", "for", "try", "raise", "wait", "call", "fork", "emit", "listen",
     ]
 }
 

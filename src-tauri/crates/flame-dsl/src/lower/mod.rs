@@ -8,6 +8,7 @@ mod flow;
 mod function;
 mod head;
 mod http;
+mod listen;
 mod policy;
 mod schema;
 mod task;

@@ -53,7 +53,7 @@ impl Lowering<'_> {
         self.required(node, "document", pointer, Self::schema_document)
     }
 
-    fn schema_document(&mut self, node: &Node, pointer: &str) -> Option<Schema> {
+    pub(super) fn schema_document(&mut self, node: &Node, pointer: &str) -> Option<Schema> {
         let source = node.to_json();
         match jsonschema::options().build(&source) {
             Ok(validator) => Some(Schema {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Lowering;
 use super::flow::Targets;
+use super::listen::PERSON_KEY;
 use crate::problem::{Problem, Rule};
 use crate::shape::KINDS;
 use crate::source::{Content, Entry, Node, pointer_step};
@@ -45,6 +46,15 @@ impl Lowering<'_> {
             Some(Value::Object(metadata)) => metadata,
             _ => serde_json::Map::new(),
         };
+        if let Some(person) = node.get("metadata").and_then(|node| node.entry(PERSON_KEY))
+            && node.get("listen").is_none()
+        {
+            let pointer = pointer_step(&pointer_step(reference, "metadata"), PERSON_KEY);
+            let message = "a person is asked by a listen task";
+            let problem = Problem::new(Rule::Strict, person.key_span, &pointer, message);
+            self.problems
+                .push(problem.hint("put it on a task that listens to io.mastra.approval.v1"));
+        }
         Some(Task {
             name: entry.key.as_str().into(),
             reference: reference.into(),
@@ -93,6 +103,7 @@ impl Lowering<'_> {
                 TaskKind::CallHttp(Box::new(call))
             }
             "call" => TaskKind::CallFunction(self.function_call(node, pointer)?),
+            "listen" => TaskKind::Listen(Box::new(self.listen(node, pointer)?)),
             _ => return None,
         })
     }

@@ -5,6 +5,7 @@
 //! that is `lower`'s.
 
 mod check;
+mod listen;
 mod schema;
 mod suggest;
 mod tables;

@@ -1,7 +1,7 @@
 //! The tables of the task kinds.
 
 use super::tables::{DURATION, ERROR, EXPORT, EXPRESSION, INPUT, OUTPUT, RETRY, TIMEOUT};
-use super::{Extra, Field, Group, Object, Shape, Support, TextRule};
+use super::{Extra, Field, Group, Object, Shape, Support, TextRule, listen};
 
 const FREE: Shape = Shape::Text(TextRule::Free);
 const FLOW: Shape = Shape::Text(TextRule::Flow);
@@ -55,8 +55,21 @@ pub(crate) const COMMON: &[Field] = &[
         TIMEOUT,
     ),
     Field::new("then", FLOW_HELP, FLOW),
-    Field::new("metadata", "More about the task.", Shape::Map(&Shape::Any)),
+    Field::new("metadata", "More about the task.", METADATA),
 ];
+
+const METADATA: Shape = Shape::Object(&Object {
+    name: "the metadata",
+    definition: "taskMetadata",
+    group: Group::Free,
+    extra: Extra::Taken,
+    fields: &[Field::new(
+        "mastra.io/person",
+        "Of a listen task: what a person is asked.",
+        listen::PERSON,
+    )
+    .own()],
+});
 
 pub(crate) static KINDS: &[Kind] = &[
     Kind {
@@ -106,8 +119,8 @@ pub(crate) static KINDS: &[Kind] = &[
         keyword: "listen",
         name: "a listen task",
         description: "Waits for events.",
-        fields: &[],
-        support: Support::NotYet("'listen' tasks are"),
+        fields: listen::FIELDS,
+        support: Support::Full,
     },
     Kind {
         keyword: "raise",

@@ -7,7 +7,7 @@ use crate::shared::examples;
 /// What an example's first problem says must not be there yet; `None` where it is read.
 fn expected(name: &str) -> Option<&'static str> {
     let table: &[(&str, &str)] = &[
-        ("accumulate-room-readings", "'listen' tasks are"),
+        ("accumulate-room-readings", "'call: openapi' is"),
         ("authentication-bearer", "authentication of endpoints is"),
         ("authentication-oauth2-secret", "secrets in workflows are"),
         ("authentication-oauth2", "authentication of endpoints is"),
@@ -23,8 +23,6 @@ fn expected(name: &str) -> Option<&'static str> {
         ("call-grpc", "'call: grpc' is"),
         ("call-mcp", "'call: mcp' is"),
         ("call-openapi", "'call: openapi' is"),
-        ("for.yaml", "'listen' tasks are"),
-        ("listen-", "'listen' tasks are"),
         ("mock-service-extension", "extensions are"),
         ("run-", "'run' tasks are"),
         ("schedule-event-driven", "schedules by events ('on') are"),

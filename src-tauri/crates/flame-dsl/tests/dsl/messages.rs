@@ -700,7 +700,6 @@ use:
 schedule: {every: PT1H, after: PT1H, on: {}}
 evaluate: {mode: loose, language: js}
 do:
-  - a: {listen: {to: {}}}
   - b: {run: {}}
   - c: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {use: a}}}}
 "#,
@@ -725,11 +724,9 @@ do:
               hint: write mode: strict
             9:35: error: the language 'js' of expressions is not supported yet (value: js)
               hint: write language: jq
-            11:9: error: 'listen' tasks are not supported yet
-              hint: this release runs call, do, emit, for, fork, raise, set, switch, try, wait
-            12:9: error: 'run' tasks are not supported yet
-              hint: this release runs call, do, emit, for, fork, raise, set, switch, try, wait
-            13:72: error: authentication of endpoints is not supported yet
+            11:9: error: 'run' tasks are not supported yet
+              hint: this release runs call, do, emit, for, fork, listen, raise, set, switch, try, wait
+            12:72: error: authentication of endpoints is not supported yet
               hint: remove 'authentication' for now
         "#]],
     );
@@ -1014,6 +1011,60 @@ sink: {connector: sqlite, table: t, key: [id]}
         expect![[r#"
             3:7: error: a SQLite sink needs either 'database' or 'connection' (value: {"connector":"sqlite","table":"t","key":["id"]})
               hint: write 'database' with the name of a file, such as orders.db
+        "#]],
+    );
+}
+
+#[test]
+fn listening() {
+    check(
+        r"
+do:
+  - a: {listen: {to: {}}}
+  - b: {listen: {to: {one: {with: {type: x}}, any: []}}}
+  - c: {listen: {to: {one: {with: {type: x}}, until: '. > 1'}}}
+  - d: {listen: {to: {all: []}}}
+  - e: {listen: {to: {any: [{with: {}}], until: {any: [], until: '.'}}}}
+  - f: {listen: {to: {one: {correlate: {k: {from: '.a', expects: b}}}}, read: body}}
+  - g: {listen: {to: {one: {with: {type: 'a(b', data: '${ $item }'}}}}}
+  - h: {listen: {to: {any: []}}, foreach: {item: e, at: e, do: []}}
+  - i: {listen: {to: {any: []}}, foreach: {do: [{x: {set: '$item.a'}}], output: {as: '$e'}}, for: 1}
+  - j: {listen: {to: {any: []}}, metadata: {mastra.io/person: {title: '', who: me}}}
+  - k: {set: {x: 1}, metadata: {mastra.io/person: {title: Well?}}}
+",
+        expect![[r#"
+            3:18: error: a listener needs exactly one of 'one', 'all', 'any'; found none
+            4:47: error: a listener needs exactly one of 'one', 'all', 'any'; found several
+            5:47: error: 'until' stands with 'any' alone
+              hint: 'one' and 'all' end by themselves; leave 'until' out, or listen to 'any'
+            6:28: error: 'all' without a filter waits for nothing (value: [])
+              hint: add a filter, or write 'any: []' to take whatever event comes first
+            7:30: error: what the event must have is empty
+              hint: give at least one of 'id', 'source', 'type', 'time', 'subject', 'datacontenttype', 'dataschema', 'data'
+            7:59: error: unknown key 'until' in 'until'
+              hint: it takes 'one', 'all', 'any'
+            8:23: error: 'with' is missing in an event filter
+              hint: add 'with': What the event must have.
+            8:57: error: unknown key 'expects' in a correlation
+              hint: did you mean 'expect'?
+            8:79: error: must be one of data, envelope, raw (value: body)
+              hint: write one of data, envelope, raw
+            9:42: error: not a regular expression: unclosed group (value: "a(b")
+              hint: write a '\' before a sign that stands for itself
+            9:59: error: not a jq expression: the variable `$item` is not defined (byte 0) (value: $item)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task
+            10:57: error: the event and the index have the same name (value: "e")
+              hint: give 'item' and 'at' different names
+            11:94: error: a task does one thing; this one has 'for', 'listen'
+              hint: make a task of its own for each
+            12:63: error: a person's answer is one event of a type that Mastra ships
+              hint: write 'listen: {to: {one: {with: {type: io.mastra.approval.v1}}}}' or use io.mastra.form.v1
+            12:71: error: the text is empty (value: )
+              hint: write a value or remove the key
+            12:75: error: unknown key 'who' in what a person is asked
+              hint: it takes 'title', 'description', 'assignee', 'schema'
+            13:33: error: a person is asked by a listen task
+              hint: put it on a task that listens to io.mastra.approval.v1
         "#]],
     );
 }

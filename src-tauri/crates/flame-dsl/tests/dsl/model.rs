@@ -85,7 +85,11 @@ fn references_are_json_pointers_and_flows_are_places() {
         /do/7/store: call function
         /do/8/copy: call function
         /do/9/write: call function
-        /do/10/fail: raise
+        /do/10/hear: listen
+        /do/11/gather: listen
+        /do/12/drain: listen
+        /do/13/approve: listen
+        /do/14/fail: raise
     "#]]
     .assert_eq(&text);
     for line in text.lines() {

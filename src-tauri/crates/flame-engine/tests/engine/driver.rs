@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use flame_dsl::{Format, Workflow};
 use flame_engine::{
-    Action, Call, EffectId, Error, Event, Limits, Moment, Record, Run, StandardError, Step, TimerId,
+    Action, Arrived, Call, EffectId, Error, Event, FrameId, Interest, Limits, Moment, Record, Run,
+    StandardError, Step, TimerId,
 };
 use flame_types::{RunId, RunStatus, Timestamp};
 use serde_json::Value;
@@ -78,6 +79,14 @@ pub(crate) struct Driver {
     pub(crate) aborted: Vec<EffectId>,
     pub(crate) yielded: bool,
     pub(crate) finished: Vec<RunStatus>,
+    /// The event log; the first event has the place 1.
+    pub(crate) log: Vec<Arc<Value>>,
+    /// Length of the log when each task began to listen. Outlives a crash, as the store's does.
+    since: BTreeMap<FrameId, u64>,
+    /// What was delivered to the tasks that listen.
+    pub(crate) listening: BTreeMap<FrameId, u64>,
+    /// Persons that are asked.
+    pub(crate) asked: BTreeMap<FrameId, flame_engine::Ask>,
     /// Lengths of the journal at the ends of steps.
     pub(crate) commits: Vec<usize>,
     limits: Limits,
@@ -104,6 +113,10 @@ impl Driver {
             aborted: Vec::new(),
             yielded: false,
             finished: Vec::new(),
+            log: Vec::new(),
+            since: BTreeMap::new(),
+            listening: BTreeMap::new(),
+            asked: BTreeMap::new(),
             commits: Vec::new(),
             limits: Limits::default(),
         }
@@ -148,7 +161,15 @@ impl Driver {
     }
 
     pub(crate) fn absorb(&mut self, step: Step) {
+        let mut places = self.log.len() as u64;
         for record in &step.records {
+            match record {
+                Record::EventEmitted { .. } => places += 1,
+                Record::ListenStarted { frame, .. } => {
+                    self.since.insert(*frame, places);
+                }
+                _ => {}
+            }
             let line = serde_json::to_string(record).unwrap();
             self.read.push(serde_json::from_str(&line).unwrap());
             self.journal.push(line);
@@ -206,11 +227,33 @@ impl Driver {
                     "{timer:?} was not armed"
                 );
             }
-            Action::Emit { event } => self.emitted.push((*event).clone()),
+            Action::Emit { event } => {
+                self.emitted.push((*event).clone());
+                self.log.push(event);
+            }
+            Action::Listen {
+                frame,
+                interest: Interest::Log { taken, .. },
+            } => {
+                let known = self.listening.insert(frame, self.since[&frame].max(taken));
+                assert!(known.is_none(), "asked for twice");
+            }
+            Action::Listen {
+                frame,
+                interest: Interest::Person { ask, .. },
+            } => {
+                self.asked.insert(frame, ask);
+            }
+            Action::Unlisten { frame } => {
+                let known = self.listening.remove(&frame).is_some();
+                assert!(known || self.asked.remove(&frame).is_some());
+            }
             Action::Yield => self.yielded = true,
             Action::Finish { status } => {
                 assert!(
-                    self.in_flight.is_empty() && self.timers.is_empty(),
+                    self.in_flight.is_empty()
+                        && self.timers.is_empty()
+                        && self.listening.is_empty(),
                     "left in flight"
                 );
                 self.finished.push(status);
@@ -240,6 +283,8 @@ impl Driver {
         self.run = self.fold().with_limits(self.limits);
         self.in_flight.clear();
         self.timers.clear();
+        self.listening.clear();
+        self.asked.clear();
         self.yielded = false;
         // Setting the run going again rolls no dice.
         let step = self.run.pending(Moment {
@@ -247,6 +292,38 @@ impl Driver {
             entropy: self.entropy,
         });
         self.absorb(step);
+    }
+
+    /// Puts an event into the log and delivers what is in it.
+    pub(crate) fn post(&mut self, event: Value) {
+        self.log.push(Arc::new(event));
+        while self.deliver() {}
+    }
+
+    /// Delivers the next event that a task has not seen; `false` where there is none.
+    pub(crate) fn deliver(&mut self) -> bool {
+        let end = self.log.len() as u64;
+        let Some((frame, place)) = self.listening.iter_mut().find(|(_, seen)| **seen < end) else {
+            return false;
+        };
+        *place += 1;
+        let (frame, sequence) = (*frame, *place);
+        let event = Arc::clone(&self.log[usize::try_from(sequence).unwrap() - 1]);
+        let event = Event::EventsArrived {
+            frame,
+            events: vec![Arrived {
+                sequence: Some(sequence),
+                event,
+            }],
+        };
+        // An event that nobody took comes again after a crash: it rolls no dice that others miss then.
+        let moment = Moment {
+            now: self.now,
+            entropy: sequence ^ (frame.0 << 32),
+        };
+        let step = self.run.handle(event, moment);
+        self.absorb(step);
+        true
     }
 
     /// Fires the timer that is due next, at its time.

@@ -13,6 +13,7 @@ mod driver;
 mod forks;
 mod histories;
 mod laws;
+mod listens;
 mod lists;
 mod loops;
 mod replays;

@@ -74,6 +74,12 @@ impl World {
         } else if let Some(call) = driver.in_flight.values().next().cloned() {
             let answer = self.answer(&call.key);
             driver.answer(call.effect, answer);
+        } else if driver.deliver() {
+        } else if !driver.listening.is_empty() {
+            let number = driver.log.len();
+            driver.log.push(Arc::new(
+                json!({"type": "t.tick", "id": number.to_string(), "data": {"n": number}}),
+            ));
         } else if !driver.timers.is_empty() {
             driver.fire();
         } else {
@@ -171,7 +177,7 @@ impl Author {
     fn task(&mut self, depth: u64) -> Map<String, Value> {
         self.tasks_left = self.tasks_left.saturating_sub(1);
         let leaf = depth >= 3 || self.tasks_left == 0;
-        let task = match self.dice.below(if leaf { 7 } else { 12 }) {
+        let task = match self.dice.below(if leaf { 8 } else { 14 }) {
             0 => json!({"set": {"v": "${ (tojson | length) % 7 }", "k": "${ $context.n }"}}),
             1 | 2 => {
                 json!({"call": "http", "with": {"method": "post", "endpoint": "http://x.test/", "body": "${ . }"}})
@@ -185,12 +191,14 @@ impl Author {
                 json!({"raise": {"error": {"type": "https://x.test/e", "status": if self.dice.chance(50) { 500 } else { 503 }}}})
             }
             6 => json!({"set": {"fixed": true}}),
-            7 => json!({"do": self.list(depth + 1, 3)}),
-            8 => json!({
+            7 => self.listen(),
+            8 => json!({"do": self.list(depth + 1, 3)}),
+            9 => self.listen_to_each(depth),
+            10 => json!({
                 "for": {"in": "[range((tojson | length) % 4)]"}, "while": "$index < 3",
                 "do": self.list(depth + 1, 2),
             }),
-            9 => {
+            11 => {
                 json!({"fork": {"compete": self.dice.chance(30), "branches": self.tasks(depth + 1, 3, false)}})
             }
             _ => self.attempt(depth),
@@ -199,6 +207,34 @@ impl Author {
             Value::Object(task) => task,
             _ => Map::new(),
         }
+    }
+
+    /// Ends with any few ticks.
+    fn listen(&mut self) -> Value {
+        let even = json!({"with": {"type": "t.tick", "data": "${ .n % 2 == 0 }"}});
+        let tick = json!({"with": {"type": "t.tick"}});
+        let alike = json!({
+            "with": {"type": "t\\..*"}, "correlate": {"rest": {"from": "(.data.n // 0) % 3"}},
+        });
+        let to = match self.dice.below(5) {
+            0 => json!({"one": even}),
+            1 => json!({"all": [even, tick]}),
+            2 => json!({"any": [tick], "until": "length >= 2"}),
+            3 => json!({"any": [alike], "until": {"one": even}}),
+            _ => json!({"all": [alike, alike]}),
+        };
+        let read = ["data", "envelope", "raw"][self.dice.below(3) as usize];
+        json!({"listen": {"to": to, "read": read}})
+    }
+
+    fn listen_to_each(&mut self, depth: u64) -> Value {
+        let mut task = self.listen();
+        task["foreach"] = json!({
+            "item": "tick", "do": self.list(depth + 1, 2),
+            "output": {"as": "[., $tick, $index]"},
+            "export": {"as": "{n: (($context.n // 0) + 1)}"},
+        });
+        task
     }
 
     fn attempt(&mut self, depth: u64) -> Value {
@@ -289,7 +325,13 @@ fn interference_breaks_nothing(seed: u64) {
             6..=15 => driver.handle(Event::Resume),
             16..=20 => driver.handle(Event::Retry),
             21..=30 => driver.crash(),
-            31..=60 if !driver.timers.is_empty() => driver.fire(),
+            31..=45 if !driver.timers.is_empty() => driver.fire(),
+            46..=60 if !driver.listening.is_empty() => {
+                if !driver.deliver() {
+                    let number = driver.log.len();
+                    driver.post(json!({"type": "t.tick", "data": {"n": number}}));
+                }
+            }
             _ if driver.yielded => driver.handle(Event::Continue),
             roll => {
                 let at = roll as usize % driver.in_flight.len().max(1);

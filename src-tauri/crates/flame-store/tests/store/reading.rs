@@ -208,6 +208,7 @@ async fn events_are_read_in_order_by_run_and_type() {
     for (run, kind) in [(1, "a"), (2, "b"), (1, "b")] {
         let event = AppendedEvent {
             run: Some(run_id(run)),
+            id: "1".to_owned(),
             kind: kind.to_owned(),
             source: "s".to_owned(),
             time: at(1),
