@@ -31,4 +31,4 @@ pub use pipeline::{
 };
 pub use problem::{PROBLEMS_MAX, Problem, Rule, Severity};
 pub use source::{Format, NESTING_MAX, TEXT_BYTES_MAX, VALUES_MAX};
-pub use uri_template::{UriTemplateError, uri_template_names};
+pub use uri_template::{UriTemplate, UriTemplateError, UriTemplateGap};

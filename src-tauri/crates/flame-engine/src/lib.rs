@@ -22,7 +22,6 @@ mod tasks;
 mod test_plan;
 mod timeline;
 mod turn;
-mod uri_template;
 
 pub use action::{Action, Call, EffectId, HttpRequest, Interest, TimerId};
 pub use apply::Corrupt;

@@ -6,7 +6,7 @@ use super::Lowering;
 use crate::expression;
 use crate::problem::{Problem, Rule};
 use crate::source::{Content, Node, pointer_step};
-use crate::uri_template::uri_template_names;
+use crate::uri_template::UriTemplate;
 use crate::{Endpoint, HttpCall, HttpOutput};
 
 impl Lowering<'_> {
@@ -56,15 +56,20 @@ impl Lowering<'_> {
                 r#"write ${ "https://example.com/\(.id)" } or https://example.com/{id}"#,
             );
         }
-        match uri_template_names(text) {
+        match UriTemplate::parse(text) {
             // What is not HTTP at all has been refused by its shape.
-            Ok(names) if names.is_empty() && is_http(text) && Url::parse(text).is_err() => self
-                .strict(
+            Ok(template)
+                if template.names().next().is_none()
+                    && is_http(text)
+                    && Url::parse(text).is_err() =>
+            {
+                self.strict(
                     node,
                     pointer,
                     "not an address that can be called",
                     "such as https://example.com/orders or http://127.0.0.1:8080/orders",
-                ),
+                )
+            }
             Ok(_) => Some(Endpoint::UriTemplate(text.into())),
             Err(error) => {
                 let span = self.span_inside(node, text, error.offset);

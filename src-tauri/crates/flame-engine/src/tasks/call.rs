@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_dsl::{Endpoint, FunctionCall, HttpCall, Task, TaskKind, Template};
+use flame_dsl::{Endpoint, FunctionCall, HttpCall, Task, TaskKind, Template, UriTemplate};
 use serde_json::{Map, Value};
 
 use crate::action::{Call, EffectId, HttpRequest};
@@ -14,7 +14,6 @@ use crate::record::{FrameId, Record};
 use crate::scope::{RunView, Scope, excerpt};
 use crate::state::Progress;
 use crate::turn::{Turn, task_scope};
-use crate::uri_template;
 
 pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
     match evaluate(turn.view(), id, task, turn.moment) {
@@ -122,8 +121,14 @@ fn http(
 
 fn url(scope: &Scope<'_>, endpoint: &Endpoint, input: &Value) -> Result<String, Error> {
     let url = match endpoint {
-        Endpoint::UriTemplate(template) => uri_template::expand(template, input)
-            .map_err(|problem| invalid(format!("with.endpoint {template:?}: {problem}")))?,
+        Endpoint::UriTemplate(template) => {
+            let invalid =
+                |problem: String| invalid(format!("with.endpoint {template:?}: {problem}"));
+            UriTemplate::parse(template)
+                .map_err(|error| invalid(error.to_string()))?
+                .expand(input)
+                .map_err(|gap| invalid(gap.to_string()))?
+        }
         Endpoint::Expression(expression) => match scope.expression(expression, "with.endpoint")? {
             Value::String(url) => url,
             other => {

@@ -1,9 +1,9 @@
-//! RFC 6570 URI templates, all four levels, over the top-level names of an object (DSL 1.0.3).
-//!
-//! Deliberately absent: the syntax check, which validation has done.
+//! What a template becomes over a run's data.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+
+use super::{Expression, Part, UriTemplate, Variable};
 
 /// All but RFC 3986 "unreserved".
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -32,11 +32,9 @@ const UNSAFE: &AsciiSet = &RESERVED
     .remove(b';')
     .remove(b'=');
 
-/// Why a template could not be expanded.
+/// What the input lacks for a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Problem {
-    #[error("a {{ has no }} after it")]
-    Unclosed,
+pub enum UriTemplateGap {
     #[error("the input has no {0:?}, which the address needs")]
     Missing(String),
     #[error(
@@ -55,38 +53,37 @@ struct Operator {
     set: &'static AsciiSet,
 }
 
-struct Variable<'t> {
-    name: &'t str,
-    explode: bool,
-    characters_max: Option<usize>,
-}
-
-/// A name that the input lacks is an error where it would leave a hole in the address, and is left out
-/// of `{?query}`, `{&query}` and `{;parameters}`.
-pub(crate) fn expand(template: &str, input: &Value) -> Result<String, Problem> {
-    let mut url = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(start) = rest.find('{') {
-        url.push_str(&rest[..start]);
-        let end = rest[start..].find('}').ok_or(Problem::Unclosed)? + start;
-        expression(&rest[start + 1..end], input, &mut url)?;
-        rest = &rest[end + 1..];
+impl UriTemplate<'_> {
+    /// A name that the input lacks is an error where it would leave a hole in the address, and is left
+    /// out of `{?query}`, `{&query}` and `{;parameters}`.
+    pub fn expand(&self, input: &Value) -> Result<String, UriTemplateGap> {
+        let mut url = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => url.push_str(text),
+                Part::Expression(expression) => expand(expression, input, &mut url)?,
+            }
+        }
+        Ok(url)
     }
-    url.push_str(rest);
-    Ok(url)
 }
 
-fn expression(source: &str, input: &Value, url: &mut String) -> Result<(), Problem> {
-    let (operator, names) = operator(source);
+fn expand(
+    expression: &Expression<'_>,
+    input: &Value,
+    url: &mut String,
+) -> Result<(), UriTemplateGap> {
+    let operator = operator(expression.operator);
     let mut separator = operator.lead;
-    for variable in names.split(',').map(variable) {
+    for variable in &expression.variables {
+        let name = || variable.name.to_owned();
         let value = match input.get(variable.name) {
             None | Some(Value::Null) if operator.named => continue,
-            None | Some(Value::Null) => return Err(Problem::Missing(variable.name.to_owned())),
+            None | Some(Value::Null) => return Err(UriTemplateGap::Missing(name())),
             Some(value) => value,
         };
-        let parts = parts(&operator, &variable, value)
-            .ok_or_else(|| Problem::Nested(variable.name.to_owned()))?;
+        let parts =
+            parts(&operator, variable, value).ok_or_else(|| UriTemplateGap::Nested(name()))?;
         for part in parts {
             url.push_str(separator);
             url.push_str(&part);
@@ -96,7 +93,7 @@ fn expression(source: &str, input: &Value, url: &mut String) -> Result<(), Probl
     Ok(())
 }
 
-fn operator(source: &str) -> (Operator, &str) {
+fn operator(character: Option<u8>) -> Operator {
     let plain = |lead, separator, set| Operator {
         lead,
         separator,
@@ -111,7 +108,7 @@ fn operator(source: &str) -> (Operator, &str) {
         empty,
         set: RESERVED,
     };
-    let operator = match source.bytes().next() {
+    match character {
         Some(b'+') => plain("", ",", UNSAFE),
         Some(b'#') => plain("#", ",", UNSAFE),
         Some(b'.') => plain(".", ".", RESERVED),
@@ -119,30 +116,7 @@ fn operator(source: &str) -> (Operator, &str) {
         Some(b';') => named(";", ";", ""),
         Some(b'?') => named("?", "&", "="),
         Some(b'&') => named("&", "&", "="),
-        _ => return (plain("", ",", RESERVED), source),
-    };
-    (operator, &source[1..])
-}
-
-fn variable(source: &str) -> Variable<'_> {
-    if let Some(name) = source.strip_suffix('*') {
-        return Variable {
-            name,
-            explode: true,
-            characters_max: None,
-        };
-    }
-    match source.split_once(':') {
-        Some((name, length)) => Variable {
-            name,
-            explode: false,
-            characters_max: length.parse().ok(),
-        },
-        None => Variable {
-            name: source,
-            explode: false,
-            characters_max: None,
-        },
+        _ => plain("", ",", RESERVED),
     }
 }
 
@@ -216,8 +190,13 @@ fn encode(text: &str, operator: &Operator) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::{UriTemplate, UriTemplateGap, Value};
+
+    fn expand(template: &str, input: &Value) -> Result<String, UriTemplateGap> {
+        UriTemplate::parse(template).unwrap().expand(input)
+    }
 
     /// The values of RFC 6570, section 3.2.
     fn values() -> Value {
@@ -281,16 +260,15 @@ mod tests {
     #[test]
     fn what_can_not_be_expanded_is_named() {
         for (template, expected) in [
-            ("{nobody}", Problem::Missing("nobody".to_owned())),
-            ("{nothing}", Problem::Missing("nothing".to_owned())),
-            ("{deep}", Problem::Nested("deep".to_owned())),
-            ("a{var", Problem::Unclosed),
+            ("{nobody}", UriTemplateGap::Missing("nobody".to_owned())),
+            ("{nothing}", UriTemplateGap::Missing("nothing".to_owned())),
+            ("{deep}", UriTemplateGap::Nested("deep".to_owned())),
         ] {
             assert_eq!(expand(template, &values()), Err(expected), "{template}");
         }
         assert_eq!(
             expand("{x}", &json!([1])),
-            Err(Problem::Missing("x".to_owned()))
+            Err(UriTemplateGap::Missing("x".to_owned()))
         );
     }
 }
