@@ -8,21 +8,25 @@ mod config;
 mod operations;
 mod write;
 
-use flame_connector::{
-    Check, Connection, ConnectionSpec, Connector, Fault, Folders, Invocation, OperationSpec, Sink,
-};
+use flame_connector::{Check, Connection, Connector, ConnectorSpec, Fault, Folders, Invocation};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
 /// The connector; it holds nothing.
 pub struct File {
-    operations: Vec<OperationSpec>,
+    spec: ConnectorSpec,
 }
 
 impl File {
     pub fn new() -> Self {
         Self {
-            operations: operations::specs(),
+            spec: ConnectorSpec {
+                kind: config::KIND,
+                title: "Files",
+                summary: "Files in the workspace's output folder.",
+                operations: operations::specs(),
+                connection: None,
+            },
         }
     }
 }
@@ -34,24 +38,8 @@ impl Default for File {
 }
 
 impl Connector for File {
-    fn kind(&self) -> &'static str {
-        config::KIND
-    }
-
-    fn title(&self) -> &'static str {
-        "Files"
-    }
-
-    fn summary(&self) -> &'static str {
-        "Files in the workspace's output folder."
-    }
-
-    fn operations(&self) -> &[OperationSpec] {
-        &self.operations
-    }
-
-    fn connection(&self) -> Option<&ConnectionSpec> {
-        None
+    fn spec(&self) -> &ConnectorSpec {
+        &self.spec
     }
 
     fn check<'a>(
@@ -69,24 +57,6 @@ impl Connector for File {
         invocation: Invocation<'a>,
     ) -> BoxFuture<'a, Result<Value, Fault>> {
         Box::pin(operations::invoke(operation, arguments, invocation))
-    }
-
-    fn sink<'a>(
-        &'a self,
-        operation: &'a str,
-        _arguments: &'a Value,
-        _invocation: Invocation<'a>,
-    ) -> BoxFuture<'a, Result<Box<dyn Sink>, Fault>> {
-        Box::pin(async move {
-            Err(Fault::configuration(format!(
-                "file.{operation} takes no stream of records. Use sqlite.upsert or postgres.upsert \
-                 as the sink."
-            )))
-        })
-    }
-
-    fn forget<'a>(&'a self, _connection: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
     }
 }
 

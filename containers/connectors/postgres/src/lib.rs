@@ -12,7 +12,7 @@ mod tls;
 mod upsert;
 
 use flame_connector::{
-    Check, Connection, ConnectionSpec, Connector, Fault, Folders, Invocation, OperationSpec, Sink,
+    Check, Connection, Connector, ConnectorSpec, Fault, Folders, Invocation, Sink,
 };
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -21,8 +21,7 @@ use session::Pools;
 
 /// The connector; one value holds the pools of the whole agent.
 pub struct Postgres {
-    operations: Vec<OperationSpec>,
-    connection: ConnectionSpec,
+    spec: ConnectorSpec,
     pools: Pools,
 }
 
@@ -30,8 +29,13 @@ impl Postgres {
     /// A connector with no session open.
     pub fn new() -> Self {
         Self {
-            operations: operations::specs(),
-            connection: config::connection_spec(),
+            spec: ConnectorSpec {
+                kind: config::KIND,
+                title: "PostgreSQL",
+                summary: "A PostgreSQL server: on this machine, in the office or in a cloud.",
+                operations: operations::specs(),
+                connection: Some(config::connection_spec()),
+            },
             pools: Pools::default(),
         }
     }
@@ -44,24 +48,8 @@ impl Default for Postgres {
 }
 
 impl Connector for Postgres {
-    fn kind(&self) -> &'static str {
-        config::KIND
-    }
-
-    fn title(&self) -> &'static str {
-        "PostgreSQL"
-    }
-
-    fn summary(&self) -> &'static str {
-        "A PostgreSQL server: on this machine, in the office or in a cloud."
-    }
-
-    fn operations(&self) -> &[OperationSpec] {
-        &self.operations
-    }
-
-    fn connection(&self) -> Option<&ConnectionSpec> {
-        Some(&self.connection)
+    fn spec(&self) -> &ConnectorSpec {
+        &self.spec
     }
 
     fn check<'a>(

@@ -13,7 +13,7 @@ mod table;
 mod upsert;
 
 use flame_connector::{
-    Check, Connection, ConnectionSpec, Connector, Fault, Folders, Invocation, OperationSpec, Sink,
+    Check, Connection, Connector, ConnectorSpec, Fault, Folders, Invocation, Sink,
 };
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -21,10 +21,10 @@ use serde_json::Value;
 use database::Databases;
 pub use rows::rows;
 
-/// The connector; one value holds the open databases of the whole agent.
+/// The connector; one value holds the open databases of the whole agent, by their files, so a changed
+/// connection leaves nothing to forget.
 pub struct Sqlite {
-    operations: Vec<OperationSpec>,
-    connection: ConnectionSpec,
+    spec: ConnectorSpec,
     databases: Databases,
 }
 
@@ -32,8 +32,13 @@ impl Sqlite {
     /// A connector with nothing open.
     pub fn new() -> Self {
         Self {
-            operations: operations::specs(),
-            connection: config::connection_spec(),
+            spec: ConnectorSpec {
+                kind: config::KIND,
+                title: "SQLite",
+                summary: "Databases in one file: on this machine, nothing to set up.",
+                operations: operations::specs(),
+                connection: Some(config::connection_spec()),
+            },
             databases: Databases::default(),
         }
     }
@@ -46,24 +51,8 @@ impl Default for Sqlite {
 }
 
 impl Connector for Sqlite {
-    fn kind(&self) -> &'static str {
-        config::KIND
-    }
-
-    fn title(&self) -> &'static str {
-        "SQLite"
-    }
-
-    fn summary(&self) -> &'static str {
-        "Databases in one file: on this machine, nothing to set up."
-    }
-
-    fn operations(&self) -> &[OperationSpec] {
-        &self.operations
-    }
-
-    fn connection(&self) -> Option<&ConnectionSpec> {
-        Some(&self.connection)
+    fn spec(&self) -> &ConnectorSpec {
+        &self.spec
     }
 
     fn check<'a>(
@@ -98,11 +87,6 @@ impl Connector for Sqlite {
             let sink = sink::open(&self.databases, operation, arguments, invocation)?;
             Ok(Box::new(sink) as Box<dyn Sink>)
         })
-    }
-
-    fn forget<'a>(&'a self, _connection: &'a str) -> BoxFuture<'a, ()> {
-        // A database is held by its file, which is resolved anew on every call.
-        Box::pin(async {})
     }
 }
 

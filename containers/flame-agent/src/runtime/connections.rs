@@ -27,7 +27,7 @@ pub struct Connectors {
 impl std::fmt::Debug for Connectors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list()
-            .entries(self.list.iter().map(|connector| connector.kind()))
+            .entries(self.list.iter().map(|connector| connector.spec().kind))
             .finish()
     }
 }
@@ -39,7 +39,9 @@ impl Connectors {
     }
 
     pub fn get(&self, kind: &str) -> Option<&Arc<dyn Connector>> {
-        self.list.iter().find(|connector| connector.kind() == kind)
+        self.list
+            .iter()
+            .find(|connector| connector.spec().kind == kind)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Connector>> {
@@ -50,7 +52,7 @@ impl Connectors {
     pub fn kinds(&self) -> String {
         self.list
             .iter()
-            .map(|connector| connector.kind())
+            .map(|connector| connector.spec().kind)
             .collect::<Vec<_>>()
             .join(", ")
     }
@@ -162,7 +164,7 @@ impl Connections {
             name: connection.name.clone(),
             problems,
         };
-        let Some(spec) = self.connector(&connection.kind)?.connection() else {
+        let Some(spec) = &self.connector(&connection.kind)?.spec().connection else {
             return Err(unfit(vec![format!(
                 "{} takes no connection",
                 connection.kind

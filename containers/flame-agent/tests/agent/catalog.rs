@@ -23,17 +23,17 @@ fn the_catalog_and_the_connectors_agree() {
     ];
     let mut functions = 0;
     for connector in &connectors {
-        for operation in connector.operations() {
+        for operation in &connector.spec().operations {
             let function = flame_dsl::catalog()
                 .iter()
                 .find(|function| {
                     (function.connector, function.operation, function.version)
-                        == (connector.kind(), operation.name, operation.version)
+                        == (connector.spec().kind, operation.name, operation.version)
                 })
                 .unwrap_or_else(|| {
                     panic!(
                         "{}.{} is not in the catalog",
-                        connector.kind(),
+                        connector.spec().kind,
                         operation.name
                     )
                 });

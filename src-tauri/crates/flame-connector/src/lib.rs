@@ -17,7 +17,7 @@ pub use check::{Check, Step};
 pub use connection::{Connection, Folders, Invocation};
 pub use fault::{Fault, FaultKind};
 pub use identifier::quote_identifier;
-pub use operation::{ConnectionSpec, OperationSpec};
+pub use operation::{ConnectionSpec, ConnectorSpec, OperationSpec};
 
 /// One record of a stream: column name to value, in the order of the source.
 pub type Record = Map<String, Value>;
@@ -28,20 +28,8 @@ pub type Record = Map<String, Value>;
 /// files are its own affair. Futures are dropped to cancel: an implementation leaves nothing half
 /// done that a later call with the same idempotency key could not repair.
 pub trait Connector: Send + Sync {
-    /// The word before the dot of a call, such as `sqlite` in `sqlite.upsert`.
-    fn kind(&self) -> &'static str;
-
-    /// The system's name for people, such as `PostgreSQL`.
-    fn title(&self) -> &'static str;
-
-    /// What it is for, in one sentence.
-    fn summary(&self) -> &'static str;
-
-    /// What it can do; names are unique.
-    fn operations(&self) -> &[OperationSpec];
-
-    /// What a connection of this kind holds, or `None` where the connector takes no connection.
-    fn connection(&self) -> Option<&ConnectionSpec>;
+    /// What it says of itself.
+    fn spec(&self) -> &ConnectorSpec;
 
     /// Tries a connection step by step, and stops at the first step that fails.
     fn check<'a>(
@@ -59,16 +47,26 @@ pub trait Connector: Send + Sync {
     ) -> BoxFuture<'a, Result<Value, Fault>>;
 
     /// Opens a sink for many records. `operation` names the one whose arguments these are, without
-    /// its records. Fails with a configuration fault where the operation takes no stream.
+    /// its records. Fails with a configuration fault where the operation takes no stream, as every
+    /// operation does unless the connector says otherwise.
     fn sink<'a>(
         &'a self,
         operation: &'a str,
-        arguments: &'a Value,
-        invocation: Invocation<'a>,
-    ) -> BoxFuture<'a, Result<Box<dyn Sink>, Fault>>;
+        _arguments: &'a Value,
+        _invocation: Invocation<'a>,
+    ) -> BoxFuture<'a, Result<Box<dyn Sink>, Fault>> {
+        let fault = Fault::configuration(format!(
+            "{}.{operation} takes no stream of records. Name a sink that does, such as the upsert of a \
+             database.",
+            self.spec().kind
+        ));
+        Box::pin(std::future::ready(Err(fault)))
+    }
 
     /// Forgets what is held for a connection (pools, open files), after it was changed or deleted.
-    fn forget<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, ()>;
+    fn forget<'a>(&'a self, _connection: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Takes batches of records. Writing the same batch twice leaves what writing it once leaves.
@@ -87,19 +85,19 @@ pub fn operation<'c>(
     name: &str,
     version: &str,
 ) -> Result<&'c OperationSpec, Fault> {
-    connector
-        .operations()
+    let ConnectorSpec {
+        kind, operations, ..
+    } = connector.spec();
+    operations
         .iter()
         .find(|spec| spec.name == name && spec.version == version)
         .ok_or_else(|| {
-            let known: Vec<String> = connector
-                .operations()
+            let known: Vec<String> = operations
                 .iter()
-                .map(|spec| format!("{}.{}:{}", connector.kind(), spec.name, spec.version))
+                .map(|spec| format!("{kind}.{}:{}", spec.name, spec.version))
                 .collect();
             Fault::configuration(format!(
-                "There is no operation {}.{name}:{version}. This agent has {}.",
-                connector.kind(),
+                "There is no operation {kind}.{name}:{version}. This agent has {}.",
                 known.join(", ")
             ))
         })

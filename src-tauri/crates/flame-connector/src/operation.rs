@@ -1,4 +1,4 @@
-//! What a connector declares about itself: operations, and the shape of its connections.
+//! What a connector declares about itself: its names, operations, and the shape of its connections.
 
 use serde_json::Value;
 
@@ -15,6 +15,21 @@ pub struct OperationSpec {
     pub arguments: Value,
     /// True where [`crate::Connector::sink`] takes it for streams.
     pub streams: bool,
+}
+
+/// What a connector says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectorSpec {
+    /// The word before the dot of a call, such as `sqlite` in `sqlite.upsert`.
+    pub kind: &'static str,
+    /// The system's name for people, such as `PostgreSQL`.
+    pub title: &'static str,
+    /// What it is for, in one sentence.
+    pub summary: &'static str,
+    /// What it can do; names are unique.
+    pub operations: Vec<OperationSpec>,
+    /// What a connection of this kind holds, or `None` where the connector takes no connection.
+    pub connection: Option<ConnectionSpec>,
 }
 
 /// What a connection of a kind holds.

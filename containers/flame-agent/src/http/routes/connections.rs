@@ -31,16 +31,16 @@ pub(in crate::http) async fn connectors(State(runtime): State<Handle>) -> Json<C
 }
 
 fn connector_view(connector: &dyn Connector) -> ConnectorView {
-    let kind = connector.kind();
-    let spec = connector.connection();
+    let spec = connector.spec();
+    let (kind, connection) = (spec.kind, spec.connection.as_ref());
     ConnectorView {
         kind: kind.to_owned(),
-        title: connector.title().to_owned(),
-        summary: connector.summary().to_owned(),
-        settings_schema: spec.map(|spec| spec.settings.clone()),
-        secret: spec.and_then(|spec| spec.secret).map(str::to_owned),
-        operations: connector
-            .operations()
+        title: spec.title.to_owned(),
+        summary: spec.summary.to_owned(),
+        settings_schema: connection.map(|spec| spec.settings.clone()),
+        secret: connection.and_then(|spec| spec.secret).map(str::to_owned),
+        operations: spec
+            .operations
             .iter()
             .map(|operation| OperationView {
                 call: format!("{kind}.{}:{}@default", operation.name, operation.version),
