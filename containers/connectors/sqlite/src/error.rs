@@ -1,6 +1,7 @@
 //! SQLite's errors as faults that say what to do.
 
 use flame_connector::{Fault, FaultKind};
+use flame_errors::Code;
 use rusqlite::ErrorCode;
 
 /// The fault for an error of `database`.
@@ -17,10 +18,13 @@ pub(crate) fn fault(database: &str, error: rusqlite::Error) -> Fault {
             FaultKind::Communication,
             format!("{database} is locked by another program. Close it there, then try again."),
         ),
-        ErrorCode::DiskFull => Fault::runtime(format!(
-            "The disk is full: {database} can't be written. Make room, then try again."
-        ))
-        .worth_retrying(),
+        ErrorCode::DiskFull => Fault {
+            code: Some(Code::StorageFull),
+            ..Fault::runtime(format!(
+                "The disk is full: {database} can't be written. Make room, then try again."
+            ))
+            .worth_retrying()
+        },
         ErrorCode::NotADatabase => Fault::configuration(format!(
             "{database} is not an SQLite database. Name another file."
         )),

@@ -74,10 +74,11 @@ async fn try_serve(arguments: &Serve) -> Result<(), String> {
         let _ = stop.send(true);
     });
     let quiet = async {
-        until(stopping.clone()).await;
+        until(stopping).await;
         runtime.quiesce(PATIENCE).await;
     };
-    tokio::join!(server.serve(until(stopping.clone())), quiet);
+    // Refused for work first, closed to callers after.
+    tokio::join!(server.serve(runtime.stopping()), quiet);
     runtime.drain(Duration::ZERO).await;
     // The address is nobody's from now on; a file that stays misleads no more than a dead process.
     let _ = std::fs::remove_file(arguments.data_dir.join(LISTENING_FILE));

@@ -294,6 +294,12 @@ impl Handle {
         self.shared.is_accepting()
     }
 
+    /// Waits until the runtime takes no more work.
+    pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move { stopping(&shared).await }
+    }
+
     /// Waits until every run of before is in the hands of its shard.
     pub fn recovered(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut recovered = self.threads.recovered();

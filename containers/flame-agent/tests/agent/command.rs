@@ -313,6 +313,29 @@ async fn what_a_kill_left_unfinished_goes_on_with_the_folder() {
 }
 
 #[test]
+fn a_tour_shows_every_task_and_the_rows_on_a_terminal() {
+    let output = agent().arg("tour").output().unwrap();
+    let told = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for task in [
+        "Compute totals",
+        "Reserve stock",
+        "Upsert order",
+        "Write result",
+    ] {
+        for side in [format!("\n> {task}  ("), format!("\n< {task}  (")] {
+            let (_, rest) = told.split_once(&side).unwrap_or_else(|| panic!("{told}"));
+            let shown = rest.lines().nth(1).unwrap();
+            assert!(shown.starts_with("    "), "{side} shows its value: {told}");
+        }
+    }
+    let (_, rows) = told
+        .split_once("\nRows in orders.db, table orders:\n")
+        .unwrap();
+    assert!(rows.contains("ord-1001"), "{rows}");
+}
+
+#[test]
 fn files_that_would_be_lost_are_mentioned() {
     let write =
         "- write: { call: 'file.write:1.0.0@default', with: { path: a.json, content: { x: 1 } } }";

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::harness::program;
 
-const PIPELINE: &str = "
+pub(crate) const PIPELINE: &str = "
 pipeline: { name: orders, namespace: shop }
 source: { csv: {} }
 map: '{ id: (.id | tonumber), city, amount: (.amount | tonumber) }'
@@ -30,7 +30,7 @@ fn client(agent: &Agent) -> AgentClient {
     AgentClient::new(&agent.url, SecretText::new(agent.token.clone())).unwrap()
 }
 
-async fn with_pipeline(folder: &Path, text: &str) -> (Agent, AgentClient) {
+pub(crate) async fn with_pipeline(folder: &Path, text: &str) -> (Agent, AgentClient) {
     let agent = Agent::start(program(), &folder.join("data"), &[]).unwrap();
     let client = client(&agent);
     client
@@ -41,7 +41,7 @@ async fn with_pipeline(folder: &Path, text: &str) -> (Agent, AgentClient) {
 }
 
 /// A file of so many rows, some of them bad.
-fn file(rows: u64) -> Bytes {
+pub(crate) fn file(rows: u64) -> Bytes {
     let mut file = String::from("id,city,amount\n");
     for id in 0..rows {
         let amount = if id % BAD.0 == BAD.1 {
@@ -64,7 +64,7 @@ fn query(offset: u64, total: usize) -> FeedQuery {
 }
 
 /// The file from `offset` on, in pieces; `sent` is told when the piece of that number goes out.
-async fn feed(
+pub(crate) async fn feed(
     client: &AgentClient,
     file: &Bytes,
     offset: u64,
@@ -324,23 +324,33 @@ async fn kills_on_the_way_lose_no_row_and_double_none() {
     let last = client(&agent);
     let offset = checkpoint(&last).await;
     let status = feed(&last, &file, offset, None).await.unwrap();
-    let bad = ROWS / BAD.0;
+    assert_whole(folder.path(), &last, &status, ROWS).await;
+}
+
+/// Every row is in the table or among the dead letters, once.
+pub(crate) async fn assert_whole(
+    folder: &Path,
+    client: &AgentClient,
+    status: &FeedStatus,
+    rows: u64,
+) {
+    let bad = rows / BAD.0;
     assert_eq!(status.state, FeedState::Completed);
-    assert_eq!((status.rows, status.dead_letters), (ROWS - bad, bad));
-    let expected: u64 = (0..ROWS)
+    assert_eq!((status.rows, status.dead_letters), (rows - bad, bad));
+    let expected: u64 = (0..rows)
         .filter(|id| id % BAD.0 != BAD.1)
         .map(|id| id % 97)
         .sum();
     assert_eq!(
-        row(folder.path(), "select count(*), sum(amount) from orders"),
-        (ROWS - bad, expected)
+        row(folder, "select count(*), sum(amount) from orders"),
+        (rows - bad, expected)
     );
 
     let all = DeadLetterQuery {
         limit: Some(200),
         ..Default::default()
     };
-    let letters = last.dead_letters(&all).await.unwrap();
+    let letters = client.dead_letters(&all).await.unwrap();
     let records: BTreeSet<String> = letters
         .items
         .iter()
@@ -352,7 +362,7 @@ async fn kills_on_the_way_lose_no_row_and_double_none() {
     );
 }
 
-async fn checkpoint(client: &AgentClient) -> u64 {
+pub(crate) async fn checkpoint(client: &AgentClient) -> u64 {
     match client.feeds("shop", "orders", Some("8:1:42")).await {
         Ok(feeds) => feeds.items[0].offset,
         Err(error) => {

@@ -27,7 +27,7 @@ pub(crate) fn program() -> &'static Path {
 pub(crate) struct Served {
     agent: Option<Agent>,
     /// Removed with this value, after the agent has ended.
-    _folder: TempDir,
+    _folder: Option<TempDir>,
     http: reqwest::Client,
     arguments: Vec<String>,
 }
@@ -38,10 +38,19 @@ impl Served {
     }
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let served = Self::start_in(&folder.path().join("data"), arguments);
+        Self {
+            _folder: Some(folder),
+            ..served
+        }
+    }
+
+    /// In a data folder that outlives this value.
+    pub(crate) fn start_in(data: &Path, arguments: &[&str]) -> Self {
         // Another test of this process may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
-        let agent = Agent::start(program(), &folder.path().join("data"), arguments).unwrap();
+        let agent = Agent::start(program(), data, arguments).unwrap();
         let http = reqwest::Client::builder()
             .no_proxy()
             .timeout(PATIENCE)
@@ -50,7 +59,7 @@ impl Served {
         let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
         Self {
             agent: Some(agent),
-            _folder: folder,
+            _folder: None,
             http,
             arguments,
         }
@@ -61,8 +70,21 @@ impl Served {
         let agent = self.agent.take().unwrap();
         let folder = agent.data_dir().to_owned();
         agent.kill();
+        self.begin_on(&folder);
+    }
+
+    /// SIGTERM, and a start on the same folder; gives the exit code.
+    pub(crate) fn stop_and_restart(&mut self) -> Option<i32> {
+        let agent = self.agent.take().unwrap();
+        let folder = agent.data_dir().to_owned();
+        let code = agent.stop().unwrap().code();
+        self.begin_on(&folder);
+        code
+    }
+
+    fn begin_on(&mut self, folder: &Path) {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        self.agent = Some(Agent::start(program(), &folder, &arguments).unwrap());
+        self.agent = Some(Agent::start(program(), folder, &arguments).unwrap());
     }
 
     /// SIGTERM; gives the exit code.

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod bad_input;
 mod catalog;
 mod command;
 mod crash;
@@ -18,6 +19,8 @@ mod hooks;
 mod http;
 mod operations;
 mod pipelines;
+mod pressure;
+mod proxies;
 mod runs;
 mod runtime;
 mod samples;

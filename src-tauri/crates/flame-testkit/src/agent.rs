@@ -81,13 +81,21 @@ impl Agent {
         self.end();
     }
 
-    /// SIGTERM, and gives how it ended.
-    pub fn stop(mut self) -> std::io::Result<ExitStatus> {
+    /// SIGTERM, without waiting for what it does.
+    pub fn terminate(&self) -> std::io::Result<()> {
         let pid = i32::try_from(self.child.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw);
         let pid = pid.ok_or(std::io::ErrorKind::InvalidData)?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        Ok(rustix::process::kill_process(
+            pid,
+            rustix::process::Signal::TERM,
+        )?)
+    }
+
+    /// SIGTERM, and gives how it ended.
+    pub fn stop(mut self) -> std::io::Result<ExitStatus> {
+        self.terminate()?;
         self.child.wait()
     }
 

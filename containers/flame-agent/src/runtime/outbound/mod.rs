@@ -1,7 +1,8 @@
 //! Calls to HTTP servers: what goes out, what may be called, what the answer becomes.
 //!
-//! Deliberately absent: retries (the document decides them with `try`) and following redirects: the DSL
-//! either takes a 3xx answer as it is or makes it an error.
+//! Deliberately absent: retries (the document decides them with `try`), following redirects (the DSL
+//! either takes a 3xx answer as it is or makes it an error) and proxies of the environment, which would
+//! connect where nobody here judges the address.
 
 mod address;
 mod answer;
@@ -45,6 +46,7 @@ impl Outbound {
         });
         let client = |reach: Reach| {
             Client::builder()
+                .no_proxy()
                 .tls_backend_preconfigured(tls.clone())
                 .dns_resolver(Arc::new(Resolver {
                     reach,
