@@ -402,3 +402,42 @@ async fn a_problem_keeps_its_code_and_a_stranger_is_told_apart() {
         "{error}"
     );
 }
+
+#[tokio::test]
+#[ignore = "run by `no_proxy_of_the_environment_sees_the_token`, behind one"]
+async fn an_agent_is_asked() {
+    let router = Router::new().fallback(async || "the agent itself");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(axum::serve(listener, router).into_future());
+    let client = AgentClient::new(&base, SecretText::new("x")).unwrap();
+    let error = client.status().await.unwrap_err();
+    assert!(
+        matches!(error, Error::Unexpected { status: 200, .. }),
+        "{error}"
+    );
+    server.abort();
+}
+
+/// The variables belong to a process, so the case runs in one of its own.
+#[test]
+fn no_proxy_of_the_environment_sees_the_token() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let mut case = std::process::Command::new(std::env::current_exe().unwrap());
+    case.args(["--exact", "an_agent_is_asked", "--ignored"])
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        case.env(name, &address).env(name.to_lowercase(), &address);
+    }
+    let output = case.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
+    let nobody = proxy.accept().unwrap_err();
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+}
