@@ -3,11 +3,15 @@
 //! Wants root, Podman and a static program; says so and passes over the test where one is missing.
 #![expect(clippy::print_stderr, reason = "a test that is passed over says why")]
 
+use std::io::BufRead;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use flame_podman::{AgentContainer, AgentImage, Error, Limits, Locator, Program, Spec, diagnose};
+use flame_podman::{
+    AgentContainer, AgentImage, Error, Limits, Locator, OwnService, Program, Spec, diagnose,
+};
 use flame_testkit::Podman;
 
 /// Of the length that the agent asks for.
@@ -231,4 +235,63 @@ async fn a_token_arrives_as_it_was_given() {
     );
     agent.start().await.expect_err("a text file does not start");
     agent.remove().await.expect("all of it goes");
+}
+
+/// Where the service of `holds_a_service` is to be.
+const SERVICE_DIR: &str = "MASTRA_TEST_SERVICE_DIR";
+const SAID: &str = "service at ";
+
+#[tokio::test]
+#[ignore = "run by `our_service_ends_with_an_app_that_is_killed`, which kills it"]
+async fn holds_a_service() {
+    let folder = std::env::var_os(SERVICE_DIR).expect("a folder for the service");
+    let service = OwnService::start(Path::new("podman"), Some(Path::new(&folder)))
+        .await
+        .expect("the service starts");
+    println!("\n{SAID}{}", service.socket().display());
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn our_service_ends_with_an_app_that_is_killed() {
+    let podman = match Podman::start() {
+        Ok(podman) => podman,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+    };
+    let folder = tempfile::tempdir_in("/run").unwrap();
+    let mut app = Command::new(std::env::current_exe().unwrap());
+    app.args(["--exact", "holds_a_service", "--ignored", "--nocapture"])
+        .env(SERVICE_DIR, folder.path())
+        .stdout(Stdio::piped());
+    let configuration = podman.command();
+    app.envs(
+        configuration
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let mut app = app.spawn().unwrap();
+    // Open as long as the app lives, which would end over a closed one.
+    let mut lines = std::io::BufReader::new(app.stdout.take().unwrap()).lines();
+    let socket = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix(SAID).map(PathBuf::from))
+        .expect("the app says where its service is");
+    // Longer than an idle service lasts.
+    let early = tokio::time::timeout(Duration::from_secs(8), gone(&socket)).await;
+    assert!(early.is_err(), "the service lasts while its app lives");
+    app.kill().unwrap();
+    app.wait().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), gone(&socket))
+        .await
+        .expect("nobody listens when the app is gone");
+}
+
+async fn gone(socket: &Path) {
+    while tokio::net::UnixStream::connect(socket).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
