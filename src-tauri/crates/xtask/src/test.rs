@@ -55,7 +55,11 @@ fn rust() -> Result<()> {
     // The hardened container of the Podman tests runs the image's own static binary.
     images::run()?;
     build()?;
-    exec(cargo().args(["test", "--workspace", "--features", "tauri/custom-protocol"]))
+    exec(
+        cargo()
+            .args(["test", "--workspace", "--features", "tauri/custom-protocol"])
+            .env("MASTRA_AGENT", built("debug", "flame-agent")),
+    )
 }
 
 /// Everything at once: one set of features, so that tests and programs share what is compiled.

@@ -1,6 +1,6 @@
 //! An app on a folder of its own, the events it tells, and a way to wait for them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,27 +78,13 @@ pub(crate) fn options(folder: &Path) -> Options {
     Options {
         data_dir: folder.join("data"),
         runtime_dir: folder.join("run"),
-        agent_program: agent(),
+        agent_program: flame_testkit::agent_program().unwrap().to_owned(),
         static_agent_program: None,
         podman: None,
         agent_port: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         vault_service: "io.mastra.test".to_owned(),
     }
-}
-
-/// The agent that `cargo build -p flame-agent` puts beside this test's folder.
-fn agent() -> PathBuf {
-    if let Some(program) = std::env::var_os("MASTRA_AGENT") {
-        return program.into();
-    }
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().parent().unwrap().join("flame-agent");
-    assert!(
-        program.is_file(),
-        "build the agent first: cargo build -p flame-agent"
-    );
-    program
 }
 
 /// Runs one of the ignored cases of this program where no session offers a keychain, so that nobody's
