@@ -9,7 +9,7 @@ use flame_ipc::{
     CheckState, DoctorCheck, DoctorCheckView, DoctorRepair, DoctorReport, ErrorView, PodmanState,
     PodmanStatus, PodmanStatusGet, RuntimeMode, Whole,
 };
-use flame_launcher::agent::Phase;
+use flame_launcher::agent::{Phase, restore};
 use flame_podman::{Diagnosis, Locator, diagnose};
 use flame_vault::{Place, State};
 use flame_workspace::DocumentKind;
@@ -32,6 +32,10 @@ impl Execute for DoctorRepair {
     async fn execute(self, app: Arc<App>) -> Result<DoctorReport, ErrorView> {
         match self.id.as_str() {
             "agent" | "port" => {
+                if damaged(&app) {
+                    let native = app.runtime.options().native;
+                    restore(&native.program, &native.data_dir).await.or_view()?;
+                }
                 app.runtime.restart().await;
                 app.agent().await?;
             }
@@ -174,12 +178,31 @@ fn runtime(app: &App) -> DoctorCheckView {
                 code,
                 detail,
             );
+            if damaged(app) {
+                let native = app.runtime.options().native;
+                return DoctorCheckView {
+                    command: Some(format!(
+                        "'{}' restore --data-dir '{}'",
+                        native.program.display(),
+                        native.data_dir.display()
+                    )),
+                    repair: Some("Put the last backup in place".to_owned()),
+                    ..check
+                };
+            }
             DoctorCheckView {
                 repair: Some("Restart the agent".to_owned()),
                 ..check
             }
         }
     }
+}
+
+/// Whether the agent does not start for a damaged file in its native folder.
+fn damaged(app: &App) -> bool {
+    let state = app.runtime.state();
+    let code = state.borrow().failure.as_ref().map(|failure| failure.code);
+    app.runtime.mode() == RuntimeMode::Native && code == Some(Code::StorageCorrupt)
 }
 
 fn port(app: &App) -> DoctorCheckView {

@@ -96,7 +96,7 @@ impl Runtime {
         lock(&self.options).mode = mode;
     }
 
-    fn options(&self) -> RuntimeOptions {
+    pub(crate) fn options(&self) -> RuntimeOptions {
         lock(&self.options).clone()
     }
 

@@ -1,5 +1,7 @@
 //! The agent: started with the app, restarted, missing; the app on bad ground.
 
+use std::path::{Path, PathBuf};
+
 use flame_errors::Code;
 use flame_ipc::*;
 
@@ -85,6 +87,109 @@ async fn a_second_app_and_a_newer_folder_are_refused() {
         "{error}"
     );
     stage.close().await;
+
+    let file = options(folder.path()).data_dir.join("workspace.db");
+    let newer = with_version(&file, 9_999);
+    let error = Stage::try_open(options(folder.path())).await.err().unwrap();
+    assert!(
+        error.is(Code::StorageNewer) && error.hint.is_some(),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), newer, "the file is kept");
+}
+
+/// Writes `user_version` into the header of an SQLite file; gives the whole file.
+fn with_version(file: &Path, version: u32) -> Vec<u8> {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes[60..64].copy_from_slice(&version.to_be_bytes());
+    std::fs::write(file, &bytes).unwrap();
+    bytes
+}
+
+/// The state that the agent comes to, ready or not.
+async fn settled(stage: &Stage) -> RuntimeStatus {
+    stage
+        .event(|event| match event {
+            Event::RuntimeChanged(status)
+                if matches!(status.phase, RuntimePhase::Failed | RuntimePhase::Ready) =>
+            {
+                Some(status)
+            }
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_folder_of_a_newer_version_stops_the_agent_and_nothing_else() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    settled(&stage).await;
+    stage.close().await;
+    let file = agent_database(folder.path());
+    let newer = with_version(&file, 9_999);
+    let stage = Stage::open(folder.path()).await;
+    let error = settled(&stage).await.error.unwrap();
+    assert!(error.is(Code::StorageNewer), "{error}");
+    assert_eq!(stage.run(DocumentsList {}).await.unwrap().len(), 3);
+    stage.close().await;
+    assert_eq!(std::fs::read(&file).unwrap(), newer, "the file is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_database_is_told_kept_and_replaced_by_the_last_backup() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    settled(&stage).await;
+    stage.close().await;
+    let file = agent_database(folder.path());
+    let damaged = b"not a database, but long enough to look like one";
+    std::fs::write(&file, damaged).unwrap();
+
+    let stage = Stage::open(folder.path()).await;
+    let error = settled(&stage).await.error.unwrap();
+    assert!(error.is(Code::StorageCorrupt), "{error}");
+    let check = agent_check(stage.run(DoctorCheck {}).await.unwrap());
+    assert_eq!(
+        check.repair.as_deref(),
+        Some("Put the last backup in place")
+    );
+    let command = check.command.unwrap();
+    assert!(
+        command.contains("restore --data-dir") && command.contains("flame-agent"),
+        "{command}"
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), damaged, "the file is kept");
+
+    let repair = DoctorRepair {
+        id: "agent".to_owned(),
+    };
+    let check = agent_check(stage.run(repair).await.unwrap());
+    assert_eq!((check.state, check.repair), (CheckState::Ok, None));
+    assert_eq!(kept(file.parent().unwrap(), damaged), 1, "and stays beside");
+    stage.close().await;
+}
+
+fn agent_database(folder: &Path) -> PathBuf {
+    options(folder).data_dir.join("agent/agent.db")
+}
+
+fn agent_check(report: DoctorReport) -> DoctorCheckView {
+    let mut checks = report.checks.into_iter();
+    checks.find(|check| check.id == "agent").unwrap()
+}
+
+/// How many files below a folder hold these bytes.
+fn kept(folder: &Path, bytes: &[u8]) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let found = entries.map(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => kept(&path, bytes),
+            false => usize::from(std::fs::read(&path).unwrap() == bytes),
+        }
+    });
+    found.sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

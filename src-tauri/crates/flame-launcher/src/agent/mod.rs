@@ -11,7 +11,7 @@ mod record;
 mod supervisor;
 mod token;
 
-pub use backup::backup;
+pub use backup::{backup, restore};
 pub use budget::RestartBudget;
 pub use error::Failure;
 pub use launcher::{AgentState, Endpoint, Launcher, Options, Phase};
