@@ -16,7 +16,10 @@ before(async () => {
 
 after(() => app?.close());
 
-test("the sample workspace is there and the agent runs natively", async () => {
+test("the sample workspace is there and the agent runs natively", async (t) => {
+  const ms = await runnable();
+  const build = process.env.MASTRA_APP.includes("/release/") ? "release" : "debug";
+  t.diagnostic(`Orders could be run at most ${ms} ms after the window's page began to load (${build} build)`);
   await window.see("home-empty");
   await window.reads("runtime-pill", /Native/);
   await window.go("workflows");
@@ -24,6 +27,19 @@ test("the sample workspace is there and the agent runs natively", async () => {
     await window.reads("workflows-list", new RegExp(title));
   }
 });
+
+/** Waits until Orders can be run; gives the page's age then, or when it was first looked at. */
+function runnable() {
+  return app.browser.executeAsync((done) => {
+    const look = () => {
+      const button = document.querySelector('[data-testid="run-orders"]:enabled');
+      const agent = document.querySelector('[data-testid="runtime-pill"][data-phase="ready"]');
+      if (button && agent) done(Math.round(performance.now()));
+      else requestAnimationFrame(look);
+    };
+    look();
+  });
+}
 
 test("Orders runs with one click and every task shows its input and output", async () => {
   await window.go("home");

@@ -54,6 +54,17 @@ test("a killed agent is started again and works", async () => {
   await window.reads("run-status", /Completed/);
 });
 
+test("a second app on the same folder shows the first and ends", async () => {
+  const agent = await agentPid();
+  const env = { ...app.desktop.env, MASTRA_DATA_DIR: app.dataDir };
+  const second = app.desktop.start(process.env.MASTRA_APP, [], { env });
+  await second.ended;
+  assert.equal(second.process.exitCode, 0, second.output);
+  assert.equal(await agentPid(), agent, "the first agent goes on, alone");
+  await window.go("runs");
+  await window.reads("run-row", /Orders/);
+});
+
 test("the agent ends with the app, and the run is there when it opens again", async () => {
   const before = await agentPid();
   assert.ok(before);
