@@ -1,6 +1,6 @@
 // A CSV file dropped into the inbox becomes rows; its bad row waits in the dead letters, is mended and sent.
 import assert from "node:assert/strict";
-import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -34,3 +34,29 @@ test("rows go to the table and the bad one is told with its line", async () => {
   await window.reads("letter-row", /301/);
   assert.ok((await readdir(inbox)).includes("customers.csv"), "the file stays where it was");
 });
+
+test("the bad row is mended, sent again, and is in the table", async () => {
+  assert.ok(await tableHolds("Person 299"), "the rows around it are in the table");
+  await window.click("letter-row");
+  await window.see("letter-panel");
+  await window.type("letter-editor", "300,Mended Person,p300@example.com,Berlin,much more");
+  await window.click("letter-send");
+  await window.reads("letter-panel", /Tries\s*2/);
+  await window.reads("letter-panel", /much more/);
+  assert.ok(!(await tableHolds("Mended Person")), "what is still bad is not written");
+
+  await window.type("letter-editor", "300,Mended Person,p300@example.com,Berlin,300");
+  await window.click("letter-send");
+  await window.see("letters-empty");
+  assert.ok(await tableHolds("Mended Person"), "the mended row is in the table");
+});
+
+/** Whether the table's database holds a text: SQLite keeps it as it is, in the file or its log. */
+async function tableHolds(text) {
+  for (const entry of await readdir(app.dataDir, { recursive: true, withFileTypes: true })) {
+    if (!/^customers\.db(-wal)?$/.test(entry.name)) continue;
+    const bytes = await readFile(join(entry.parentPath ?? entry.path, entry.name));
+    if (bytes.includes(text)) return true;
+  }
+  return false;
+}

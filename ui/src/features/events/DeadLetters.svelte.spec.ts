@@ -23,6 +23,7 @@ it("a record that is edited and sent goes through and leaves the list", async ()
   expect(text()).toContain("+");
   await userEvent.click(screen.getByTestId("letter-send"));
   await screen.findByText("1 record went through");
+  expect(screen.queryByText("The edit is kept"), "one message for one click").toBeNull();
   expect(world.deadLetters.some((letter) => letter.id === csv.id)).toBe(false);
 });
 

@@ -116,7 +116,8 @@ export class DeadLetterList {
         cameBack += result.cameBack;
         this.sending = { done: Math.min(ids.length, at + BATCH), of: ids.length };
       }
-      done(`${plural(sent, "record")} went through${cameBack > 0 ? `, ${cameBack} came back` : ""}`);
+      if (cameBack === 0) done(`${plural(sent, "record")} went through`);
+      else failed(sent === 0 ? `${plural(cameBack, "record")} came back` : `${plural(sent, "record")} went through, ${cameBack} came back`);
     } catch (thrown) {
       failed(`${plural(ids.length, "record")} could not be sent: ${viewOf(thrown).detail}`);
     } finally {
@@ -145,7 +146,6 @@ export class DeadLetterList {
     try {
       const kept = await commands.deadLetterEdit({ id: letter.id, record });
       this.items = this.items?.map((known) => (known.id === kept.id ? kept : known));
-      done("The edit is kept");
       return true;
     } catch (thrown) {
       const view = viewOf(thrown);
