@@ -41,6 +41,7 @@ pub const TESTS: &[&str] = &[
     "iptables",
     "nftables",
     "catatonit",
+    "python3-venv",
 ];
 
 /// Installs those of `packages` that dpkg does not know as installed.
@@ -132,6 +133,22 @@ pub fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
         )?;
     }
     Ok(program)
+}
+
+/// libjq, which the tests hold our jq against: a Python environment of its own, beside the build.
+pub fn libjq() -> Result<()> {
+    let place = target_dir().join("tools").join("jq-1.13.0");
+    let stamp = place.join(".installed");
+    if stamp.is_file() {
+        return Ok(());
+    }
+    exec(command("python3").args(["-m", "venv"]).arg(&place))?;
+    exec(
+        command(place.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .arg("jq==1.13.0"),
+    )?;
+    std::fs::write(&stamp, "").with_context(|| format!("{} can't be written", stamp.display()))
 }
 
 fn installed(package: &str) -> bool {

@@ -54,6 +54,7 @@ fn ui() -> Result<()> {
 fn rust() -> Result<()> {
     // The hardened container of the Podman tests runs the image's own static binary.
     images::run()?;
+    setup::libjq()?;
     build()?;
     exec(
         cargo()

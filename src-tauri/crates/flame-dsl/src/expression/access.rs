@@ -108,14 +108,18 @@ fn slice_of_text(range: Range<&Val>, text: &str) -> Result<std::ops::Range<usize
 }
 
 /// `{"start": .., "end": ..}`, which stands for a slice in a path.
-pub(super) fn as_slice(object: &Object) -> Range<&Val> {
-    object.get("start")..object.get("end")
+pub(super) fn as_slice(object: &Object) -> Result<Range<&Val>, Error> {
+    match (object.get("start"), object.get("end")) {
+        (Some(start), Some(end)) => Ok(Some(start)..Some(end)),
+        _ => Err(fail(
+            "An array or string is sliced by an object with start and end".to_owned(),
+        )),
+    }
 }
 
-/// Where `part` begins in `whole`.
+/// Where `part` begins in `whole`; of what is no sequence, what it has there.
 pub(super) fn indices(whole: &Val, part: &Val) -> ValR {
     Ok(match (whole, part) {
-        (Val::Null, _) | (_, Val::Null) if !matches!(whole, Val::Array(_)) => Val::Null,
         (Val::Text(whole), Val::Text(part)) => indices_in_text(whole, part),
         (Val::Array(whole), Val::Array(part)) => {
             let (whole, part) = (whole.items(), part.items());
@@ -136,7 +140,7 @@ pub(super) fn indices(whole: &Val, part: &Val) -> ValR {
                 .filter(|(_, item)| *item == part);
             found.map(|(index, _)| Val::count(index)).collect()
         }
-        (whole, part) => return Err(not_indexable(whole, part)),
+        (whole, part) => return find(whole, part).map(Option::unwrap_or_default),
     })
 }
 
@@ -162,13 +166,13 @@ fn indices_in_text(whole: &Text, part: &Text) -> Val {
 /// The value at an index, None where there is nothing.
 pub(super) fn find(value: &Val, index: &Val) -> Result<Option<Val>, Error> {
     Ok(match (value, index) {
-        (Val::Null, Val::Text(_) | Val::Number(_) | Val::Null) => None,
+        (Val::Null, Val::Text(_) | Val::Number(_) | Val::Object(_)) => None,
         (Val::Object(object), Val::Text(key)) => object.get(key.as_str()).cloned(),
         (Val::Array(array), Val::Number(index)) => {
             place(*index, array.items().len()).map(|place| array.items()[place].clone())
         }
-        (value @ (Val::Null | Val::Array(_) | Val::Text(_)), Val::Object(object)) => {
-            Some(value.clone().range(as_slice(object))?)
+        (value @ (Val::Array(_) | Val::Text(_)), Val::Object(object)) => {
+            Some(value.clone().range(as_slice(object)?)?)
         }
         (Val::Array(_), Val::Array(_)) => Some(indices(value, index)?),
         (value, index) => return Err(not_indexable(value, index)),
@@ -269,13 +273,21 @@ impl jaq_core::ValT for Val {
     ) -> ValX<'a, Self> {
         match (self, index) {
             (value @ (Self::Null | Self::Array(_) | Self::Text(_)), Self::Object(object)) => {
-                value.map_range(as_slice(object), opt, change)
+                value.map_range(as_slice(object)?, opt, change)
             }
-            (Self::Null, Self::Text(key)) => change_member(Rc::new(Object::default()), key, change),
+            // What is not there and becomes nothing leaves null alone.
+            (Self::Null, Self::Text(_) | Self::Number(_)) => {
+                let Some(new) = change(Self::Null).next().transpose()? else {
+                    return Ok(Self::Null);
+                };
+                let put = |_| std::iter::once(Ok(new.clone()));
+                match index {
+                    Self::Text(key) => change_member(Rc::new(Object::default()), key, put),
+                    Self::Number(index) => change_item(Rc::new(Array::default()), *index, put),
+                    _ => Ok(new),
+                }
+            }
             (Self::Object(object), Self::Text(key)) => change_member(object, key, change),
-            (Self::Null, Self::Number(index)) => {
-                change_item(Rc::new(Array::default()), *index, change)
-            }
             (Self::Array(array), Self::Number(index)) => change_item(array, *index, change),
             (other, index) => opt.fail(other, |other| Exn::from(not_indexable(&other, index))),
         }
@@ -287,17 +299,24 @@ impl jaq_core::ValT for Val {
         opt: Opt,
         change: impl Fn(Self) -> I,
     ) -> ValX<'a, Self> {
+        let is_null = matches!(self, Self::Null);
         let mut array = match self {
             Self::Null => Rc::new(Array::default()),
             Self::Array(array) => array,
+            Self::Text(_) => return Err(fail("Cannot update string slices".to_owned()).into()),
             other => {
                 let message = format!("Cannot update object slice of {}", other.kind());
                 return opt.fail(other, |_| Exn::from(fail(message)));
             }
         };
         let places = slice(range, array.items().len())?;
-        let old = array.items()[places.clone()].iter().cloned().collect();
+        let old = if is_null {
+            Self::Null
+        } else {
+            array.items()[places.clone()].iter().cloned().collect()
+        };
         let new = match change(old).next().transpose()? {
+            None if is_null => return Ok(Self::Null),
             None => Vec::new(),
             Some(Self::Array(new)) => Array::take(new),
             Some(_) => {

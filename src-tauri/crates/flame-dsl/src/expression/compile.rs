@@ -1,5 +1,7 @@
 //! Source to a compiled filter. What jq could not know is refused with its name and place.
 
+use std::borrow::Cow;
+
 use jaq_core::compile::Undefined;
 use jaq_core::load::lex::{self, StrPart, Tok, Token};
 use jaq_core::load::parse::{self, BinaryOp, Def, Term};
@@ -7,9 +9,11 @@ use jaq_core::load::{Arena, File, Lexer, Loader, Parser};
 use jaq_core::{Compiler, Filter};
 
 use super::library;
-use super::machine::{ENTERED, Machine, REDUCED};
+use super::machine::{ENTERED, Machine};
 use super::plain::{self, Plain};
-use super::{ExpressionError, meter, syntax};
+use super::single::is_single;
+use super::updates::REDUCED;
+use super::{ExpressionError, dialect, meter, syntax};
 
 /// Bytes of source that an expression may have.
 const SOURCE_BYTES_MAX: usize = 64 * 1024;
@@ -34,6 +38,9 @@ const REFUSED: &[&str] = &[
     "strflocaltime",
     "get_search_list",
     "modulemeta",
+    "get_jq_origin",
+    "get_prog_origin",
+    "builtins",
     "import",
     "include",
 ];
@@ -41,17 +48,14 @@ const REFUSED: &[&str] = &[
 /// The name under which an expression's source stands among the definitions.
 const MAIN: &str = "_main";
 
-/// A filter, the short way if there is one, and the names of the variables that it wants, with `$`, in its order.
-pub(super) struct Program<'s> {
+/// A filter, the short way if there is one, and the names of the variables that it wants, without `$`, in its order.
+pub(super) struct Program {
     pub plain: Option<Plain>,
     pub filter: Filter<Machine>,
-    pub variables: Vec<&'s str>,
+    pub variables: Vec<Box<str>>,
 }
 
-pub(super) fn compile<'s>(
-    source: &'s str,
-    variables: &[&str],
-) -> Result<Program<'s>, ExpressionError> {
+pub(super) fn compile(source: &str, variables: &[&str]) -> Result<Program, ExpressionError> {
     if source.len() > SOURCE_BYTES_MAX {
         let message = format!(
             "the expression has {} bytes; {SOURCE_BYTES_MAX} is the most",
@@ -64,14 +68,19 @@ pub(super) fn compile<'s>(
     }
     // Reading and compiling recurse as deep as the source is nested.
     meter::run_on_large_stack(|| {
-        let mut term = parse(source)?;
-        let (calls, used) = prepare(source, &mut term, variables)?;
-        link(source, term, calls, used)
-    })
+        let readable = dialect::without_surrogates(source);
+        let program = parse(&readable).and_then(|term| link(&readable, term, variables));
+        program.map_err(|error| match (error, &readable) {
+            (ExpressionError::Syntax { message, offset }, Cow::Owned(_)) => {
+                at(dialect::offset_in(source, offset), message)
+            }
+            (error, _) => error,
+        })
+    })?
 }
 
 fn parse(source: &str) -> Result<Term<&str>, ExpressionError> {
-    let tokens = Lexer::new(source)
+    let mut tokens = Lexer::new(source)
         .lex()
         .map_err(|errors| unreadable(source, errors))?;
     let count = count_tokens(&tokens);
@@ -81,6 +90,7 @@ fn parse(source: &str) -> Result<Term<&str>, ExpressionError> {
             format!("the expression has {count} words and signs; {TOKENS_MAX} is the most"),
         ));
     }
+    dialect::retoken(source, &mut tokens);
     Parser::new(&tokens)
         .parse(|parser| parser.term())
         .map_err(|errors| unexpected(source, errors))
@@ -114,13 +124,12 @@ fn price(definition: &mut Def<&str>) {
     }
 }
 
-/// The names that a term calls and the variables of the scope that it uses. `reduce` is made to keep the
-/// last output of its update, as jq does.
-fn prepare<'s>(
+/// The variables of the scope that a term uses. Parts of the library's own making may not be called.
+fn variables_used<'s>(
     source: &'s str,
     term: &mut Term<&'s str>,
     variables: &[&str],
-) -> Result<(Vec<&'s str>, Vec<&'s str>), ExpressionError> {
+) -> Result<Vec<&'s str>, ExpressionError> {
     let (mut calls, mut used, mut defined) = (Vec::new(), Vec::new(), Vec::new());
     syntax::visit(term, &mut |term| {
         calls.extend(library::called(term));
@@ -129,39 +138,46 @@ fn prepare<'s>(
                 used.push(*name)
             }
             Term::Def(definitions, _) => {
-                for definition in definitions {
-                    defined.push(definition.name);
-                    price(definition);
-                }
+                defined.extend(definitions.iter().map(|definition| definition.name))
             }
+            _ => {}
+        }
+    });
+    let hidden = |name: &&str| *name == MAIN || library::is_hidden(name) && !defined.contains(name);
+    match calls.into_iter().find(hidden) {
+        Some(name) => Err(undefined(source, name, &Undefined::Filter(0))),
+        None => Ok(used),
+    }
+}
+
+/// Makes of jq's term one of jaq's, and gives the names that it calls.
+fn adapt<'s>(source: &str, term: &mut Term<&'s str>) -> Vec<&'s str> {
+    let mut calls = Vec::new();
+    syntax::visit(term, &mut |term| {
+        dialect::rewrite(source, term);
+        calls.extend(library::called(term));
+        match term {
+            Term::Def(definitions, _) => definitions.iter_mut().for_each(price),
             Term::Fold("reduce", .., arguments) => {
-                if let Some(update) = arguments
-                    .get_mut(1)
-                    .filter(|update| !matches!(update, Term::Path(..)))
-                {
+                if let Some(update) = arguments.get_mut(1).filter(|update| !is_single(update)) {
                     *update = Term::Call(REDUCED, vec![std::mem::take(update)]);
                 }
             }
             _ => {}
         }
     });
-    let hidden = calls
-        .iter()
-        .find(|name| **name == MAIN || library::is_hidden(name) && !defined.contains(*name));
-    match hidden.filter(|name| offset_of(source, name).is_some()) {
-        Some(name) => Err(undefined(source, name, &Undefined::Filter(0))),
-        None => Ok((calls, used)),
-    }
+    calls
 }
 
 /// Puts the term together with what it calls.
 fn link<'s>(
     source: &'s str,
-    term: Term<&'s str>,
-    calls: Vec<&'s str>,
-    variables: Vec<&'s str>,
-) -> Result<Program<'s>, ExpressionError> {
+    mut term: Term<&'s str>,
+    variables: &[&str],
+) -> Result<Program, ExpressionError> {
+    let variables = variables_used(source, &mut term, variables)?;
     let plain = plain::build(&term, &variables);
+    let calls = adapt(source, &mut term);
     let (definitions, natives) = library::needed(calls);
     let main = Def {
         name: MAIN,
@@ -187,7 +203,7 @@ fn link<'s>(
         Ok(filter) => Ok(Program {
             plain,
             filter,
-            variables,
+            variables: variables.iter().map(|name| name[1..].into()).collect(),
         }),
         Err(errors) => match errors.into_iter().flat_map(|(_, errors)| errors).next() {
             Some((name, kind)) => Err(undefined(source, name, &kind)),
@@ -262,6 +278,7 @@ fn refused(name: &str, offset: usize) -> ExpressionError {
         "now" => "depends on the clock, and a run must come out the same when it is played again",
         "localtime" | "strflocaltime" => "depends on the machine's time zone",
         "import" | "include" => "reads files",
+        "builtins" => "lists what the program that runs it has",
         _ => "reaches outside the expression, which sees its input and variables alone",
     };
     at(offset, format!("`{name}` is not available: it {why}"))

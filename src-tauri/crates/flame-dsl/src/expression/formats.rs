@@ -68,7 +68,10 @@ fn csv_cell(value: &Val) -> Option<String> {
     match value {
         Val::Null => Some(String::new()),
         Val::Bool(_) | Val::Number(_) => Some(value.to_string()),
-        Val::Text(text) => Some(format!("\"{}\"", text.as_str().replace('"', "\"\""))),
+        Val::Text(text) => {
+            let text = text.as_str().replace('"', "\"\"").replace('\0', "\\0");
+            Some(format!("\"{text}\""))
+        }
         _ => None,
     }
 }
@@ -79,7 +82,8 @@ fn tsv_cell(value: &Val) -> Option<String> {
         Val::Bool(_) | Val::Number(_) => Some(value.to_string()),
         Val::Text(text) => {
             let text = text.as_str().replace('\\', "\\\\").replace('\t', "\\t");
-            Some(text.replace('\n', "\\n").replace('\r', "\\r"))
+            let text = text.replace('\n', "\\n").replace('\r', "\\r");
+            Some(text.replace('\0', "\\0"))
         }
         _ => None,
     }
@@ -93,8 +97,9 @@ fn html(text: &str) -> Val {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            '\'' => escaped.push_str("&#39;"),
+            '\'' => escaped.push_str("&apos;"),
             '"' => escaped.push_str("&quot;"),
+            '\0' => escaped.push_str("\\0"),
             other => escaped.push(other),
         }
         check_bytes(escaped.len());
@@ -145,7 +150,10 @@ fn from_uri(text: &str) -> ValR {
 
 fn shell(value: &Val) -> ValR {
     let quote = |item: &Val| match item {
-        Val::Text(text) => Ok(format!("'{}'", text.as_str().replace('\'', "'\\''"))),
+        Val::Text(text) => {
+            let text = text.as_str().replace('\'', "'\\''").replace('\0', "\\0");
+            Ok(format!("'{text}'"))
+        }
         Val::Array(_) | Val::Object(_) => Err(fail(format!(
             "{} can not be escaped for shell",
             describe(item)

@@ -9,7 +9,7 @@ use jaq_core::native::Fun;
 
 use super::machine::{self, Machine};
 use super::syntax;
-use super::{formats, matching, natives};
+use super::{formats, matching, natives, updates};
 
 /// jaq's filters that neither read nor change anything outside, and whose cost is that of what they make.
 const JAQ: &[&str] = &[
@@ -17,14 +17,12 @@ const JAQ: &[&str] = &[
     "error_empty",
     "path",
     "path_value",
-    "range",
     "keys_unsorted",
     "key_values",
     "first",
     "last",
     // arrays and text
     "sort",
-    "sort_by",
     "group_by",
     "min_by_or_empty",
     "max_by_or_empty",
@@ -77,11 +75,9 @@ const JAQ: &[&str] = &[
     "fmin",
     "fmod",
     "hypot",
-    "ldexp",
     "nextafter",
     "pow",
     "remainder",
-    "scalbln",
     "fma",
     // time
     "fromdateiso8601",
@@ -89,6 +85,10 @@ const JAQ: &[&str] = &[
 
 /// jaq's filters that the prelude guards under the plain name.
 const GUARDED: &[(&str, &str)] = &[
+    ("range", "_range"),
+    ("sort_by", "_sort_by"),
+    ("ldexp", "_ldexp"),
+    ("scalbln", "_scalbln"),
     ("limit", "_limit"),
     ("skip", "_skip"),
     ("gmtime", "_gmtime"),
@@ -189,9 +189,11 @@ fn natives() -> impl Iterator<Item = Fun<Machine>> {
             let name = guarded.or_else(|| JAQ.contains(&name).then_some(name))?;
             Some((name, arguments, filter))
         });
-    own.map(jaq_core::native::run::<Machine>)
-        .chain(jaq)
-        .chain([machine::entered(), machine::reduced()])
+    own.map(jaq_core::native::run::<Machine>).chain(jaq).chain([
+        machine::entered(),
+        updates::reduced(),
+        updates::updated(),
+    ])
 }
 
 pub(super) fn is_hidden(name: &str) -> bool {

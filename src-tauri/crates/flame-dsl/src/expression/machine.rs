@@ -2,12 +2,12 @@
 
 use jaq_core::data::HasLut;
 use jaq_core::native::Fun;
-use jaq_core::{Bind, Ctx, DataT, Filter, Lut, Native, Vars};
+use jaq_core::{Ctx, DataT, Filter, Lut, Native, Vars};
 use serde_json::Value;
 
 use super::ExpressionError;
 use super::json;
-use super::meter::{self, Broken, Resource};
+use super::meter::{self, Broken, Resource, Stackless};
 use super::value::Val;
 
 /// The kind of data that filters run on.
@@ -82,6 +82,7 @@ fn settle(
     match result {
         Ok(result) => result,
         Err(Broken::Exceeded(resource)) => Err(resource.into()),
+        Err(Broken::Stackless) => Err(Stackless.into()),
         Err(Broken::Panicked(message)) => Err(ExpressionError::Failed {
             message: format!("jq broke down: {message}"),
         }),
@@ -144,24 +145,3 @@ pub(super) fn entered() -> Fun<Machine> {
 }
 
 pub(super) const ENTERED: &str = "_entered";
-
-/// What jq's `reduce` keeps of an update: its last output, null where there is none.
-pub(super) fn reduced() -> Fun<Machine> {
-    let native = Native::new(|mut cv| {
-        let (update, context) = cv.0.pop_fun();
-        let last = update
-            .run((context, cv.1))
-            .try_fold(Val::Null, |_, output| output);
-        Box::new(std::iter::once(last))
-    });
-    let native = native.with_paths(|mut cv| {
-        let (update, context) = cv.0.pop_fun();
-        let last = update
-            .paths((context, cv.1))
-            .try_fold(None, |_, output| output.map(Some));
-        Box::new(last.transpose().into_iter())
-    });
-    (REDUCED, [Bind::Fun(())].into(), native)
-}
-
-pub(super) const REDUCED: &str = "_reduced";

@@ -155,6 +155,7 @@ fn stack_pointer() -> usize {
 /// How an evaluation failed to return.
 pub(super) enum Broken {
     Exceeded(Resource),
+    Stackless,
     /// A panic inside jaq or a library.
     Panicked(String),
 }
@@ -170,12 +171,41 @@ pub(super) fn run_small<T>(run: impl FnOnce() -> T) -> Result<T, Broken> {
 
 /// Runs on a stack of its own with the whole budget.
 pub(super) fn run_large<T>(run: impl FnOnce() -> T) -> Result<T, Broken> {
-    stacker::grow(STACK_BYTES, || run_metered(STEPS_MAX, STACK_BYTES_MAX, run))
+    run_on_large_stack(|| run_metered(STEPS_MAX, STACK_BYTES_MAX, run))
+        .unwrap_or(Err(Broken::Stackless))
 }
 
-/// Runs, on a large stack, what recurses over source.
-pub(super) fn run_on_large_stack<T>(run: impl FnOnce() -> T) -> T {
-    stacker::grow(STACK_BYTES, run)
+/// The system did not give a large stack.
+#[derive(Debug)]
+pub(super) struct Stackless;
+
+/// Runs on a large stack what recurses over source, say.
+pub(super) fn run_on_large_stack<T>(run: impl FnOnce() -> T) -> Result<T, Stackless> {
+    let mut begun = false;
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        stacker::grow(STACK_BYTES, || {
+            begun = true;
+            run()
+        })
+    }));
+    // It panics where the mapping fails.
+    result.map_err(|panic| {
+        if begun {
+            resume_unwind(panic)
+        }
+        Stackless
+    })
+}
+
+impl From<Stackless> for ExpressionError {
+    fn from(_: Stackless) -> Self {
+        let message = format!(
+            "the system has no {} MiB of address space for the expression's stack: end programs that use much \
+             memory, or raise the limit of this one",
+            STACK_BYTES / 1024 / 1024
+        );
+        Self::Failed { message }
+    }
 }
 
 fn run_metered<T>(steps: u64, stack_bytes: usize, run: impl FnOnce() -> T) -> Result<T, Broken> {

@@ -1,17 +1,18 @@
 //! jq expressions through jaq, each evaluation within a budget of steps, memory, nesting and stack.
 //!
-//! The language is that of jq 1.8, where it differs: integers of 64 bits stay exact; `ltrimstr` and `rtrimstr`
-//! leave what is no string as it is; `from_entries` takes null as a name; regular expressions have neither
-//! look-around nor back references; a result is the first output. Deliberately absent: `?//`, `$__loc__`,
-//! input and output (`input`, `debug`, `halt`, ...), `env`, modules, and whatever depends on the
-//! clock or the machine (`now`, `localtime`): the engine must be able to play a run again.
+//! The language is that of jq 1.8; `tests/dsl/oracle` holds it against libjq and lists where it differs on
+//! purpose. A result is the first output. Deliberately absent: `?//`, input and output (`input`, `debug`,
+//! `halt`, ...), `env`, modules, and whatever depends on the clock or the machine (`now`, `localtime`): the
+//! engine must be able to play a run again.
 //!
-//! How it works: `compile` reads the source and links it with what it needs of the `library`; `plain` is the
-//! short way for everyday expressions; `machine` is jaq over the values of `value`, metered by `meter`.
+//! How it works: `compile` reads the source, writes it in jaq's `dialect` and links it with what it needs of
+//! the `library`; `plain` is the short way for everyday expressions; `machine` is jaq over the values of
+//! `value`, metered by `meter`.
 
 mod access;
 mod arithmetic;
 mod compile;
+mod dialect;
 mod formats;
 mod json;
 mod library;
@@ -23,9 +24,11 @@ mod number;
 mod order;
 mod plain;
 mod regex;
+mod single;
 mod syntax;
 mod template;
 mod text;
+mod updates;
 mod value;
 
 use std::sync::Arc;
@@ -91,7 +94,6 @@ impl Expression {
             filter,
             variables,
         } = compile::compile(source, variables)?;
-        let variables = variables.iter().map(|name| name[1..].into()).collect();
         let compiled = Compiled {
             source: source.into(),
             plain,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use jaq_core::native::{Filter, bome, unary, v};
-use jaq_core::{RunPtr, ValT as _};
+use jaq_core::{Cv, RunPtr, ValT as _, ValXs};
 
 use super::access::{self, Error, ValR, describe, fail, find, indices, key_of};
 use super::json;
@@ -18,8 +18,11 @@ pub(super) fn natives() -> Vec<Native> {
     let mut natives: Vec<Native> = vec![
         ("length", v(0), |cv| bome(length(&cv.1))),
         ("type", v(0), |cv| bome(Ok(Val::text(cv.1.kind())))),
+        ("erf", v(0), |cv| bome(math(&cv.1, libm::erf))),
+        ("erfc", v(0), |cv| bome(math(&cv.1, libm::erfc))),
         ("isnan", v(0), |cv| {
-            bome(number(&cv.1).map(|number| number.is_nan().into()))
+            let is_nan = matches!(cv.1, Val::Number(number) if number.is_nan());
+            bome(Ok(is_nan.into()))
         }),
         ("nan", v(0), |_| {
             bome(Ok(Val::Number(Number::Float(f64::NAN))))
@@ -38,7 +41,6 @@ pub(super) fn natives() -> Vec<Native> {
         ("add", v(0), |cv| bome(add(cv.1))),
         ("reverse", v(0), |cv| bome(reverse(cv.1))),
         ("implode", v(0), |cv| bome(implode(&cv.1))),
-        ("transpose", v(0), |cv| bome(transpose(&cv.1))),
         ("_concat", v(0), |cv| bome(join(&cv.1, &Val::text("")))),
     ];
     natives.extend(unaries());
@@ -87,6 +89,8 @@ fn unaries() -> Vec<Native> {
                 Ok(trim(text, &part, |text, part| text.strip_suffix(part)))
             })
         }),
+        ("jn", v(2), |cv| bessel(cv, libm::jn)),
+        ("yn", v(2), |cv| bessel(cv, libm::yn)),
         ("_trim", v(1), |cv| {
             unary(cv, |text, side| trim_space(&text, &side))
         }),
@@ -98,6 +102,26 @@ fn number(value: &Val) -> Result<Number, Error> {
         Val::Number(number) => Ok(*number),
         other => Err(fail(format!("{} is not a number", describe(other)))),
     }
+}
+
+fn math(value: &Val, function: impl Fn(f64) -> f64) -> ValR {
+    Ok(function(number(value)?.to_f64()).into())
+}
+
+/// Order and argument; the order is cut to an integer.
+fn bessel(mut cv: Cv<'_, Machine>, function: fn(i32, f64) -> f64) -> ValXs<'_, Val> {
+    let (argument, order) = (cv.0.pop_var(), cv.0.pop_var());
+    let result = number(&order).and_then(|order| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates; the cost grows with it"
+        )]
+        let order = order.to_f64() as i32;
+        // As many steps as the recurrence takes.
+        meter::tick(u64::from(order.unsigned_abs()) / 4);
+        math(&argument, |argument| function(order, argument))
+    });
+    bome(result)
 }
 
 fn items<'v>(value: &'v Val, what: &str) -> Result<&'v [Val], Error> {
@@ -146,11 +170,11 @@ fn to_number(value: Val) -> ValR {
         Val::Number(_) => Ok(value),
         Val::Text(text) => {
             let text = text.as_str();
-            // Rust reads `inf` and `+1` too.
+            // Rust reads `inf` too.
             let plain = text
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-            match Number::parse(text).filter(|_| plain && !text.starts_with('+')) {
+            match Number::parse(text).filter(|_| plain) {
                 Some(number) => Ok(Val::Number(number)),
                 None if text == "nan" => Ok(Val::Number(Number::Float(f64::NAN))),
                 None => Err(unfit(&value)),
@@ -238,6 +262,8 @@ fn add(value: Val) -> ValR {
 fn reverse(value: Val) -> ValR {
     match value {
         Val::Null => Ok(Val::array(Vec::new())),
+        Val::Number(number) if number.to_f64() == 0.0 => Ok(Val::array(Vec::new())),
+        Val::Object(object) if object.members().is_empty() => Ok(Val::array(Vec::new())),
         Val::Text(text) => {
             meter::tick_bytes(text.as_str().len());
             Ok(Val::text(text.as_str().chars().rev().collect::<String>()))
@@ -272,23 +298,9 @@ fn implode(value: &Val) -> ValR {
     Ok(Val::text(text))
 }
 
-fn transpose(value: &Val) -> ValR {
-    let rows = items(value, "transposed")?;
-    let mut width = 0;
-    for row in rows {
-        width = width.max(items(row, "transposed")?.len());
-    }
-    let cell = |row: &Val, column: usize| match row {
-        Val::Array(array) => array.items().get(column).cloned().unwrap_or_default(),
-        _ => Val::Null,
-    };
-    Ok((0..width)
-        .map(|column| rows.iter().map(|row| cell(row, column)).collect())
-        .collect())
-}
-
 fn has(value: &Val, key: &Val) -> ValR {
     match (value, key) {
+        (Val::Null, _) => Ok(false.into()),
         (Val::Object(object), Val::Text(key)) => Ok(object.get(key.as_str()).is_some().into()),
         (Val::Array(array), Val::Number(index)) => {
             let index = index
@@ -306,41 +318,38 @@ fn has(value: &Val, key: &Val) -> ValR {
     }
 }
 
+/// Whether the part is contained in the whole, which must be of its kind.
 fn contains(whole: &Val, part: &Val) -> Result<bool, Error> {
+    let comparable = match (whole, part) {
+        (Val::Bool(_), _) => whole == part,
+        _ => alike(whole, part),
+    };
+    if comparable {
+        return Ok(contains_within(whole, part));
+    }
+    Err(fail(format!(
+        "{} and {} cannot have their containment checked",
+        describe(whole),
+        describe(part)
+    )))
+}
+
+fn contains_within(whole: &Val, part: &Val) -> bool {
     meter::tick(1);
     match (whole, part) {
-        (Val::Object(whole), Val::Object(part)) => {
-            for (key, part) in part.members() {
-                match whole.get(key.as_str()) {
-                    Some(whole) if contains(whole, part)? => {}
-                    _ => return Ok(false),
-                }
-            }
-            Ok(true)
-        }
+        (Val::Object(whole), Val::Object(part)) => part.members().iter().all(|(key, part)| {
+            let whole = whole.get(key.as_str());
+            whole.is_some_and(|whole| contains_within(whole, part))
+        }),
         (Val::Array(whole), Val::Array(part)) => {
-            for part in part.items() {
-                // Items of another kind are not contained; only whole and part themselves must be alike.
-                let found = whole
-                    .items()
-                    .iter()
-                    .any(|item| alike(item, part) && contains(item, part).is_ok_and(|is| is));
-                if !found {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
+            let found = |part| whole.items().iter().any(|item| contains_within(item, part));
+            part.items().iter().all(found)
         }
         (Val::Text(whole), Val::Text(part)) => {
             meter::tick_bytes(whole.as_str().len());
-            Ok(whole.as_str().contains(part.as_str()))
+            whole.as_str().contains(part.as_str())
         }
-        (whole, part) if alike(whole, part) => Ok(whole == part),
-        (whole, part) => Err(fail(format!(
-            "{} and {} cannot have their containment checked",
-            describe(whole),
-            describe(part)
-        ))),
+        (whole, part) => whole == part,
     }
 }
 
@@ -447,9 +456,10 @@ fn trim_space(text: &Val, side: &Val) -> ValR {
 }
 
 /// The last paths first, so that none moves before its turn.
-fn delete_paths(value: Val, paths: Val) -> ValR {
+pub(super) fn delete_paths(value: Val, paths: Val) -> ValR {
     let mut paths = items(&paths, "taken as paths")?.to_vec();
     paths.sort();
+    paths.dedup();
     paths.into_iter().rev().try_fold(value, |value, path| {
         delete(value, items(&path, "taken as a path")?)
     })
@@ -496,7 +506,7 @@ fn delete_at(value: Val, index: &Val) -> ValR {
             Ok(Val::Array(array))
         }
         (Val::Array(mut array), Val::Object(range)) => {
-            let places = access::slice(access::as_slice(range), array.items().len())?;
+            let places = access::slice(access::as_slice(range)?, array.items().len())?;
             Array::change(&mut array, |items, sums| {
                 items.drain(places).for_each(|item| sums.left(&item))
             });

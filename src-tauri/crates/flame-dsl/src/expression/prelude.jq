@@ -38,22 +38,25 @@ def isfinite: type == "number" and (isinfinite | not);
 def isnormal: type == "number" and ((. == 0 or isnan or isinfinite) | not);
 def finites: select(isfinite);
 def normals: select(isnormal);
-def abs:
-  if type == "number" then if . < 0 then -. else . end
-  else error("\(type) (\(tojson)) has no absolute value") end;
+def abs: if . < 0 then -. else . end;
+def ldexp($x; $e): _ldexp($x; $e | trunc);
+def scalbln($x; $e): _scalbln($x; $e | trunc);
+def scalb($x; $e): if ($e | trunc) == $e then ldexp($x; $e) else ($x | trunc | nan) end;
 def logb: if . == 0 then -infinite elif isinfinite then infinite elif isnan then . else ilogb end;
 def significand: if isinfinite or isnan or . == 0 then . else scalbln(.; ilogb | -1 * .) end;
 def pow10: pow(10; .);
 def drem($left; $right): remainder($left; $right) | if . == 0 then copysign(.; $left) else . end;
 def nexttoward($x; $y): nextafter($x; $y);
-def scalb($x; $e): $x * pow(2; $e);
 def nearbyint: rint;
 def gamma: lgamma;
-def lgamma_r: lgamma;
+def lgamma_r: [lgamma, if . < 0 and floor != . and floor % 2 != 0 then -1 else 1 end];
 
 # Streams
-def range($to): range(0; $to; 1);
-def range($from; $to): range($from; $to; 1);
+def range($from; $to; $by): if $by == 0 then empty else _range($from; $to; $by) end;
+def range($from; $to):
+  if ($from | type) == "number" and ($to | type) == "number" then _range($from; $to; 1)
+  else error("Range bounds must be numeric") end;
+def range($to): range(0; $to);
 def repeat(f): def again: ., (f | again); again;
 def recurse(f): def again: ., (f | again); again;
 def recurse: recurse(.[]?);
@@ -87,6 +90,7 @@ def combinations($n): . as $in | [range($n) | $in] | combinations;
 def flatten: flatten(1000000);
 def index($part): indices($part) | .[0];
 def rindex($part): indices($part) | .[-1:][0];
+def sort_by(f): if type == "array" and length == 1 then map([f]) as $keys | . else _sort_by(f) end;
 def min_by(f): first(min_by_or_empty(f), null);
 def max_by(f): first(max_by_or_empty(f), null);
 def min: min_by(.);
@@ -94,12 +98,15 @@ def max: max_by(.);
 def unique_by(f): [group_by(f)[] | .[0]];
 def unique: unique_by(.);
 def ascii: [.] | implode;
+def transpose: [range(0; map(length) | max // 0) as $column | [.[][$column]]];
 
 # Paths
 def paths: path(..) | select(length > 0);
 def paths(condition): path(.. | select(condition)) | select(length > 0);
 def leaf_paths: paths(scalars);
-def getpath($path): reduce $path[] as $p (.; .[$p]);
+def getpath($path):
+  if ($path | type) == "array" then reduce $path[] as $p (.; .[$p])
+  else error("Path must be specified as an array") end;
 def setpath($path; $value): getpath($path) = $value;
 def del(f): delpaths([path(f)]);
 def pick(f): . as $in | reduce path(f) as $path (null; setpath($path; $in | getpath($path)));
@@ -137,6 +144,14 @@ def ltrim: _trim(-1);
 def rtrim: _trim(1);
 def trimstr($part): ltrimstr($part) | rtrimstr($part);
 
+# Formats
+def format($name):
+  if $name == "text" then @text elif $name == "json" then @json elif $name == "csv" then @csv
+  elif $name == "tsv" then @tsv elif $name == "html" then @html elif $name == "uri" then @uri
+  elif $name == "urid" then @urid elif $name == "sh" then @sh elif $name == "base64" then @base64
+  elif $name == "base64d" then @base64d
+  else error("\($name) is not a valid format") end;
+
 # Regular expressions
 def match($re; $flags): _match($re; $flags)[];
 def match($re): if $re | type == "array" then match($re[0]; $re[1]) else match($re; null) end;
@@ -152,11 +167,15 @@ def split($re; $flags): _split($re; "g" + $flags);
 def splits($re; $flags): _split($re; "g" + $flags)[];
 def splits($re): splits($re; null);
 def sub($re; f; $flags):
-  [_edits($re; $flags)[] | if type == "object" then [f] else [.] end]
+  . as $in
+  | [_edits($re; $flags)[] | if type == "object" then [f] else [.] end]
   | if all(.[]; length == 1) then map(.[0])
-    else combinations end
-  | if all(.[]; type == "string") then _concat
-    else first(.[] | select(type != "string")) | error("\(type) (\(tojson)) cannot be added to a string") end;
+      | if all(.[]; type == "string") then _concat else add end
+    else . as $parts
+      | [range(0; length - 1; 2)]
+      | reduce .[] as $at ([]; $parts[$at][0] as $gap | $parts[$at + 1] as $new
+          | reduce range(0; $new | length) as $n (.; .[$n] += $gap + $new[$n]))
+      | if . == [] then $in else .[] + $parts[-1][0] end end;
 def sub($re; f): sub($re; f; null);
 def gsub($re; f; $flags): sub($re; f; "g" + $flags);
 def gsub($re; f): sub($re; f; "g");
@@ -171,7 +190,7 @@ def _broken_down:
   then error("\(type) (\(tojson)) is not a broken down time: year, month from 0, day, hour, minute, second are")
   else . end;
 def gmtime: _seconds | _gmtime;
-def mktime: _broken_down | _mktime;
+def mktime: _broken_down | _mktime | floor;
 def strftime($format):
   if $format | type != "string" then error("strftime/1 requires a string format")
   elif $format | length > 1000 then error("a time's format may have 1000 characters")
@@ -180,7 +199,8 @@ def strftime($format):
 def strptime($format):
   if type != "string" then error("strptime/1 requires string inputs and arguments, not \(type) (\(tojson))")
   else _strptime($format) end;
-def todateiso8601: _seconds | floor | _todateiso8601;
+def todateiso8601:
+  if type == "array" then strftime("%Y-%m-%dT%H:%M:%SZ") else _seconds | floor | _todateiso8601 end;
 def todate: todateiso8601;
 def date: todate;
 def fromdate: fromdateiso8601;

@@ -6,5 +6,7 @@ mod examples;
 mod limits;
 mod messages;
 mod model;
+mod oracle;
 mod shared;
+mod stack;
 mod standard;

@@ -176,6 +176,16 @@ fn what_reaches_outside() {
         ],
     );
     check(
+        "builtins",
+        &expect!["0: `builtins` is not available: it lists what the program that runs it has"],
+    );
+    check(
+        "\"\\ud83d\\ude00\" | now",
+        &expect![
+            "17: `now` is not available: it depends on the clock, and a run must come out the same when it is played again"
+        ],
+    );
+    check(
         "import \"a\" as a; 1",
         &expect!["7: `import` is not available: it reads files"],
     );
