@@ -7,7 +7,7 @@ use super::access::{Error, ValR, describe, fail};
 use super::machine::Machine;
 use super::meter;
 use super::natives::Native;
-use super::regex::{Flags, Program, Search, Slots};
+use super::regex::{Flags, Program, Slots};
 use super::value::{Key, Val};
 
 pub(super) fn filters() -> Vec<Native> {
@@ -46,7 +46,7 @@ fn run(mut cv: Cv<'_, Machine>, answer: impl Fn(&str, &Program, &[Slots]) -> Val
         other => return Err(unfit(other, "be flags, as it is not a string")),
     };
     let program = Program::get(pattern, flags)?;
-    let matches = Search::new(&program, text).matches(flags);
+    let matches = program.matches(text, flags)?;
     answer(text, &program, &matches)
 }
 

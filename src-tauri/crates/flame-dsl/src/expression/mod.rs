@@ -11,6 +11,7 @@
 
 mod access;
 mod arithmetic;
+mod backtracking;
 mod compile;
 mod dialect;
 mod formats;

@@ -2,16 +2,17 @@
 //! simulation of its automaton that is here runs, so that every step counts and no pattern outlives its
 //! budget.
 //!
-//! Deliberately absent: look-around and back references, which no automaton has.
+//! Deliberately absent: look-around and back references, which no automaton has; see `backtracking`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use regex_automata::nfa::thompson::{Compiler, Config, NFA, State};
+use regex_automata::nfa::thompson::{BuildError, Compiler, Config, NFA, State};
 use regex_automata::util::primitives::{PatternID, StateID};
 use regex_automata::util::syntax;
 
 use super::access::{Error, fail};
+use super::backtracking::Backtracking;
 use super::meter::{self, Resource};
 
 /// Bytes of a compiled pattern.
@@ -26,15 +27,18 @@ const SLOTS_MAX: usize = 1024 * 1024;
 /// Patterns that a thread keeps compiled.
 const KEPT_MAX: usize = 16;
 
+/// Signs of what no automaton has: look-around, atomic groups, conditions.
+const BEYOND: [&str; 6] = ["(?=", "(?!", "(?<=", "(?<!", "(?>", "(?("];
+
 /// jq's flags; `g` and `n` are for whoever goes over the matches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Flags {
     pub global: bool,
     pub ignore_empty: bool,
-    ignore_case: bool,
-    extended: bool,
-    dot_matches_newline: bool,
-    longest: bool,
+    pub ignore_case: bool,
+    pub extended: bool,
+    pub dot_matches_newline: bool,
+    pub longest: bool,
 }
 
 impl Flags {
@@ -61,6 +65,8 @@ impl Flags {
 #[derive(Debug)]
 pub(super) struct Program {
     nfa: NFA,
+    /// What runs instead of the automaton.
+    backtracking: Option<Backtracking>,
     /// By group, the whole match first.
     pub names: Vec<Option<String>>,
     longest: bool,
@@ -133,14 +139,10 @@ impl Program {
             .syntax(syntax)
             .configure(config)
             .build(pattern);
-        let nfa = built.map_err(|error| {
-            if error.size_limit().is_some() {
-                meter::tick(PROGRAM_BYTES_MAX as u64 / 32);
-            }
-            let error = std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            fail(format!("{pattern} is not a valid regex: {error}"))
-        })?;
+        let nfa = match built {
+            Ok(nfa) => nfa,
+            Err(error) => return Self::without_automaton(pattern, flags, &error),
+        };
         if nfa.states().len() * nfa.group_info().slot_len() > SLOTS_MAX {
             meter::exceed(Resource::Memory);
         }
@@ -148,9 +150,43 @@ impl Program {
         let names = names.map(|name| name.map(str::to_owned)).collect();
         Ok(Self {
             nfa,
+            backtracking: None,
             names,
             longest: flags.longest,
         })
+    }
+
+    /// What an automaton cannot do may still be a pattern; if not, its error stands.
+    fn without_automaton(pattern: &str, flags: Flags, error: &BuildError) -> Result<Self, Error> {
+        if error.size_limit().is_some() {
+            meter::tick(PROGRAM_BYTES_MAX as u64 / 32);
+        }
+        let backtracking = match Backtracking::compile(pattern, flags) {
+            Ok(backtracking) => backtracking,
+            Err(refused) if BEYOND.iter().any(|sign| pattern.contains(sign)) => {
+                return Err(refused);
+            }
+            Err(_) => {
+                let error = std::error::Error::source(error)
+                    .map_or_else(|| error.to_string(), ToString::to_string);
+                return Err(fail(format!("{pattern} is not a valid regex: {error}")));
+            }
+        };
+        Ok(Self {
+            nfa: NFA::never_match(),
+            names: backtracking.names(),
+            backtracking: Some(backtracking),
+            longest: false,
+        })
+    }
+
+    /// All matches, or the first one.
+    pub(super) fn matches(&self, text: &str, flags: Flags) -> Result<Vec<Slots>, Error> {
+        if let Some(backtracking) = &self.backtracking {
+            return each(text, flags, |from| backtracking.find(text, from));
+        }
+        let mut search = Search::new(self, text);
+        each(text, flags, |from| Ok(search.find(from)))
     }
 
     fn pay(&self) {
@@ -200,13 +236,39 @@ impl Threads {
     }
 }
 
+/// Goes from match to match, by what finds the first one at a place or later.
+fn each(
+    text: &str,
+    flags: Flags,
+    mut find: impl FnMut(usize) -> Result<Option<Slots>, Error>,
+) -> Result<Vec<Slots>, Error> {
+    let mut matches = Vec::new();
+    let mut from = 0;
+    while from <= text.len() {
+        let Some(slots) = find(from)? else { break };
+        let (Some(start), Some(end)) = (slots[0], slots[1]) else {
+            break;
+        };
+        let after = text[end..].chars().next().map_or(1, char::len_utf8);
+        from = if start == end { end + after } else { end };
+        if !(flags.ignore_empty && start == end) {
+            meter::tick(slots.len() as u64);
+            matches.push(slots);
+            if !flags.global {
+                break;
+            }
+        }
+    }
+    Ok(matches)
+}
+
 enum Follow {
     Explore(StateID),
     Restore(usize, Option<usize>),
 }
 
 /// Searches one text with one program.
-pub(super) struct Search<'p> {
+struct Search<'p> {
     program: &'p Program,
     text: &'p str,
     current: Threads,
@@ -215,7 +277,7 @@ pub(super) struct Search<'p> {
 }
 
 impl<'p> Search<'p> {
-    pub(super) fn new(program: &'p Program, text: &'p str) -> Self {
+    fn new(program: &'p Program, text: &'p str) -> Self {
         let (current, next) = (Threads::new(&program.nfa), Threads::new(&program.nfa));
         Self {
             program,
@@ -224,28 +286,6 @@ impl<'p> Search<'p> {
             next,
             stack: Vec::new(),
         }
-    }
-
-    /// All matches, or the first one.
-    pub(super) fn matches(&mut self, flags: Flags) -> Vec<Slots> {
-        let mut matches = Vec::new();
-        let mut from = 0;
-        while from <= self.text.len() {
-            let Some(slots) = self.find(from) else { break };
-            let (Some(start), Some(end)) = (slots[0], slots[1]) else {
-                break;
-            };
-            let after = self.text[end..].chars().next().map_or(1, char::len_utf8);
-            from = if start == end { end + after } else { end };
-            if !(flags.ignore_empty && start == end) {
-                meter::tick(slots.len() as u64);
-                matches.push(slots);
-                if !flags.global {
-                    break;
-                }
-            }
-        }
-        matches
     }
 
     /// The first match that begins at `from` or later.

@@ -67,6 +67,8 @@ fn searches_without_end_end() {
         &[
             "(\"a\" * 100000) | [match(\"a(.*z)?\"; \"g\")]",
             "(\"a\" * 10000) | test(\"(a?){900}a{900}b\")",
+            "(\"a\" * 60) | test(\"^(?=b|(a+)+$)(a|a)*\\\\1b\")",
+            "(\"ab\" * 100000) | [match(\"(?=(.*)b)(?!\\\\1b)a\"; \"g\")]",
             "range(1e9) | tostring | test(\"\\(.)z\") | select(.)",
             "[range(2000)] | map(. as $x | [range(2000)] | index($x))",
         ],
