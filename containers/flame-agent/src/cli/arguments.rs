@@ -92,6 +92,10 @@ pub(super) struct Run {
     /// Folder for the database; what is unfinished in it goes on too. Without it, a temporary folder
     #[arg(long, value_name = "FOLDER")]
     pub(super) data_dir: Option<PathBuf>,
+    /// A secret of `use.secrets`: NAME=@FILE, or NAME=- to read it from stdin. JSON in it is taken as
+    /// such, so that one secret can hold all settings of an authentication. Kept in memory only
+    #[arg(long, value_name = "NAME=@FILE", value_parser = secret)]
+    pub(super) secret: Vec<(String, String)>,
     #[command(flatten)]
     pub(super) test: Test,
     #[command(flatten)]
@@ -210,6 +214,19 @@ impl Run {
     /// Whether files that the workflow writes go with the temporary folder.
     pub(super) fn loses_files(&self) -> bool {
         self.data_dir.is_none() && self.common.output_dir.is_none()
+    }
+}
+
+/// The value itself is not taken: others on the machine can read a command line.
+fn secret(text: &str) -> Result<(String, String), String> {
+    let expected =
+        "expected a name, `=` and where the secret is, such as apiKey=@key.txt or apiKey=-";
+    match text.split_once('=') {
+        Some((name, from)) if !name.is_empty() && (from == "-" || from.starts_with('@')) => {
+            Ok((name.to_owned(), from.to_owned()))
+        }
+        // What follows the sign may be the secret.
+        _ => Err(expected.to_owned()),
     }
 }
 

@@ -53,7 +53,10 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
         Some(plan) => StartRequest::test(workflow.id, input, plan),
     };
     let (folder, temporary) = data_folder(arguments)?;
-    let options = arguments.options(folder);
+    let mut options = arguments.options(folder);
+    for (name, from) in &arguments.secret {
+        options.secrets.push((name.clone(), source::secret(from)?));
+    }
     let output_folder = options.output_folder.clone();
     let stop =
         signals::listen().map_err(|error| format!("signals can't be listened for: {error}"))?;

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flame_dsl::{Format, TEXT_BYTES_MAX};
+use secrecy::SecretString;
 use serde_json::Value;
 
 /// Bytes of an input.
@@ -66,6 +67,22 @@ fn parse(text: &str, origin: &str) -> Result<Value, String> {
         .map_err(|error| format!("the input from {origin} is not JSON: {error}"))
 }
 
+/// A secret: `@file` or `-` for stdin, without the newline at its end.
+pub(super) fn secret(given: &str) -> Result<SecretString, String> {
+    let text = match given.strip_prefix('@') {
+        Some(file) => {
+            let opened =
+                File::open(file).map_err(|error| format!("{file} can't be read: {error}"))?;
+            read(opened, file)?
+        }
+        None => read(std::io::stdin().lock(), "stdin")?,
+    };
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(SecretString::from(
+        text.strip_suffix('\r').unwrap_or(text).to_owned(),
+    ))
+}
+
 fn read(from: impl Read, origin: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     from.take(INPUT_BYTES_MAX as u64 + 1)
@@ -73,9 +90,8 @@ fn read(from: impl Read, origin: &str) -> Result<String, String> {
         .map_err(|error| format!("{origin} can't be read: {error}"))?;
     if bytes.len() > INPUT_BYTES_MAX {
         return Err(format!(
-            "the input from {origin} has more than {INPUT_BYTES_MAX} bytes, the most that is taken"
+            "{origin} has more than {INPUT_BYTES_MAX} bytes, the most that is taken"
         ));
     }
-    String::from_utf8(bytes)
-        .map_err(|error| format!("the input from {origin} is not UTF-8: {error}"))
+    String::from_utf8(bytes).map_err(|error| format!("{origin} is not UTF-8: {error}"))
 }

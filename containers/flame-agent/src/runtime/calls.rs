@@ -8,15 +8,15 @@ use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
 use flame_dsl::expression::DEPTH_MAX;
 use flame_dsl::{Endpoint, Task, TaskKind, TaskList, Workflow};
 use flame_engine::{Call, Error, StandardError};
-use flame_types::{IdempotencyKey, Timestamp};
+use flame_types::IdempotencyKey;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::Options;
-use super::connections::Connections;
+use super::connections::{ConnectionEntry, Connections};
 use super::depth::is_too_deep;
 use super::ledger::Ledger;
-use super::outbound::{Outbound, host_and_port, is_named_by};
+use super::outbound::{Caller, Outbound, is_named_by};
 
 #[derive(Debug)]
 pub(super) struct Calls {
@@ -87,14 +87,14 @@ impl Calls {
         match &invoked.call {
             Call::Http(request) => {
                 let named = names_host(&invoked.workflow, &invoked.reference, &request.url);
-                let outcome = self.outbound.call(request, &invoked.key, named).await;
-                if let Ok(url) = reqwest::Url::parse(&request.url) {
-                    let caller = invoked.workflow.id.to_string();
-                    let now = Timestamp::now();
-                    self.ledger
-                        .record(&host_and_port(&url), &caller, outcome.is_err(), now);
-                }
-                outcome.map(Arc::new)
+                let caller = Caller {
+                    ledger: &self.ledger,
+                    name: &invoked.workflow.id.to_string(),
+                };
+                self.outbound
+                    .call(request, &invoked.key, named, caller)
+                    .await
+                    .map(Arc::new)
             }
             Call::Function {
                 connector,
@@ -149,13 +149,18 @@ impl Calls {
         }
     }
 
-    async fn connection(&self, name: &str, kind: &str) -> Result<Arc<Connection>, Fault> {
+    /// The connection of that name. Shortly after a start, whoever puts it gets a moment.
+    pub(super) async fn awaited(&self, name: &str) -> Option<ConnectionEntry> {
         let patience = self
             .connection_patience
             .saturating_sub(self.begun.elapsed());
         let found = tokio::time::timeout(patience, self.connections.named(name)).await;
         // Time is up: one last look, for the common case of no patience at all.
-        let entry = found.ok().or_else(|| self.connections.get(name));
+        found.ok().or_else(|| self.connections.get(name))
+    }
+
+    async fn connection(&self, name: &str, kind: &str) -> Result<Arc<Connection>, Fault> {
+        let entry = self.awaited(name).await;
         let connection = entry
             .ok_or_else(|| Fault::connection_unknown(name))?
             .connection;

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use flame_connector::{Check, Connection, Connector, Folders};
+use flame_engine::Secrets;
 use flame_types::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 
 use super::Error;
 
-/// The kind of a connection that holds a webhook's secret alone; no connector goes with it.
+/// The kind of a connection that holds a secret alone, of a webhook or for `use.secrets`; no connector
+/// goes with it.
 const SECRET_KIND: &str = "secret";
 
 /// A connection and when it was put.
@@ -83,6 +87,40 @@ impl Connections {
 
     pub fn folders(&self) -> &Folders {
         &self.folders
+    }
+
+    /// Holds secrets from the start on.
+    pub(super) fn hold(&self, secrets: &[(String, SecretString)], now: Timestamp) {
+        for (name, secret) in secrets {
+            let connection = Connection {
+                name: name.clone(),
+                kind: SECRET_KIND.to_owned(),
+                settings: json!({}),
+                secret: Some(secret.clone()),
+            };
+            let entry = ConnectionEntry {
+                connection: Arc::new(connection),
+                updated: now,
+            };
+            self.write(|held| held.insert(name.clone(), entry));
+        }
+    }
+
+    /// What `$secrets` gives for these names: connections of the kind `secret`. A text that is a JSON
+    /// object is that object.
+    pub(super) fn secrets(&self, declared: &[Arc<str>]) -> Secrets {
+        Secrets::new(declared, |name| {
+            let connection = self.get(name)?.connection;
+            let secret = connection
+                .secret
+                .as_ref()
+                .filter(|_| connection.kind == SECRET_KIND)?;
+            let text = secret.expose_secret();
+            Some(match serde_json::from_str(text) {
+                Ok(Value::Object(members)) => Value::Object(members),
+                _ => Value::from(text),
+            })
+        })
     }
 
     /// Adds or replaces a connection whose settings fit its connector; true where it is new.

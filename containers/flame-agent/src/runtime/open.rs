@@ -54,6 +54,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
         Arc::new(File::new()),
     ]);
     let connections = Arc::new(Connections::new(connectors, folders));
+    connections.hold(&options.secrets, now());
     let calls = Calls::new(
         Outbound::new(options.outbound.clone())?,
         Arc::clone(&connections),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flame_types::Durability;
+use secrecy::SecretString;
 
 /// How a runtime is opened. Everything has a limit; the defaults suit one machine.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Options {
     /// Pages of 4 KiB that the database may grow to; `None` is what the disk holds.
     pub pages_max: Option<u32>,
     pub outbound: OutboundOptions,
+    /// Connections of the kind `secret` that are there from the start, by name.
+    pub secrets: Vec<(String, SecretString)>,
 }
 
 /// Limits of calls to HTTP servers.
@@ -67,6 +70,7 @@ impl Options {
             scheduling: true,
             pages_max: None,
             outbound: OutboundOptions::default(),
+            secrets: Vec::new(),
         }
     }
 }

@@ -371,6 +371,9 @@ impl Shard {
         if live.pending.is_some() {
             return;
         }
+        if let Some(secrets) = self.shared.secrets(live.run.workflow()) {
+            live.run.know(secrets);
+        }
         match live.turn(opening) {
             Turn::Free(pending) => self.follow(run, pending),
             Turn::Store(commit) => self.store(run, *commit),

@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 
 use flame_dsl::Workflow;
-use flame_engine::{Record, Run as EngineRun};
+use flame_engine::{Record, Run as EngineRun, Secrets};
 use flame_store::{Run, Store};
 use flame_types::{RunId, Timestamp};
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -89,6 +89,18 @@ impl Shared {
             })
     }
 
+    /// What a workflow's `$secrets` gives now.
+    pub(super) fn secrets(&self, workflow: &Workflow) -> Option<Secrets> {
+        (!workflow.secrets.is_empty()).then(|| self.connections.secrets(&workflow.secrets))
+    }
+
+    /// Waits for the secrets that a workflow declares, as long as they may still come.
+    pub(super) async fn await_secrets(&self, workflow: &Workflow) {
+        for name in &*workflow.secrets {
+            self.calls.awaited(name).await;
+        }
+    }
+
     pub(super) async fn stored(&self, run: RunId) -> Result<Run, Error> {
         self.store.run(run).await?.ok_or(Error::RunUnknown { run })
     }
@@ -116,11 +128,12 @@ impl Shared {
 
     /// A run as its journal left it.
     pub(super) async fn load(&self, run: RunId) -> Result<Box<Loaded>, Error> {
+        let summary = self.stored(run).await?.summary;
+        let workflow = self.pinned(&summary.hash).await?;
+        self.await_secrets(&workflow).await;
         let Ok(_permit) = self.loading.acquire().await else {
             return Err(Error::ShuttingDown);
         };
-        let summary = self.stored(run).await?.summary;
-        let workflow = self.pinned(&summary.hash).await?;
         let records = self.records(run).await?;
         let folded = tokio::task::spawn_blocking(move || EngineRun::resume(run, workflow, records))
             .await

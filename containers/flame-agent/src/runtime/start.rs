@@ -88,6 +88,7 @@ impl Begin {
         {
             shallow(given)?;
         }
+        shared.await_secrets(&workflow).await;
         let now = Timestamp::now();
         let id = new_id();
         let run = match request.test {
@@ -171,8 +172,12 @@ impl Begin {
                 input: input.map(Arc::new),
                 context: context.map(Arc::new),
             };
-            let (run, step) = EngineRun::replay(id, workflow, summary.id, records, &from, moment)
-                .map_err(|error| impossible(error.to_string()))?;
+            shared.await_secrets(&workflow).await;
+            let secrets = shared.secrets(&workflow).unwrap_or_default();
+            let old = summary.id;
+            let (run, step) =
+                EngineRun::replay_knowing(id, workflow, old, records, &from, moment, secrets)
+                    .map_err(|error| impossible(error.to_string()))?;
             (run, First::Step(step), recorded)
         };
         Ok(Self {

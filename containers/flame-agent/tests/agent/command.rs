@@ -118,6 +118,27 @@ fn an_input_comes_from_the_line_a_file_or_stdin() {
 }
 
 #[test]
+fn a_secret_comes_from_a_file_and_is_not_printed() {
+    let text = document(
+        "hidden",
+        "- say: { set: { got: 'is ${ $secrets.key.part }' } }",
+    );
+    let place = Place::with(format!("{text}use: {{ secrets: [key] }}\n"));
+    let file = place.folder.path().join("key.json");
+    std::fs::write(&file, "{\"part\": \"canary-4711\"}\n").unwrap();
+    let given = format!("key=@{}", file.display());
+    let output = place.run(&["--secret", &given]);
+    assert_eq!(stdout(&output), json!({"got": "is ***"}));
+    let output = place.run(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let detail = last_line(&output)["detail"].to_string();
+    assert!(detail.contains("--secret key=@FILE"), "{detail}");
+    let output = place.run(&["--secret", "key=plain"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("apiKey=@key.txt"));
+}
+
+#[test]
 fn a_fault_is_the_last_line_of_stderr() {
     let raise = "- stop: { raise: { error: { type: 'https://shop.example/sold-out', status: 409, title: Sold out, detail: 'none left' } } }";
     let place = Place::with(document("stop", raise));

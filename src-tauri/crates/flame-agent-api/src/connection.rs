@@ -11,7 +11,7 @@ use crate::secret::SecretText;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConnectionPut {
-    /// Kind of the connector, such as `postgres`; `secret` holds a webhook's secret alone.
+    /// Kind of the connector, such as `postgres`; `secret` holds a secret alone, of a webhook or for `use.secrets`.
     pub kind: String,
     /// Settings in the form of the connector's schema.
     #[serde(default)]

@@ -29,6 +29,8 @@ pub struct Workflow {
     pub timeout: Option<DurationSource>,
     pub schedule: Option<Schedule>,
     pub webhook: Option<Webhook>,
+    /// Names of `use.secrets`, each once.
+    pub secrets: Arc<[Arc<str>]>,
     pub tasks: TaskList,
 }
 
@@ -224,12 +226,38 @@ pub struct Fork {
 pub struct HttpCall {
     pub method: Template,
     pub endpoint: Endpoint,
+    pub authentication: Option<Authentication>,
     pub headers: Option<Template>,
     pub query: Option<Template>,
     pub body: Option<Template>,
     pub output: HttpOutput,
     /// `true`: answers 300 to 399 are taken as they are; `false`: they are errors (DSL 1.0.3).
     pub redirect: bool,
+}
+
+/// How a call proves who makes it, inline or out of `use.authentications`.
+#[derive(Debug, Clone)]
+pub struct Authentication {
+    pub scheme: AuthenticationScheme,
+    pub settings: AuthenticationSettings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthenticationScheme {
+    Basic,
+    Bearer,
+    Digest,
+    OAuth2,
+    Oidc,
+}
+
+/// Where the settings of a scheme are.
+#[derive(Debug, Clone)]
+pub enum AuthenticationSettings {
+    /// As the document writes them, such as `{username, password}`.
+    Inline(Template),
+    /// In this secret of `use.secrets`, in the same form.
+    Secret(Arc<str>),
 }
 
 /// Where an HTTP call goes.

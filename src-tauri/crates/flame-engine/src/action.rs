@@ -8,6 +8,7 @@ use flame_types::{IdempotencyKey, RunStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::authentication::Credentials;
 use crate::record::{Ask, FrameId};
 
 /// Numbers an effect within its run; never reused, also not by a retry of the same task.
@@ -96,6 +97,7 @@ pub struct HttpRequest {
     pub query: Vec<(String, String)>,
     /// JSON unless the document's own `content-type` says otherwise; a string is then sent as it is.
     pub body: Option<Arc<Value>>,
+    pub credentials: Option<Box<Credentials>>,
     pub output: HttpOutput,
     pub redirect: bool,
     /// What is left of the task's timeout, if it has one.

@@ -85,6 +85,7 @@ fn take_input(turn: &Turn<'_>, input: &Arc<Value>) -> Result<Arc<Value>, Error> 
         workflow: turn.workflow,
         state: &begun,
         descriptor: turn.descriptor,
+        secrets: turn.secrets,
     };
     let scope = Scope::new(view, input);
     transform(

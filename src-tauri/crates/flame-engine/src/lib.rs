@@ -6,6 +6,7 @@
 
 mod action;
 mod apply;
+mod authentication;
 mod data_flow;
 mod decide;
 mod duration;
@@ -17,6 +18,7 @@ mod record;
 mod replay;
 mod run;
 mod scope;
+mod secrets;
 mod state;
 mod tasks;
 mod test_plan;
@@ -25,10 +27,14 @@ mod turn;
 
 pub use action::{Action, Call, EffectId, HttpRequest, Interest, TimerId};
 pub use apply::Corrupt;
+pub use authentication::{
+    Client, ClientProof, Credentials, Grant, TokenEndpoint, TokenRequest, TypedToken, User,
+};
 pub use error::{Error, StandardError};
 pub use event::{Arrived, Event, Moment};
 pub use record::{Ask, FrameId, Next, Record, ReplayOrigin, Slot, TimerPurpose};
 pub use replay::{NotReplayable, ReplayFrom};
 pub use run::{AtWork, Limits, NotRetryable, Run, Step};
+pub use secrets::Secrets;
 pub use test_plan::{Mock, MockAnswer, NotTestable, TestPlan};
 pub use timeline::{Entry, TaskOf, Timeline};

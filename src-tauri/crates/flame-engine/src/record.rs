@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
+use crate::secrets::Secrets;
 use crate::test_plan::TestPlan;
 
 /// Numbers a task execution within its run; never reused. 0 is the workflow itself.
@@ -359,7 +360,25 @@ pub enum Record {
     },
 }
 
+/// Members of records that say what they are about.
+const ADDRESS: [&str; 7] = ["type", "reference", "name", "slot", "key", "due", "at"];
+
 impl Record {
+    /// The record without a secret in its data. What says where it belongs is no data.
+    #[must_use]
+    pub(crate) fn masked(self, secrets: &Secrets) -> Self {
+        if secrets.is_empty() {
+            return self;
+        }
+        let mut json = serde_json::to_value(&self).expect("a record always serialises");
+        for (name, value) in json.as_object_mut().into_iter().flatten() {
+            if !ADDRESS.contains(&name.as_str()) {
+                secrets.mask(value);
+            }
+        }
+        serde_json::from_value(json).expect("a text in place of a text leaves the record's form")
+    }
+
     /// The word that stands under `type` in JSON.
     pub const fn kind(&self) -> &'static str {
         match self {

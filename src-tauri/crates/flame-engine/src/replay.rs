@@ -17,6 +17,7 @@ use crate::event::Moment;
 use crate::key;
 use crate::record::{FrameId, Record, ReplayOrigin};
 use crate::run::{Run, Step};
+use crate::secrets::Secrets;
 use crate::state::{Attempts, Frame, Phase, Progress, State};
 use crate::turn::Turn;
 
@@ -61,6 +62,19 @@ impl Run {
         from: &ReplayFrom<'_>,
         moment: Moment,
     ) -> Result<(Self, Step), NotReplayable> {
+        Self::replay_knowing(id, workflow, old, records, from, moment, Secrets::default())
+    }
+
+    /// As [`Run::replay`], with what `$secrets` gives to the first step.
+    pub fn replay_knowing(
+        id: RunId,
+        workflow: Arc<Workflow>,
+        old: RunId,
+        records: impl IntoIterator<Item = Record>,
+        from: &ReplayFrom<'_>,
+        moment: Moment,
+        secrets: Secrets,
+    ) -> Result<(Self, Step), NotReplayable> {
         let mut records = records.into_iter().peekable();
         if matches!(
             records.peek(),
@@ -78,6 +92,7 @@ impl Run {
         path.reverse();
         refuse_scopes(&workflow, &past, &path)?;
         let mut run = Self::new(id, Arc::clone(&workflow));
+        run.know(secrets);
         let origin = ReplayOrigin {
             run: old,
             task: from.reference.to_owned(),

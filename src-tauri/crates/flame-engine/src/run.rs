@@ -19,6 +19,7 @@ use crate::event::{Event, Moment};
 use crate::key;
 use crate::record::{FrameId, Record, ReplayOrigin};
 use crate::scope::RunView;
+use crate::secrets::Secrets;
 use crate::state::{Listening, Phase, Progress, State};
 use crate::tasks;
 use crate::test_plan::{self, NotTestable, TestPlan};
@@ -64,6 +65,7 @@ pub struct Run {
     descriptor: OnceCell<Value>,
     /// Of a test run that has not begun.
     test: Option<Arc<TestPlan>>,
+    secrets: Secrets,
     /// Effects that this process was asked to invoke and has not answered.
     invoked: BTreeSet<EffectId>,
     /// Timers that this process was asked to arm, with their due times.
@@ -109,6 +111,7 @@ impl Run {
             limits: Limits::default(),
             descriptor: OnceCell::new(),
             test: None,
+            secrets: Secrets::default(),
             invoked: BTreeSet::new(),
             armed: BTreeMap::new(),
             listening: BTreeSet::new(),
@@ -132,6 +135,12 @@ impl Run {
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// What `$secrets` gives from now on. They are in no journal, so they are given again after a
+    /// resume, and before a decision that may need them.
+    pub fn know(&mut self, secrets: Secrets) {
+        self.secrets = secrets;
     }
 
     /// A run out of its journal. Evaluates nothing; call [`Run::pending`] to set it going.
@@ -187,6 +196,7 @@ impl Run {
             moment,
             descriptor: &self.descriptor,
             test: self.test.as_ref(),
+            secrets: &self.secrets,
             records: Vec::new(),
             bytes: 0,
             emitted: Vec::new(),
@@ -455,6 +465,7 @@ fn evaluate_calls(turn: &mut Turn<'_>, invoked: &BTreeSet<EffectId>) {
             workflow: turn.workflow,
             state: turn.state,
             descriptor: turn.descriptor,
+            secrets: turn.secrets,
         };
         match tasks::call::evaluate(view, frame, task, turn.moment) {
             Ok(call) => {

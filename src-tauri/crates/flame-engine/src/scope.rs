@@ -1,8 +1,8 @@
 //! The variables that an expression sees, made when it asks for them.
 //!
-//! Deliberately absent: `$secrets` and `$authorization`; validation refuses documents that name them.
+//! Deliberately absent: what a document may name where; validation refuses what is not there.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::LazyLock;
 
 use flame_dsl::expression::{Expression, ExpressionError};
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, StandardError};
 use crate::record::FrameId;
+use crate::secrets::Secrets;
 use crate::state::{Attempts, Phase, Progress, State};
 
 static RUNTIME: LazyLock<Value> = LazyLock::new(
@@ -19,13 +20,14 @@ static RUNTIME: LazyLock<Value> = LazyLock::new(
 );
 
 /// What never changes within a run.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct RunView<'a> {
     pub(crate) id: RunId,
     pub(crate) workflow: &'a Workflow,
     pub(crate) state: &'a State,
     /// `$workflow`, made once per run and only when an expression uses it.
     pub(crate) descriptor: &'a OnceCell<Value>,
+    pub(crate) secrets: &'a Secrets,
 }
 
 /// The task that an expression belongs to: `$task`.
@@ -46,6 +48,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) context: Option<&'a Value>,
     pub(crate) input: Option<&'a Value>,
     pub(crate) output: Option<&'a Value>,
+    pub(crate) authorization: Option<&'a Value>,
+    /// Whether an expression has read `$secrets`.
+    asked_secrets: Cell<bool>,
     task: Option<TaskView<'a>>,
     task_descriptor: OnceCell<Value>,
     /// Of loops and handlers around the place, from the inside out.
@@ -60,6 +65,8 @@ impl<'a> Scope<'a> {
             context: None,
             input: None,
             output: None,
+            authorization: None,
+            asked_secrets: Cell::new(false),
             task: None,
             task_descriptor: OnceCell::new(),
             variables: Vec::new(),
@@ -103,6 +110,11 @@ impl<'a> Scope<'a> {
             "context" => self.context,
             "input" => self.input,
             "output" => self.output,
+            "authorization" => self.authorization,
+            "secrets" => {
+                self.asked_secrets.set(true);
+                Some(self.run.secrets.values())
+            }
             "runtime" => Some(&RUNTIME),
             "workflow" => Some(self.run.descriptor.get_or_init(|| self.run.describe())),
             "task" => {
@@ -119,9 +131,8 @@ impl<'a> Scope<'a> {
         expression: &Expression,
         property: &str,
     ) -> Result<Value, Error> {
-        expression
-            .evaluate(self.subject, &|name| self.lookup(name))
-            .map_err(|error| failed(&error, property))
+        let result = expression.evaluate(self.subject, &|name| self.lookup(name));
+        self.checked(result, property)
     }
 
     /// The error as jq has it, for who tells kinds of it apart.
@@ -130,8 +141,25 @@ impl<'a> Scope<'a> {
     }
 
     pub(crate) fn template(&self, template: &Template, property: &str) -> Result<Value, Error> {
-        self.try_template(template)
-            .map_err(|error| failed(&error, property))
+        let result = self.try_template(template);
+        self.checked(result, property)
+    }
+
+    fn checked(
+        &self,
+        result: Result<Value, ExpressionError>,
+        property: &str,
+    ) -> Result<Value, Error> {
+        if self.asked_secrets.get() {
+            // Says more than what an expression makes of null.
+            self.run.secrets.complete()?;
+        }
+        result.map_err(|error| failed(&error, property))
+    }
+
+    /// A secret that the document names outside of expressions.
+    pub(crate) fn secret(&self, name: &str) -> Result<&Value, Error> {
+        self.run.secrets.get(name)
     }
 
     /// As jq sees it: everything but null and false holds.

@@ -7,12 +7,13 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flame_dsl::{Flow, Task, TaskKind, Workflow};
+use flame_dsl::{Authentication, Flow, Task, TaskKind, Workflow};
 use flame_types::{RunId, RunStatus};
 use serde_json::Value;
 
 use crate::action::{Call, EffectId, TimerId};
 use crate::apply::apply;
+use crate::authentication;
 use crate::data_flow::{check, transform, unless_same};
 use crate::duration;
 use crate::error::{Error, StandardError};
@@ -20,6 +21,7 @@ use crate::event::Moment;
 use crate::record::{FrameId, Next, Record, Slot, TimerPurpose};
 use crate::run::Limits;
 use crate::scope::{RunView, Scope, TaskView};
+use crate::secrets::Secrets;
 use crate::state::{Branch, Frame, Progress, State};
 use crate::tasks;
 use crate::test_plan::TestPlan;
@@ -36,6 +38,7 @@ pub(crate) struct Turn<'r> {
     pub(crate) descriptor: &'r OnceCell<Value>,
     /// The plan of a test run that has not begun.
     pub(crate) test: Option<&'r Arc<TestPlan>>,
+    pub(crate) secrets: &'r Secrets,
     pub(crate) records: Vec<Record>,
     /// What the records' payloads come to.
     pub(crate) bytes: usize,
@@ -54,6 +57,7 @@ enum Admission {
 impl<'r> Turn<'r> {
     /// Writes a record and folds it.
     pub(crate) fn emit(&mut self, record: Record) {
+        let record = record.masked(self.secrets);
         apply(self.state, self.workflow, &record)
             .expect("a decided record fits the state it was decided on");
         self.bytes = self.bytes.saturating_add(record.payload_bytes());
@@ -127,6 +131,7 @@ impl<'r> Turn<'r> {
             workflow: self.workflow,
             state: self.state,
             descriptor: self.descriptor,
+            secrets: self.secrets,
         }
     }
 
@@ -295,8 +300,10 @@ impl<'r> Turn<'r> {
             raw_output: Some(raw_output),
             started_at: frame.started_at,
         };
+        let authorization = authentication_of(task).map(authentication::afterwards);
         let mut scope = Scope::of_task(self.view(), parent, view, raw_output);
         scope.input = Some(&frame.input);
+        scope.authorization = authorization.as_ref();
         let output = transform(
             task.output.transform.as_ref(),
             raw_output,
@@ -324,12 +331,14 @@ impl<'r> Turn<'r> {
             raw_output: Some(raw_output),
             started_at: frame.started_at,
         };
+        let authorization = authentication_of(task).map(authentication::afterwards);
         let context = match &task.export.transform {
             None => None,
             Some(export) => {
                 let mut scope = Scope::of_task(self.view(), parent, view, output);
                 scope.input = Some(&frame.input);
                 scope.output = Some(output);
+                scope.authorization = authorization.as_ref();
                 Some(Arc::new(scope.template(export, "export.as")?))
             }
         };
@@ -480,6 +489,13 @@ impl<'r> Turn<'r> {
             Progress::Fork(branches) => branches,
             _ => &[],
         }
+    }
+}
+
+fn authentication_of(task: &Task) -> Option<&Authentication> {
+    match &task.kind {
+        TaskKind::CallHttp(call) => call.authentication.as_ref(),
+        _ => None,
     }
 }
 

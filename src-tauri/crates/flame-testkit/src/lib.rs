@@ -1,13 +1,14 @@
 //! Fakes, fixtures and servers that tests share; never shipped.
 
 mod agent;
-
+mod counterpart;
 mod effects;
 mod podman;
 mod postgres;
 mod program;
 
 pub use agent::Agent;
+pub use counterpart::Counterpart;
 pub use effects::Effects;
 pub use podman::Podman;
 pub use postgres::{Encryption, Postgres};

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use flame_dsl::HttpOutput;
-use flame_engine::{Error, HttpRequest};
+use flame_engine::{Error, HttpRequest, StandardError};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
@@ -70,7 +70,11 @@ pub(super) async fn read(
 }
 
 /// Reads the body up to a limit, and never more.
-async fn body(mut response: Response, target: &Target, bytes_max: usize) -> Result<Vec<u8>, Error> {
+pub(super) async fn body(
+    mut response: Response,
+    target: &Target,
+    bytes_max: usize,
+) -> Result<Vec<u8>, Error> {
     let too_large = || {
         target.communication(
             "The answer is too large",
@@ -129,12 +133,17 @@ pub(super) fn is_json(content_type: &HeaderValue) -> bool {
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
 }
 
-/// The DSL's communication error carries the status of the answer.
+/// The DSL's error carries the status of the answer; 401 and 403 have types of their own.
 fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], target: &Target) -> Error {
     let reason = status
         .canonical_reason()
         .unwrap_or("an answer that is not a success");
-    let mut error = target.communication(
+    let mut error = target.error(
+        match status {
+            StatusCode::UNAUTHORIZED => StandardError::Authentication,
+            StatusCode::FORBIDDEN => StandardError::Authorization,
+            _ => StandardError::Communication,
+        },
         &format!("HTTP {} {reason}", status.as_u16()),
         &shown(status, headers, body),
     );

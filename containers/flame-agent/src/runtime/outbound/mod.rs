@@ -6,6 +6,7 @@
 
 mod address;
 mod answer;
+mod authentication;
 mod tls;
 
 use std::sync::Arc;
@@ -20,17 +21,35 @@ use serde_json::Value;
 
 pub(super) use self::address::is_named_by;
 use self::address::{Reach, Resolver, StandIns};
+pub(super) use self::authentication::Caller;
+use self::authentication::{Authenticator, Outgoing};
 use super::options::OutboundOptions;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Two clients that differ in where they may connect to, and the limits of a call.
+/// Two clients that differ in where they may connect to.
 #[derive(Debug, Clone)]
-pub(super) struct Outbound {
+struct Clients {
     /// For hosts that the document names: private addresses are normal there.
     named: Client,
     /// For hosts out of data: public addresses only.
     data: Client,
+}
+
+impl Clients {
+    const fn of(&self, reach: Reach) -> &Client {
+        match reach {
+            Reach::Named => &self.named,
+            Reach::Data => &self.data,
+        }
+    }
+}
+
+/// The clients, what authentications have learnt, and the limits of a call.
+#[derive(Debug, Clone)]
+pub(super) struct Outbound {
+    clients: Clients,
+    authenticator: Arc<Authenticator>,
     options: Arc<OutboundOptions>,
 }
 
@@ -64,8 +83,11 @@ impl Outbound {
                 })
         };
         Ok(Self {
-            named: client(Reach::Named)?,
-            data: client(Reach::Data)?,
+            clients: Clients {
+                named: client(Reach::Named)?,
+                data: client(Reach::Data)?,
+            },
+            authenticator: Arc::default(),
             options: Arc::new(options),
         })
     }
@@ -76,17 +98,21 @@ impl Outbound {
         request: &HttpRequest,
         key: &IdempotencyKey,
         named: bool,
+        caller: Caller<'_>,
     ) -> Result<Value, Error> {
         let built = build(request, key)?;
         let target = Target::of(&built);
         let reach = if named { Reach::Named } else { Reach::Data };
         address::check(built.url(), reach).map_err(|refusal| refusal.into_error(&target.host))?;
         let timeout = request.timeout.unwrap_or(self.options.timeout);
-        let exchange = self.exchange(request, built, reach, &target);
-        match tokio::time::timeout(timeout, exchange).await {
+        let url = built.url().clone();
+        let exchange = self.exchange(request, built, reach, &target, caller);
+        let outcome = match tokio::time::timeout(timeout, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(target.timed_out(timeout)),
-        }
+        };
+        caller.record(&url, outcome.is_err());
+        outcome
     }
 
     async fn exchange(
@@ -95,17 +121,20 @@ impl Outbound {
         built: Request,
         reach: Reach,
         target: &Target,
+        caller: Caller<'_>,
     ) -> Result<Value, Error> {
-        let client = match reach {
-            Reach::Named => &self.named,
-            Reach::Data => &self.data,
+        let out = Outgoing {
+            clients: &self.clients,
+            reach,
+            target,
+            caller,
         };
         // Only a whole response shows what it answers.
         let sent = (request.output == HttpOutput::Response).then(|| answer::Sent::of(&built));
-        let response = client
-            .execute(built)
-            .await
-            .map_err(|error| target.failed(&error))?;
+        let response = self
+            .authenticator
+            .send(built, request.credentials.as_deref(), &out)
+            .await?;
         answer::read(
             request,
             response,
@@ -136,7 +165,11 @@ impl Target {
     }
 
     pub(super) fn communication(&self, title: &str, detail: &str) -> Error {
-        StandardError::Communication.with(
+        self.error(StandardError::Communication, title, detail)
+    }
+
+    fn error(&self, kind: StandardError, title: &str, detail: &str) -> Error {
+        kind.with(
             title,
             format!("{} {}{}: {detail}", self.method, self.host, self.path),
         )

@@ -1,5 +1,6 @@
 //! The runtime in this process: what happens to runs, over restarts and with servers that misbehave.
 
+mod authentication;
 mod calls;
 mod definitions;
 mod durable;
@@ -7,6 +8,7 @@ mod events;
 mod lifecycle;
 mod pressure;
 mod schedules;
+mod secrets;
 
 use std::path::Path;
 use std::time::Duration;

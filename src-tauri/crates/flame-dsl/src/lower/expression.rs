@@ -9,8 +9,8 @@ use crate::shape::did_you_mean;
 use crate::source::{Content, Node, Span, pointer_step};
 use crate::{Template, TextPart};
 
-/// Variables of the DSL that this release refuses by name.
-const UNSUPPORTED: &[&str] = &["secrets", "authorization"];
+const AUTHORIZATION_HINT: &str = "$authorization is there in a call with an authentication: in its arguments \
+     where that is basic or bearer, in output.as and export.as with any";
 
 impl Lowering<'_> {
     /// jq, bare or within `${ }`: conditions and the like.
@@ -133,7 +133,10 @@ impl Lowering<'_> {
         }
         let variables: Vec<&str> = self.scope.iter().map(String::as_str).collect();
         let (message, offset) = match Expression::compile(source, &variables) {
-            Ok(expression) => return Some(expression),
+            Ok(expression) => {
+                self.check_secrets(node, text, source, pointer);
+                return Some(expression);
+            }
             Err(ExpressionError::Syntax { message, offset }) => (message, offset),
             Err(error) => (error.to_string(), 0),
         };
@@ -141,14 +144,11 @@ impl Lowering<'_> {
         let start = (source.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let span = self.span_inside(node, text, start + offset);
         let variable = variable_at(source, offset);
-        if let Some(name) = variable
-            && UNSUPPORTED.contains(&name)
-        {
-            let message = format!("${name} is not supported yet");
-            let problem = Problem::new(Rule::Unsupported, span, pointer, message);
-            return self.refuse(problem.hint("name a connection instead: it holds the secret"));
-        }
         let hint = match variable {
+            Some("secrets") if !self.scope.is_empty() => {
+                "name the secrets that are used: use: {secrets: [NAME]}".to_owned()
+            }
+            Some("authorization") if !self.scope.is_empty() => AUTHORIZATION_HINT.to_owned(),
             Some(name) => self.variables_hint(name),
             None => syntax_hint(source).to_owned(),
         };

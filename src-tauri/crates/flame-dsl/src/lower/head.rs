@@ -53,6 +53,13 @@ impl Lowering<'_> {
     /// Reads what `use` defines, so that what nobody refers to is checked as well.
     pub(super) fn definitions(&mut self, node: &Node, pointer: &str) {
         let entries = |list: &str| node.get(list).and_then(Node::object).unwrap_or_default();
+        for entry in entries("authentications") {
+            let pointer = pointer_step(&format!("{pointer}/authentications"), &entry.key);
+            // Whoever refers to it may have more variables in scope; that is checked there.
+            if !self.referred_authentications.contains(&entry.key) {
+                self.policy(&entry.value, &pointer);
+            }
+        }
         for entry in entries("errors") {
             self.error(
                 &entry.value,

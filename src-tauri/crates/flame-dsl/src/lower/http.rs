@@ -7,18 +7,31 @@ use crate::expression;
 use crate::problem::{Problem, Rule};
 use crate::source::{Content, Node, pointer_step};
 use crate::uri_template::UriTemplate;
-use crate::{Endpoint, HttpCall, HttpOutput};
+use crate::{Authentication, AuthenticationScheme, Endpoint, HttpCall, HttpOutput};
 
 impl Lowering<'_> {
     pub(super) fn http_call(&mut self, node: &Node, pointer: &str) -> Option<HttpCall> {
-        let method = self.required(node, "method", pointer, Self::template);
-        let endpoint = self.required(node, "endpoint", pointer, Self::endpoint);
+        let authentication = self.endpoint_authentication(node, pointer);
+        // The token of an authority is known only when the request goes out.
+        let known: &[&str] = match &authentication {
+            Some(Some(Authentication {
+                scheme: AuthenticationScheme::Basic | AuthenticationScheme::Bearer,
+                ..
+            })) => &["authorization"],
+            _ => &[],
+        };
         if let Some(headers) = node.get("headers") {
             self.header_names(headers, &pointer_step(pointer, "headers"));
         }
-        let headers = self.optional(node, "headers", pointer, Self::template);
-        let query = self.optional(node, "query", pointer, Self::template);
-        let body = self.optional(node, "body", pointer, Self::template);
+        let (method, endpoint, headers, query, body) = self.within(known, |this| {
+            (
+                this.required(node, "method", pointer, Self::template),
+                this.required(node, "endpoint", pointer, Self::endpoint),
+                this.optional(node, "headers", pointer, Self::template),
+                this.optional(node, "query", pointer, Self::template),
+                this.optional(node, "body", pointer, Self::template),
+            )
+        });
         let output = match node.get("output").and_then(Node::text) {
             Some("raw") => HttpOutput::Raw,
             Some("response") => HttpOutput::Response,
@@ -31,12 +44,26 @@ impl Lowering<'_> {
         Some(HttpCall {
             method: method?,
             endpoint: endpoint?,
+            authentication: authentication?,
             headers: headers?,
             query: query?,
             body: body?,
             output,
             redirect,
         })
+    }
+
+    /// `endpoint.authentication` of a call's arguments.
+    pub(super) fn endpoint_authentication(
+        &mut self,
+        node: &Node,
+        pointer: &str,
+    ) -> Option<Option<Authentication>> {
+        let Some(endpoint) = node.get("endpoint") else {
+            return Some(None);
+        };
+        let pointer = pointer_step(pointer, "endpoint");
+        self.optional(endpoint, "authentication", &pointer, Self::authentication)
     }
 
     fn endpoint(&mut self, node: &Node, pointer: &str) -> Option<Endpoint> {

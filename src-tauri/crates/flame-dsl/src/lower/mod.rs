@@ -3,6 +3,7 @@
 //! Runs also over trees with wrong shapes, so that all problems come at once: a part that the shape
 //! check has refused gives `None` here without another word.
 
+mod authentication;
 mod expression;
 mod flow;
 mod function;
@@ -11,11 +12,15 @@ mod http;
 mod listen;
 mod policy;
 mod schema;
+mod secret;
 mod task;
 mod tasks;
 mod time;
 mod webhook;
 mod workflow;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::problem::{Problem, Problems, Rule};
 use crate::source::{Lines, Node, pointer_step};
@@ -40,6 +45,10 @@ pub(crate) struct Lowering<'t> {
     uses: Option<&'t Node>,
     /// Retry policies of `use` that a task has named.
     referred: Vec<String>,
+    /// Authentications of `use` that an endpoint has named.
+    referred_authentications: BTreeSet<String>,
+    /// Names of `use.secrets`.
+    secrets: Vec<Arc<str>>,
 }
 
 impl<'t> Lowering<'t> {
@@ -51,6 +60,8 @@ impl<'t> Lowering<'t> {
             expressions: 0,
             uses: None,
             referred: Vec::new(),
+            referred_authentications: BTreeSet::new(),
+            secrets: Vec::new(),
         }
     }
 

@@ -35,8 +35,18 @@ impl Lowering<'_> {
         node.object()?;
         let condition = self.optional(node, "if", reference, Self::expression);
         let input = self.optional(node, "input", reference, Self::input);
-        let output = self.optional(node, "output", reference, Self::output);
-        let export = self.optional(node, "export", reference, Self::export);
+        // Known once the call is made, by whichever authentication.
+        let known: &[&str] = if is_authenticated(node) {
+            &["authorization"]
+        } else {
+            &[]
+        };
+        let (output, export) = self.within(known, |this| {
+            (
+                this.optional(node, "output", reference, Self::output),
+                this.optional(node, "export", reference, Self::export),
+            )
+        });
         let timeout = self.optional(node, "timeout", reference, Self::timeout);
         let then = self.optional(node, "then", reference, |this, node, pointer| {
             this.flow(node, pointer, targets)
@@ -128,6 +138,12 @@ impl Lowering<'_> {
         }
         self.template(node, pointer)
     }
+}
+
+fn is_authenticated(task: &Node) -> bool {
+    let endpoint = task.get("with").and_then(|with| with.get("endpoint"));
+    task.get("call").is_some()
+        && endpoint.is_some_and(|endpoint| endpoint.get("authentication").is_some())
 }
 
 /// The keyword that says what a task does; `None` where there is not exactly one.

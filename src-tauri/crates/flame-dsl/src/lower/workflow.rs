@@ -16,6 +16,7 @@ pub(crate) fn workflow(
 ) -> Option<Workflow> {
     let mut lowering = Lowering::new(lines, problems);
     lowering.uses = root.get("use");
+    lowering.declare_secrets();
     let head = lowering.required(root, "document", "", Lowering::head);
     let input = lowering.optional(root, "input", "", Lowering::input);
     let output = lowering.optional(root, "output", "", Lowering::output);
@@ -41,6 +42,7 @@ pub(crate) fn workflow(
         timeout: timeout?,
         schedule: schedule?.flatten(),
         webhook: head.webhook,
+        secrets: lowering.secrets.into(),
         tasks: tasks?,
     })
 }

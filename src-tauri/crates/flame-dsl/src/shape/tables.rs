@@ -1,5 +1,6 @@
 //! The tables of a workflow, of what tasks share with it, and of a pipeline.
 
+use super::authentication::POLICY;
 use super::tasks::TASKS;
 use super::{Extra, Field, Group, Object, Shape, TextRule};
 
@@ -165,7 +166,11 @@ const USE: Shape = Shape::Object(&Object {
     group: Group::Free,
     extra: Extra::Refused,
     fields: &[
-        Field::not_yet("authentications", "reusable authentications are"),
+        Field::new(
+            "authentications",
+            "Authentications that endpoints refer to by name.",
+            Shape::Map(&POLICY),
+        ),
         Field::new(
             "errors",
             "Errors that raise refers to by name.",
@@ -178,7 +183,11 @@ const USE: Shape = Shape::Object(&Object {
             "Retry policies that catch refers to by name.",
             Shape::Map(&RETRY),
         ),
-        Field::not_yet("secrets", "secrets in workflows are"),
+        Field::new(
+            "secrets",
+            "Names of the secrets that expressions read as $secrets.NAME.",
+            Shape::List { of: &FREE, min: 0 },
+        ),
         Field::new(
             "timeouts",
             "Timeouts that tasks refer to by name.",

@@ -1,5 +1,6 @@
 //! The tables of the task kinds.
 
+use super::authentication::REFERABLE;
 use super::tables::{DURATION, ERROR, EXPORT, EXPRESSION, INPUT, OUTPUT, RETRY, TIMEOUT};
 use super::{Extra, Field, Group, Object, Shape, Support, TextRule, listen};
 
@@ -497,7 +498,11 @@ pub(super) mod calls {
                     Shape::Text(TextRule::Endpoint),
                 )
                 .required(),
-                Field::not_yet("authentication", "authentication of endpoints is"),
+                Field::new(
+                    "authentication",
+                    "How the call proves who it is.",
+                    REFERABLE,
+                ),
             ],
         }),
     ]);

@@ -32,6 +32,10 @@ pub(crate) enum TextRule {
     Variable,
     /// `continue`, `exit`, `end` or the name of a task in the same list.
     Flow,
+    /// Not empty, as the published schema has it.
+    Filled,
+    /// The address of an authority: absolute, perhaps a URI template.
+    Authority,
     OneOf(&'static [&'static str]),
 }
 
@@ -66,7 +70,7 @@ impl TextRule {
     /// What is expected, as a message says it.
     pub(super) const fn expected(self) -> &'static str {
         match self {
-            Self::Free | Self::NotEmpty | Self::OneOf(_) => "text",
+            Self::Free | Self::NotEmpty | Self::Filled | Self::OneOf(_) => "text",
             Self::Label | Self::Flow => "a name",
             Self::Variable => "a variable's name",
             Self::SemanticVersion | Self::DslVersion => "a version in quotes, such as '1.0.0'",
@@ -75,6 +79,7 @@ impl TextRule {
             Self::Duration => "a duration such as PT5S",
             Self::Endpoint => "a URI such as https://example.com/orders/{id}",
             Self::Uri => "a URI",
+            Self::Authority => "an address such as https://login.example.com",
             Self::Method => "an HTTP method",
         }
     }
@@ -99,7 +104,10 @@ impl TextRule {
             Self::Duration => Some(r"^(P(?!$).+|\s*\$\{[\s\S]+\}\s*)$"),
             Self::Endpoint => Some(r"^([hH][tT][tT][pP][sS]?://.*|\s*\$\{[\s\S]+\}\s*)$"),
             Self::Variable => Some("^[A-Za-z_][A-Za-z0-9_]*$"),
-            Self::NotEmpty | Self::Expression | Self::Uri | Self::Method => Some(r"\S"),
+            Self::Authority => Some("^[hH][tT][tT][pP][sS]?://"),
+            Self::NotEmpty | Self::Filled | Self::Expression | Self::Uri | Self::Method => {
+                Some(r"\S")
+            }
             Self::Free | Self::Flow | Self::OneOf(_) => None,
         }
     }
@@ -119,6 +127,8 @@ impl TextRule {
             Self::Uri => uri(text),
             Self::Method => method(text),
             Self::Variable => variable(text),
+            Self::Filled => filled(text),
+            Self::Authority => authority(text),
             Self::OneOf(words) => one_of(text, words),
         }
     }
@@ -135,6 +145,34 @@ fn not_blank(text: &str) -> Result<(), Fault> {
         return Fault::strict("the text is empty", "write a value or remove the key");
     }
     Ok(())
+}
+
+fn filled(text: &str) -> Result<(), Fault> {
+    if text.is_empty() {
+        return Fault::shape("the text is empty", "write a name or remove the key");
+    }
+    not_blank(text)
+}
+
+fn authority(text: &str) -> Result<(), Fault> {
+    let hint = "such as https://login.example.com/realms/shop; {name} takes a value of the input";
+    match text.split_once("://") {
+        Some((scheme, _)) if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") => {
+            Ok(())
+        }
+        Some((scheme, _)) if is_scheme(scheme) => {
+            Fault::strict("the address of an authority is an HTTP address", hint)
+        }
+        _ => Fault::shape("not the address of an authority", hint),
+    }
+}
+
+/// RFC 3986 "scheme".
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 fn label(text: &str) -> Result<(), Fault> {

@@ -8,12 +8,6 @@ use crate::shared::examples;
 fn expected(name: &str) -> Option<&'static str> {
     let table: &[(&str, &str)] = &[
         ("accumulate-room-readings", "'call: openapi' is"),
-        ("authentication-bearer", "authentication of endpoints is"),
-        ("authentication-oauth2-secret", "secrets in workflows are"),
-        ("authentication-oauth2", "authentication of endpoints is"),
-        ("authentication-oidc-secret", "secrets in workflows are"),
-        ("authentication-oidc", "authentication of endpoints is"),
-        ("authentication-reusable", "reusable authentications are"),
         ("call-asyncapi", "'call: asyncapi' is"),
         (
             "call-custom-function-cataloged",

@@ -489,10 +489,10 @@ do:
   - a: {set: {x: '${ $secrets.key }', y: '${ $authorization }'}}
 "#,
         expect![[r#"
-            3:22: error: $secrets is not supported yet
-              hint: name a connection instead: it holds the secret
-            3:46: error: $authorization is not supported yet
-              hint: name a connection instead: it holds the secret
+            3:22: error: not a jq expression: the variable `$secrets` is not defined (byte 0) (value: $secrets.key)
+              hint: name the secrets that are used: use: {secrets: [NAME]}
+            3:46: error: not a jq expression: the variable `$authorization` is not defined (byte 0) (value: $authorization)
+              hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
         "#]],
     );
     check(
@@ -692,8 +692,6 @@ fn what_is_not_there_yet() {
     check(
         r#"
 use:
-  authentications: {}
-  secrets: [a]
   functions: {}
   extensions: []
   catalogs: {}
@@ -701,33 +699,26 @@ schedule: {every: PT1H, after: PT1H, on: {}}
 evaluate: {mode: loose, language: js}
 do:
   - b: {run: {}}
-  - c: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {use: a}}}}
 "#,
         expect![[r#"
-            3:3: error: reusable authentications are not supported yet
-              hint: remove 'authentications' for now
-            4:3: error: secrets in workflows are not supported yet
-              hint: remove 'secrets' for now
-            5:3: error: custom functions are not supported yet
+            3:3: error: custom functions are not supported yet
               hint: remove 'functions' for now
-            6:3: error: extensions are not supported yet
+            4:3: error: extensions are not supported yet
               hint: remove 'extensions' for now
-            7:3: error: catalogs other than the default one are not supported yet
+            5:3: error: catalogs other than the default one are not supported yet
               hint: remove 'catalogs' for now
-            8:12: error: schedules by interval ('every') are not supported yet
+            6:12: error: schedules by interval ('every') are not supported yet
               hint: remove 'every' for now
-            8:25: error: schedules after a run ('after') are not supported yet
+            6:25: error: schedules after a run ('after') are not supported yet
               hint: remove 'after' for now
-            8:38: error: schedules by events ('on') are not supported yet
+            6:38: error: schedules by events ('on') are not supported yet
               hint: remove 'on' for now
-            9:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
+            7:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
               hint: write mode: strict
-            9:35: error: the language 'js' of expressions is not supported yet (value: js)
+            7:35: error: the language 'js' of expressions is not supported yet (value: js)
               hint: write language: jq
-            11:9: error: 'run' tasks are not supported yet
+            9:9: error: 'run' tasks are not supported yet
               hint: this release runs call, do, emit, for, fork, listen, raise, set, switch, try, wait
-            12:72: error: authentication of endpoints is not supported yet
-              hint: remove 'authentication' for now
         "#]],
     );
     check(
@@ -1065,6 +1056,144 @@ do:
               hint: it takes 'title', 'description', 'assignee', 'schema'
             13:33: error: a person is asked by a listen task
               hint: put it on a task that listens to io.mastra.approval.v1
+        "#]],
+    );
+}
+
+#[test]
+fn secrets() {
+    check(
+        r#"
+use:
+  secrets: [api, api, 'a b', '']
+do:
+  - a: {set: {x: '${ $secrets.api }', y: '${ $secrets.apj.key }', z: 'is ${ $secrets["other"] }'}}
+  - b: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {bearer: {use: apu}}}}}
+"#,
+        expect![[r#"
+            3:18: error: the secret 'api' is given twice
+              hint: remove one of them
+            3:23: error: not the name of a secret (value: a b)
+              hint: letters, digits, hyphens, dots and underscores
+            3:30: error: not the name of a secret (value: )
+              hint: letters, digits, hyphens, dots and underscores
+            5:55: error: no secret 'apj' in use.secrets (value: apj)
+              hint: did you mean 'api'?
+            5:87: error: no secret 'other' in use.secrets (value: other)
+              hint: declare it: use: {secrets: [other]}
+            6:103: error: no secret 'apu' in use.secrets (value: apu)
+              hint: did you mean 'api'?
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {set: {x: '${ $secrets.key }', y: '${ $authorization }'}}
+  - b: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {digest: {use: login}}}}}
+"#,
+        expect![[r#"
+            3:22: error: not a jq expression: the variable `$secrets` is not defined (byte 0) (value: $secrets.key)
+              hint: name the secrets that are used: use: {secrets: [NAME]}
+            3:46: error: not a jq expression: the variable `$authorization` is not defined (byte 0) (value: $authorization)
+              hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
+            4:103: error: no secret 'login' in use.secrets (value: login)
+              hint: declare it: use: {secrets: [login]}
+        "#]],
+    );
+}
+
+#[test]
+fn authentications() {
+    check(
+        r#"
+use:
+  authentications:
+    a: {basic: {username: me}}
+    b: {bearer: {use: k, token: t}, extra: 1}
+    c: {digest: {username: me, password: x}, basic: {use: k}}
+    d: {oauth2: {grant: authorization_code}}
+    e: {oauth2: {authority: https://a.com, grant: client_credential, client: {secret: s}, endpoints: {tokens: /t}}}
+    f: {oidc: {authority: login, grant: password, client: {id: i, authentication: private_key_jwt}, username: me}}
+    g: {oidc: {authority: 'ldap://a', grant: refresh_token, endpoints: {}}}
+    h: {oauth2: {authority: https://a.com, grant: 'urn:ietf:params:oauth:grant-type:token-exchange', subject: {token: t}}}
+    i: {}
+    j: basic
+  secrets: [k]
+do:
+  - a: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {use: z}}}}
+  - b: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {use: a, bearer: {token: t}}}}}
+"#,
+        expect![[r#"
+            4:9: error: 'password' is missing in 'basic'
+              hint: add 'password', or name a secret with 'use'
+            5:26: error: 'bearer' needs exactly one of 'use', 'token'; found several
+            5:26: error: 'token' beside 'use' in 'bearer'
+              hint: the secret holds all settings: remove one of them
+            5:37: error: unknown key 'extra' in an authentication
+              hint: it takes 'basic', 'bearer', 'digest', 'oauth2', 'oidc'
+            6:46: error: an authentication needs exactly one of 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found several
+            7:9: error: 'authority' is missing in 'oauth2'
+              hint: add 'authority', or name a secret with 'use'
+            7:25: error: the grant authorization_code needs a person at a browser, and a run has none
+              hint: use client_credentials, or refresh_token with a token that a person has got
+            8:51: error: must be one of authorization_code, client_credentials, password, refresh_token, urn:ietf:params:oauth:grant-type:token-exchange (value: client_credential)
+              hint: did you mean 'client_credentials'?
+            8:70: error: 'id' is missing in 'client'
+              hint: add 'id', or name a secret with 'use'
+            8:103: error: unknown key 'tokens' in the endpoints
+              hint: did you mean 'token'?
+            9:9: error: 'password' is missing in 'oidc'
+              hint: add 'password', or name a secret with 'use'
+            9:27: error: not the address of an authority (value: login)
+              hint: such as https://login.example.com/realms/shop; {name} takes a value of the input
+            9:51: error: 'assertion' is missing in 'client'
+              hint: add 'assertion', or name a secret with 'use'
+            10:9: error: 'subject' is missing in 'oidc'
+              hint: add 'subject', or name a secret with 'use'
+            10:27: error: the address of an authority is an HTTP address (value: ldap://a)
+              hint: such as https://login.example.com/realms/shop; {name} takes a value of the input
+            10:61: error: unknown key 'endpoints' in 'oidc'
+              hint: it takes 'authority', 'grant', 'client', 'request', 'issuers', 'scopes', 'audiences', 'username', 'password', 'subject', 'actor', 'use'
+            11:102: error: 'type' is missing in the token
+              hint: add 'type': Its type, such as urn:ietf:params:oauth:token-type:access_token.
+            12:5: error: an authentication needs exactly one of 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found none
+            13:8: error: expected an object (an authentication), found text (value: "basic")
+            16:94: error: no authentication 'z' in use.authentications (value: z)
+              hint: did you mean 'a'?
+            17:97: error: the authentication needs exactly one of 'use', 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found several
+        "#]],
+    );
+}
+
+#[test]
+fn the_authorization_of_a_call() {
+    check(
+        r#"
+do:
+  - a:
+      call: http
+      with:
+        method: get
+        endpoint: {uri: https://e.com, authentication: {basic: {username: a, password: b}}}
+        headers: {x-same: '${ $authorization.parameter }'}
+      output: {as: '{scheme: $authorization.scheme}'}
+  - b:
+      call: http
+      with:
+        method: get
+        endpoint: {uri: https://e.com, authentication: {oauth2: {authority: https://a.com, grant: client_credentials}}}
+        headers: {x-same: '${ $authorization.parameter }'}
+      export: {as: '{scheme: $authorization.scheme}'}
+  - c:
+      call: http
+      with: {method: get, endpoint: https://e.com}
+      output: {as: '{scheme: $authorization.scheme}'}
+"#,
+        expect![[r#"
+            15:31: error: not a jq expression: the variable `$authorization` is not defined (byte 0) (value: $authorization.parameter)
+              hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
+            20:30: error: not a jq expression: the variable `$authorization` is not defined (byte 9) (value: {scheme: $authorization.scheme})
+              hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
         "#]],
     );
 }

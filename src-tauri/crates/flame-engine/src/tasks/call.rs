@@ -7,12 +7,14 @@ use flame_dsl::{Endpoint, FunctionCall, HttpCall, Task, TaskKind, Template, UriT
 use serde_json::{Map, Value};
 
 use crate::action::{Call, EffectId, HttpRequest};
+use crate::authentication::Credentials;
+use crate::data_flow::transform;
 use crate::error::{Error, StandardError};
 use crate::event::Moment;
 use crate::key;
 use crate::record::{FrameId, Record};
-use crate::scope::{RunView, Scope, excerpt};
-use crate::state::Progress;
+use crate::scope::{RunView, Scope, TaskView, excerpt};
+use crate::state::{Frame, Progress};
 use crate::turn::{Turn, task_scope};
 
 pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
@@ -69,16 +71,45 @@ pub(crate) fn evaluate(
         Progress::Effect { context, .. } => context,
         _ => &view.state.context,
     };
-    let mut scope = task_scope(view, id, task);
+    let input = input(view, frame, task)?;
+    let mut scope = task_scope(view, id, task).on(&input);
+    scope.input = Some(&input);
     scope.context = Some(context);
     match &task.kind {
-        TaskKind::CallHttp(call) => http(&scope, call, &frame.input, timeout).map(Call::Http),
+        TaskKind::CallHttp(call) => http(scope, call, &input, timeout).map(Call::Http),
         TaskKind::CallFunction(call) => function(&scope, call),
         kind => Err(StandardError::Runtime.with(
             "Not a call",
             format!("a {} task makes no call", kind.name()),
         )),
     }
+}
+
+/// The task's input. Where `input.from` took a secret, the journal holds its mask: what it stands for is
+/// evaluated again.
+fn input(view: RunView<'_>, frame: &Frame, task: &Task) -> Result<Arc<Value>, Error> {
+    let known = Arc::clone(&frame.input);
+    if view.secrets.is_empty() || task.input.transform.is_none() {
+        return Ok(known);
+    }
+    let shown = TaskView {
+        task,
+        raw_input: &frame.raw,
+        raw_output: None,
+        started_at: frame.started_at,
+    };
+    let parent = frame.parent.unwrap_or(FrameId::ROOT);
+    let scope = Scope::of_task(view, parent, shown, &frame.raw);
+    let whole = transform(
+        task.input.transform.as_ref(),
+        &frame.raw,
+        &scope,
+        "input.from",
+    )?;
+    let mut masked = (*whole).clone();
+    view.secrets.mask(&mut masked);
+    // The context may have moved on since the task began; what was begun with counts.
+    Ok(if masked == *known { whole } else { known })
 }
 
 fn function(scope: &Scope<'_>, call: &FunctionCall) -> Result<Call, Error> {
@@ -91,11 +122,19 @@ fn function(scope: &Scope<'_>, call: &FunctionCall) -> Result<Call, Error> {
 }
 
 fn http(
-    scope: &Scope<'_>,
+    scope: Scope<'_>,
     call: &HttpCall,
     input: &Value,
     timeout: Option<Duration>,
 ) -> Result<HttpRequest, Error> {
+    let credentials = match &call.authentication {
+        None => None,
+        Some(policy) => Some(Box::new(Credentials::evaluate(&scope, policy)?)),
+    };
+    let authorization = credentials.as_deref().and_then(Credentials::authorization);
+    let mut scope = scope;
+    scope.authorization = authorization.as_ref();
+    let scope = &scope;
     let method = scope.template(&call.method, "with.method")?;
     let Some(method) = method.as_str().filter(|method| is_token(method)) else {
         return Err(invalid(format!(
@@ -113,6 +152,7 @@ fn http(
         headers: pairs(scope, call.headers.as_ref(), "with.headers")?,
         query: pairs(scope, call.query.as_ref(), "with.query")?,
         body: body.map(Arc::new),
+        credentials,
         output: call.output,
         redirect: call.redirect,
         timeout,

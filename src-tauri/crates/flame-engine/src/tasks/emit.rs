@@ -14,6 +14,8 @@ pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task, template: &
     let attributes = turn.scope(id, task).template(template, "emit.event.with");
     match attributes.and_then(|attributes| event(turn, id, attributes)) {
         Ok((event, record)) => {
+            let mut event = event;
+            turn.secrets.mask(&mut event);
             let event = Arc::new(event);
             turn.emitted.push(Arc::clone(&event));
             turn.emit(record);

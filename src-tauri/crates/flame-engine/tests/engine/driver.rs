@@ -326,6 +326,17 @@ impl Driver {
         true
     }
 
+    /// Sets a run going that was read from its journal.
+    pub(crate) fn resume(&mut self) {
+        let step = self.run.pending(Moment {
+            now: self.now,
+            entropy: self.entropy,
+        });
+        for action in step.actions {
+            self.act(action);
+        }
+    }
+
     /// Fires the timer that is due next, at its time.
     pub(crate) fn fire(&mut self) {
         let (timer, due) = self

@@ -17,6 +17,7 @@ mod listens;
 mod lists;
 mod loops;
 mod replays;
+mod secrets;
 mod simulation;
 mod test_runs;
 mod timelines;

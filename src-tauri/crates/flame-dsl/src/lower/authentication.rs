@@ -1,0 +1,172 @@
+//! Authentication policies: found by name, held against what each scheme needs.
+
+use super::Lowering;
+use crate::problem::{Problem, Rule};
+use crate::shape::did_you_mean;
+use crate::source::{Entry, Node, pointer_step};
+use crate::{Authentication, AuthenticationScheme, AuthenticationSettings};
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+impl Lowering<'_> {
+    /// `endpoint.authentication`: written out, or the name of one in `use.authentications`.
+    pub(super) fn authentication(&mut self, node: &Node, pointer: &str) -> Option<Authentication> {
+        let Some(reference) = node.get("use") else {
+            return self.policy(node, pointer);
+        };
+        let name = reference.text()?;
+        let pointer = pointer_step(pointer, "use");
+        let (definition, pointer) = self.used(
+            reference,
+            name,
+            "authentications",
+            "authentication",
+            &pointer,
+        )?;
+        self.referred_authentications.insert(name.to_owned());
+        self.policy(&definition, &pointer)
+    }
+
+    pub(super) fn policy(&mut self, node: &Node, pointer: &str) -> Option<Authentication> {
+        let entry = node
+            .object()?
+            .iter()
+            .find(|entry| scheme(&entry.key).is_some())?;
+        let scheme = scheme(&entry.key)?;
+        let pointer = pointer_step(pointer, &entry.key);
+        let node = &entry.value;
+        node.object()?;
+        if let Some(secret) = node.get("use") {
+            self.nothing_beside_use(node, &entry.key, &pointer);
+            let name = self.secret(secret, &pointer_step(&pointer, "use"))?;
+            return Some(Authentication {
+                scheme,
+                settings: AuthenticationSettings::Secret(name),
+            });
+        }
+        let is_complete = self.settings(scheme, entry, &pointer);
+        let settings = self.template(node, &pointer)?;
+        is_complete.then_some(Authentication {
+            scheme,
+            settings: AuthenticationSettings::Inline(settings),
+        })
+    }
+
+    /// A name of `use.secrets`.
+    fn secret(&mut self, node: &Node, pointer: &str) -> Option<std::sync::Arc<str>> {
+        let name = node.text().filter(|name| !name.is_empty())?;
+        if self.secrets.iter().any(|secret| &**secret == name) {
+            return Some(name.into());
+        }
+        let hint = did_you_mean(name, self.secrets.iter().map(|secret| &**secret))
+            .unwrap_or_else(|| format!("declare it: use: {{secrets: [{name}]}}"));
+        let message = format!("no secret '{name}' in use.secrets");
+        self.refuse(
+            Problem::new(Rule::Reference, node.span, pointer, message)
+                .value(name)
+                .hint(hint),
+        )
+    }
+
+    fn nothing_beside_use(&mut self, node: &Node, scheme: &str, pointer: &str) {
+        for entry in node.object().unwrap_or_default() {
+            if entry.key == "use" {
+                continue;
+            }
+            let message = format!("'{}' beside 'use' in '{scheme}'", entry.key);
+            let pointer = pointer_step(pointer, &entry.key);
+            let problem = Problem::new(Rule::Shape, entry.key_span, &pointer, message);
+            self.problems
+                .push(problem.hint("the secret holds all settings: remove one of them"));
+        }
+    }
+
+    /// Whether everything is there that the scheme can't do without.
+    fn settings(&mut self, scheme: AuthenticationScheme, entry: &Entry, pointer: &str) -> bool {
+        match scheme {
+            AuthenticationScheme::Basic | AuthenticationScheme::Digest => {
+                self.needs(entry, "username", Rule::Shape, pointer)
+                    & self.needs(entry, "password", Rule::Shape, pointer)
+            }
+            AuthenticationScheme::Bearer => self.needs(entry, "token", Rule::Shape, pointer),
+            AuthenticationScheme::OAuth2 | AuthenticationScheme::Oidc => {
+                self.needs(entry, "authority", Rule::Strict, pointer)
+                    & self.needs(entry, "grant", Rule::Strict, pointer)
+                    & self.grant(entry, pointer)
+                    & self.client(entry, pointer)
+            }
+        }
+    }
+
+    fn grant(&mut self, entry: &Entry, pointer: &str) -> bool {
+        let Some(grant) = entry.value.get("grant") else {
+            return true;
+        };
+        let needed: &[&str] = match grant.text() {
+            Some("authorization_code") => {
+                let pointer = pointer_step(pointer, "grant");
+                let message =
+                    "the grant authorization_code needs a person at a browser, and a run has none";
+                let problem = Problem::new(Rule::Strict, grant.span, &pointer, message);
+                self.problems.push(problem.hint(
+                    "use client_credentials, or refresh_token with a token that a person has got",
+                ));
+                return false;
+            }
+            Some("password") => &["username", "password"],
+            Some("refresh_token" | EXCHANGE) => &["subject"],
+            _ => &[],
+        };
+        let mut complete = true;
+        for key in needed {
+            complete &= self.needs(entry, key, Rule::Strict, pointer);
+        }
+        complete
+    }
+
+    fn client(&mut self, entry: &Entry, pointer: &str) -> bool {
+        let Some(client) = entry.value.entry("client") else {
+            return true;
+        };
+        let pointer = pointer_step(pointer, "client");
+        let text = |key: &str| client.value.get(key).and_then(Node::text);
+        let needed: &[&str] = match text("authentication") {
+            Some("client_secret_basic" | "client_secret_post" | "client_secret_jwt") => {
+                &["id", "secret"]
+            }
+            Some("private_key_jwt") => &["id", "assertion"],
+            _ => &["id"],
+        };
+        let mut complete = true;
+        for key in needed {
+            complete &= self.needs(client, key, Rule::Strict, &pointer);
+        }
+        complete
+    }
+
+    fn needs(&mut self, entry: &Entry, key: &str, rule: Rule, pointer: &str) -> bool {
+        if entry.value.get(key).is_some() || entry.value.object().is_none() {
+            return true;
+        }
+        // The table says so already where it is one of two keys.
+        let is_said = rule == Rule::Shape && matches!(key, "username" | "token");
+        if !is_said {
+            let message = format!("'{key}' is missing in '{}'", entry.key);
+            let problem = Problem::new(rule, entry.key_span, pointer, message);
+            self.problems
+                .push(problem.hint(format!("add '{key}', or name a secret with 'use'")));
+        }
+        false
+    }
+}
+
+fn scheme(key: &str) -> Option<AuthenticationScheme> {
+    Some(match key {
+        "basic" => AuthenticationScheme::Basic,
+        "bearer" => AuthenticationScheme::Bearer,
+        "digest" => AuthenticationScheme::Digest,
+        "oauth2" => AuthenticationScheme::OAuth2,
+        "oidc" => AuthenticationScheme::Oidc,
+        _ => return None,
+    })
+}

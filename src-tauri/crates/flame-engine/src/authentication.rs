@@ -1,0 +1,349 @@
+//! Authentication policies with every expression evaluated: what a call proves itself with.
+//!
+//! Deliberately absent: asking an authority for a token, and the headers; the caller does that. Nothing
+//! here is journalled or printed.
+
+use std::fmt;
+
+use flame_dsl::{
+    Authentication, AuthenticationScheme, AuthenticationSettings, Template, UriTemplate,
+};
+use serde_json::{Value, json};
+
+use crate::error::{Error, StandardError};
+use crate::scope::Scope;
+use crate::secrets::MASK;
+
+const PROPERTY: &str = "with.endpoint.authentication";
+const TOKEN_PATH: &str = "/oauth2/token";
+
+/// What a call proves itself with. `Debug` shows the scheme alone.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    Basic(User),
+    Bearer(String),
+    Digest(User),
+    /// A bearer token that an authority gives out.
+    Token(Box<TokenRequest>),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    pub name: String,
+    pub password: String,
+}
+
+/// How a token is asked for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TokenRequest {
+    pub authority: String,
+    /// The document, or a secret, names the authority's host; it did not come out of data.
+    pub authority_is_named: bool,
+    pub endpoint: TokenEndpoint,
+    pub grant: Grant,
+    pub client: Option<Client>,
+    pub is_json: bool,
+    /// A token's issuer must be one of these; any where empty.
+    pub issuers: Vec<String>,
+    pub scopes: Vec<String>,
+    pub audiences: Vec<String>,
+    pub actor: Option<TypedToken>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum TokenEndpoint {
+    /// Below the authority.
+    Path(String),
+    /// As `/.well-known/openid-configuration` below the authority says.
+    Discovered,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Grant {
+    ClientCredentials,
+    Password {
+        username: String,
+        password: String,
+    },
+    RefreshToken(String),
+    /// RFC 8693.
+    TokenExchange(TypedToken),
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TypedToken {
+    pub token: String,
+    /// A URN of RFC 8693.
+    pub kind: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Client {
+    pub id: String,
+    pub proof: ClientProof,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum ClientProof {
+    None,
+    Basic(String),
+    Post(String),
+    /// A JWT signed with the secret (HS256).
+    SecretJwt(String),
+    /// A JWT that the client has signed itself.
+    Assertion(String),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.scheme())?;
+        f.write_str("(redacted)")
+    }
+}
+
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenRequest")
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// The scheme of the `Authorization` header.
+    pub const fn scheme(&self) -> &'static str {
+        match self {
+            Self::Basic(_) => "Basic",
+            Self::Digest(_) => "Digest",
+            Self::Bearer(_) | Self::Token(_) => "Bearer",
+        }
+    }
+
+    /// `$authorization` of the call's own arguments, where it is known before the call.
+    pub(crate) fn authorization(&self) -> Option<Value> {
+        use base64::Engine as _;
+        let parameter = match self {
+            Self::Basic(User { name, password }) => {
+                base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"))
+            }
+            Self::Bearer(token) => token.clone(),
+            Self::Digest(_) | Self::Token(_) => return None,
+        };
+        Some(json!({"scheme": self.scheme(), "parameter": parameter}))
+    }
+
+    /// Evaluates a policy; the same again after a crash.
+    pub(crate) fn evaluate(scope: &Scope<'_>, policy: &Authentication) -> Result<Self, Error> {
+        let settings = match &policy.settings {
+            AuthenticationSettings::Inline(template) => Settings {
+                values: scope.template(template, PROPERTY)?,
+                written: Some(template),
+            },
+            AuthenticationSettings::Secret(name) => Settings {
+                values: scope.secret(name)?.clone(),
+                written: None,
+            },
+        };
+        Ok(match policy.scheme {
+            AuthenticationScheme::Basic => Self::Basic(settings.user()?),
+            AuthenticationScheme::Digest => Self::Digest(settings.user()?),
+            AuthenticationScheme::Bearer => Self::Bearer(match &settings.values {
+                // A secret may be the token itself.
+                Value::String(token) => token.clone(),
+                _ => settings.required("/token")?,
+            }),
+            AuthenticationScheme::OAuth2 => {
+                let path = settings.text("/endpoints/token")?;
+                let path = path.unwrap_or_else(|| TOKEN_PATH.to_owned());
+                Self::Token(Box::new(
+                    settings.token_request(scope, TokenEndpoint::Path(path))?,
+                ))
+            }
+            AuthenticationScheme::Oidc => Self::Token(Box::new(
+                settings.token_request(scope, TokenEndpoint::Discovered)?,
+            )),
+        })
+    }
+}
+
+/// `$authorization` once the call was made: the parameter is a secret, and this becomes data.
+pub(crate) fn afterwards(policy: &Authentication) -> Value {
+    let scheme = match policy.scheme {
+        AuthenticationScheme::Basic => "Basic",
+        AuthenticationScheme::Digest => "Digest",
+        AuthenticationScheme::Bearer
+        | AuthenticationScheme::OAuth2
+        | AuthenticationScheme::Oidc => "Bearer",
+    };
+    json!({"scheme": scheme, "parameter": MASK})
+}
+
+/// A policy's settings, evaluated.
+struct Settings<'a> {
+    values: Value,
+    /// As they stand in the document; `None` where a secret holds them.
+    written: Option<&'a Template>,
+}
+
+impl Settings<'_> {
+    fn user(&self) -> Result<User, Error> {
+        Ok(User {
+            name: self.required("/username")?,
+            password: self.required("/password")?,
+        })
+    }
+
+    fn token_request(
+        &self,
+        scope: &Scope<'_>,
+        endpoint: TokenEndpoint,
+    ) -> Result<TokenRequest, Error> {
+        let (authority, authority_is_named) = self.authority(scope)?;
+        Ok(TokenRequest {
+            authority,
+            authority_is_named,
+            endpoint,
+            grant: self.grant()?,
+            client: self.client()?,
+            is_json: self.text("/request/encoding")?.as_deref() == Some("application/json"),
+            issuers: self.texts("/issuers")?,
+            scopes: self.texts("/scopes")?,
+            audiences: self.texts("/audiences")?,
+            actor: match self.values.pointer("/actor") {
+                None | Some(Value::Null) => None,
+                Some(_) => Some(self.token("/actor")?),
+            },
+        })
+    }
+
+    /// The address, and whether the document itself names its host.
+    fn authority(&self, scope: &Scope<'_>) -> Result<(String, bool), Error> {
+        let written = self.required("/authority")?;
+        let unusable =
+            |problem: String| invalid(format!("{PROPERTY}: the authority {written:?}: {problem}"));
+        let expanded = UriTemplate::parse(&written)
+            .map_err(|error| unusable(error.to_string()))?
+            .expand(scope.input.unwrap_or(&Value::Null))
+            .map_err(|gap| unusable(gap.to_string()))?;
+        let is_literal = self.written.is_none_or(|template| match template {
+            Template::Literal(_) => true,
+            Template::Object(members) => members
+                .iter()
+                .any(|(name, value)| name == "authority" && matches!(value, Template::Literal(_))),
+            _ => false,
+        });
+        let is_named = is_literal && host(&written) == host(&expanded);
+        Ok((expanded, is_named))
+    }
+
+    fn grant(&self) -> Result<Grant, Error> {
+        Ok(match self.required("/grant")?.as_str() {
+            "client_credentials" => Grant::ClientCredentials,
+            "password" => Grant::Password {
+                username: self.required("/username")?,
+                password: self.required("/password")?,
+            },
+            "refresh_token" => Grant::RefreshToken(self.required("/subject/token")?),
+            "urn:ietf:params:oauth:grant-type:token-exchange" => {
+                Grant::TokenExchange(self.token("/subject")?)
+            }
+            grant => {
+                return Err(invalid(format!(
+                    "{PROPERTY}: the grant {grant:?} can't be used by a run; use client_credentials, \
+                     password, refresh_token or urn:ietf:params:oauth:grant-type:token-exchange"
+                )));
+            }
+        })
+    }
+
+    fn client(&self) -> Result<Option<Client>, Error> {
+        let Some(id) = self.text("/client/id")? else {
+            return Ok(None);
+        };
+        let secret = || self.required("/client/secret");
+        let proof = match self.text("/client/authentication")?.as_deref() {
+            Some("client_secret_basic") => ClientProof::Basic(secret()?),
+            Some("client_secret_jwt") => ClientProof::SecretJwt(secret()?),
+            Some("private_key_jwt") => ClientProof::Assertion(self.required("/client/assertion")?),
+            Some("none") => ClientProof::None,
+            Some("client_secret_post") => ClientProof::Post(secret()?),
+            // A client without a secret is a public one.
+            None => match self.text("/client/secret")? {
+                Some(secret) => ClientProof::Post(secret),
+                None => ClientProof::None,
+            },
+            Some(other) => {
+                return Err(invalid(format!(
+                    "{PROPERTY}.client.authentication gave {other:?}; it needs client_secret_basic, \
+                     client_secret_post, client_secret_jwt, private_key_jwt or none"
+                )));
+            }
+        };
+        Ok(Some(Client { id, proof }))
+    }
+
+    fn token(&self, pointer: &str) -> Result<TypedToken, Error> {
+        Ok(TypedToken {
+            token: self.required(&format!("{pointer}/token"))?,
+            kind: self.required(&format!("{pointer}/type"))?,
+        })
+    }
+
+    fn required(&self, pointer: &str) -> Result<String, Error> {
+        self.text(pointer)?.ok_or_else(|| {
+            let place = match self.written {
+                Some(_) => "it gave nothing",
+                None => "the secret has no such member",
+            };
+            invalid(format!("{PROPERTY}{}: {place}", dotted(pointer)))
+        })
+    }
+
+    /// Messages name the place and the type, never the value, which may be a secret.
+    fn text(&self, pointer: &str) -> Result<Option<String>, Error> {
+        match self.values.pointer(pointer) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Some(value.to_string())),
+            Some(_) => Err(invalid(format!(
+                "{PROPERTY}{} gave a list or an object; it needs a text",
+                dotted(pointer)
+            ))),
+        }
+    }
+
+    fn texts(&self, pointer: &str) -> Result<Vec<String>, Error> {
+        let wrong = || {
+            invalid(format!(
+                "{PROPERTY}{} needs a list of texts",
+                dotted(pointer)
+            ))
+        };
+        match self.values.pointer(pointer) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong))
+                .collect(),
+            Some(_) => Err(wrong()),
+        }
+    }
+}
+
+/// Scheme, host and port of an address.
+fn host(url: &str) -> &str {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let end = url[begin..]
+        .find(['/', '?', '#'])
+        .map_or(url.len(), |at| begin + at);
+    &url[..end]
+}
+
+fn dotted(pointer: &str) -> String {
+    pointer.replace('/', ".")
+}
+
+fn invalid(detail: String) -> Error {
+    StandardError::Configuration.with("The authentication can't be used", detail)
+}
