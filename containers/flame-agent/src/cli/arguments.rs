@@ -113,6 +113,9 @@ struct Common {
     /// Folder of the SQLite databases that workflows name by file [default: `databases` in the data folder]
     #[arg(long, value_name = "FOLDER")]
     databases_dir: Option<PathBuf>,
+    /// Folder of the documents that workflows name by `file:` [default: `resources` in the data folder]
+    #[arg(long, value_name = "FOLDER")]
+    resources_dir: Option<PathBuf>,
     /// Certificates (PEM) to trust beside the public ones
     #[arg(long, value_name = "FILE")]
     ca_file: Vec<PathBuf>,
@@ -258,6 +261,10 @@ impl Common {
                 .databases_dir
                 .clone()
                 .unwrap_or(options.databases_folder),
+            resources_folder: self
+                .resources_dir
+                .clone()
+                .unwrap_or(options.resources_folder),
             outbound: OutboundOptions {
                 authorities: self.ca_file.clone(),
                 stand_ins: self.stand_in.clone(),

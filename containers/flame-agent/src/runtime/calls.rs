@@ -16,11 +16,13 @@ use super::Options;
 use super::connections::{ConnectionEntry, Connections};
 use super::depth::is_too_deep;
 use super::ledger::Ledger;
-use super::outbound::{Caller, Outbound, is_named_by};
+use super::outbound::{self, Outbound, is_named_by};
+use super::protocols::{Caller, Protocols};
 
 #[derive(Debug)]
 pub(super) struct Calls {
     outbound: Outbound,
+    protocols: Protocols,
     connections: Arc<Connections>,
     ledger: Ledger,
     permits: Semaphore,
@@ -46,6 +48,7 @@ impl Calls {
     ) -> Self {
         Self {
             outbound,
+            protocols: Protocols::new(options.resources_folder.clone()),
             connections,
             ledger: Ledger::default(),
             permits: Semaphore::new(options.calls_max.max(1)),
@@ -87,7 +90,7 @@ impl Calls {
         match &invoked.call {
             Call::Http(request) => {
                 let named = names_host(&invoked.workflow, &invoked.reference, &request.url);
-                let caller = Caller {
+                let caller = outbound::Caller {
                     ledger: &self.ledger,
                     name: &invoked.workflow.id.to_string(),
                 };
@@ -106,6 +109,17 @@ impl Calls {
                 .await
                 .map(Arc::new)
                 .map_err(into_error),
+            Call::Protocol(request) => {
+                let caller = Caller {
+                    outbound: &self.outbound,
+                    ledger: &self.ledger,
+                    key: &invoked.key,
+                    workflow: &invoked.workflow.id,
+                    task: find(&invoked.workflow.tasks, &invoked.reference),
+                };
+                let outcome = self.protocols.call(&caller, request).await;
+                outcome.map(Arc::new)
+            }
         }
     }
 
@@ -191,7 +205,12 @@ fn names_host(workflow: &Workflow, reference: &str, url: &str) -> bool {
     let TaskKind::CallHttp(call) = &task.kind else {
         return false;
     };
-    match &call.endpoint {
+    names(&call.endpoint, url)
+}
+
+/// Whether an endpoint, as it was written, names the host of a URL.
+pub(super) fn names(endpoint: &Endpoint, url: &str) -> bool {
+    match endpoint {
         Endpoint::UriTemplate(template) => is_named_by(template, url),
         Endpoint::Expression(expression) => is_named_by(expression.source(), url),
     }

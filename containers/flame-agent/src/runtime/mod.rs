@@ -18,6 +18,7 @@ mod message;
 mod open;
 mod options;
 mod outbound;
+mod protocols;
 mod schedule;
 mod shard;
 mod shared;

@@ -16,6 +16,8 @@ pub struct Options {
     pub output_folder: PathBuf,
     /// Where workflows find SQLite databases that they name by file; `databases` in the data folder.
     pub databases_folder: PathBuf,
+    /// Where workflows find the documents that they name by `file:`; `resources` in the data folder.
+    pub resources_folder: PathBuf,
     pub durability: Durability,
     /// Runs in memory; one more is refused. Those that wait for long are not among them.
     pub in_flight_max: usize,
@@ -59,6 +61,7 @@ impl Options {
         Self {
             output_folder: data_folder.join("files"),
             databases_folder: data_folder.join("databases"),
+            resources_folder: data_folder.join("resources"),
             data_folder,
             durability: Durability::Full,
             in_flight_max: 10_000,

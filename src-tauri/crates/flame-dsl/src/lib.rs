@@ -30,5 +30,6 @@ pub use pipeline::{
     examine_pipeline, parse_pipeline,
 };
 pub use problem::{PROBLEMS_MAX, Problem, Rule, Severity};
+pub use shape::did_you_mean;
 pub use source::{Format, NESTING_MAX, TEXT_BYTES_MAX, VALUES_MAX};
 pub use uri_template::{UriTemplate, UriTemplateError, UriTemplateGap};

@@ -11,8 +11,10 @@ use serde_json::{Map, Value};
 use crate::expression::Expression;
 
 mod listen;
+mod protocol;
 
 pub use listen::*;
+pub use protocol::*;
 
 /// One version of a workflow, ready to run.
 #[derive(Debug, Clone)]
@@ -113,6 +115,7 @@ pub enum TaskKind {
     CallHttp(Box<HttpCall>),
     CallFunction(FunctionCall),
     Listen(Box<Listen>),
+    CallProtocol(Box<ProtocolCall>),
 }
 
 impl TaskKind {
@@ -131,6 +134,7 @@ impl TaskKind {
             Self::CallHttp(_) => "call http",
             Self::CallFunction(_) => "call function",
             Self::Listen(_) => "listen",
+            Self::CallProtocol(call) => call.protocol.task_name(),
         }
     }
 }

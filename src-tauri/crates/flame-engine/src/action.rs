@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_dsl::HttpOutput;
+use flame_dsl::{HttpOutput, Protocol};
 use flame_types::{IdempotencyKey, RunStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,6 +85,32 @@ pub enum Call {
         version: Arc<str>,
         arguments: Arc<Value>,
     },
+    Protocol(ProtocolRequest),
+}
+
+/// A call that another document describes, with every expression evaluated. The caller sends the
+/// idempotency key along where the protocol has a place for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProtocolRequest {
+    pub protocol: Protocol,
+    /// Where the document is that describes the operation.
+    pub document: Option<String>,
+    /// Whom to call, where the task says so itself.
+    pub server: Option<String>,
+    /// `with`, without the two above.
+    pub arguments: Arc<Value>,
+    /// What is left of the task's timeout, if it has one.
+    pub timeout: Option<Duration>,
+}
+
+impl ProtocolRequest {
+    /// The operation, method or channel that is called.
+    pub fn operation(&self) -> &str {
+        ["operationId", "method", "operation", "channel"]
+            .iter()
+            .find_map(|key| self.arguments[key].as_str())
+            .unwrap_or_default()
+    }
 }
 
 /// An HTTP request with every expression evaluated. The caller adds `Idempotency-Key` unless

@@ -25,7 +25,7 @@ mod test_plan;
 mod timeline;
 mod turn;
 
-pub use action::{Action, Call, EffectId, HttpRequest, Interest, TimerId};
+pub use action::{Action, Call, EffectId, HttpRequest, Interest, ProtocolRequest, TimerId};
 pub use apply::Corrupt;
 pub use authentication::{
     Client, ClientProof, Credentials, Grant, TokenEndpoint, TokenRequest, TypedToken, User,

@@ -90,6 +90,9 @@ impl TestPlan {
                 operation,
                 ..
             } => wanted.split_once('.') == Some((connector, operation)),
+            Call::Protocol(request) => {
+                wanted.split_once('.') == Some((request.protocol.name(), request.operation()))
+            }
         };
         let mock = self.mocks.iter().find(|mock| fits(&mock.call))?;
         Some(match &mock.answer {

@@ -44,6 +44,20 @@ pub const TESTS: &[&str] = &[
     "python3-venv",
 ];
 
+/// Servers that others wrote, for the tests of protocols: npm packages.
+const COUNTERPARTS_NPM: &[&str] = &[
+    "@stoplight/prism-cli@5.14.2",
+    "@modelcontextprotocol/server-everything@2026.8.31",
+];
+
+/// The same, PyPI packages.
+const COUNTERPARTS_PYPI: &[&str] = &[
+    "a2a-sdk[http-server]==1.3.0",
+    "grpcio==1.85.1",
+    "grpcio-tools==1.85.1",
+    "uvicorn==0.54.0",
+];
+
 /// Installs those of `packages` that dpkg does not know as installed.
 pub fn apt(packages: &[&[&str]]) -> Result<()> {
     let missing: Vec<&str> = packages
@@ -149,6 +163,40 @@ pub fn libjq() -> Result<()> {
             .arg("jq==1.13.0"),
     )?;
     std::fs::write(&stamp, "").with_context(|| format!("{} can't be written", stamp.display()))
+}
+
+/// The servers that the tests of protocols talk to, installed beside the build.
+pub fn counterparts() -> Result<()> {
+    let place = target_dir().join("tools/counterparts");
+    let node = place.join("node");
+    once(&node.join(".installed"), COUNTERPARTS_NPM, || {
+        std::fs::create_dir_all(&node)?;
+        exec(
+            node_command("npm")?
+                .args(["install", "--no-fund", "--no-audit", "--prefix"])
+                .arg(&node)
+                .args(COUNTERPARTS_NPM),
+        )
+    })?;
+    let python = place.join("python");
+    once(&python.join(".installed"), COUNTERPARTS_PYPI, || {
+        exec(command("python3").args(["-m", "venv"]).arg(&python))?;
+        exec(
+            Command::new(python.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(COUNTERPARTS_PYPI),
+        )
+    })
+}
+
+/// Does it unless the stamp says that it was done for these packages.
+fn once(stamp: &Path, packages: &[&str], install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(stamp).is_ok_and(|done| done == wanted) {
+        return Ok(());
+    }
+    install()?;
+    std::fs::write(stamp, wanted).with_context(|| format!("{} can't be written", stamp.display()))
 }
 
 fn installed(package: &str) -> bool {

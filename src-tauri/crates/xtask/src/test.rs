@@ -55,6 +55,7 @@ fn rust() -> Result<()> {
     // The hardened container of the Podman tests runs the image's own static binary.
     images::run()?;
     setup::libjq()?;
+    setup::counterparts()?;
     build()?;
     exec(
         cargo()

@@ -70,7 +70,7 @@ pub(super) async fn read(
 }
 
 /// Reads the body up to a limit, and never more.
-pub(super) async fn body(
+pub(in crate::runtime) async fn body(
     mut response: Response,
     target: &Target,
     bytes_max: usize,
@@ -120,7 +120,7 @@ fn content(headers: &HeaderMap, body: &[u8], target: &Target) -> Result<Value, E
 }
 
 /// `application/json` and everything with the suffix `+json`.
-pub(super) fn is_json(content_type: &HeaderValue) -> bool {
+pub(in crate::runtime) fn is_json(content_type: &HeaderValue) -> bool {
     let Ok(text) = content_type.to_str() else {
         return false;
     };
@@ -134,7 +134,12 @@ pub(super) fn is_json(content_type: &HeaderValue) -> bool {
 }
 
 /// The DSL's error carries the status of the answer; 401 and 403 have types of their own.
-fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], target: &Target) -> Error {
+pub(in crate::runtime) fn refused(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    target: &Target,
+) -> Error {
     let reason = status
         .canonical_reason()
         .unwrap_or("an answer that is not a success");

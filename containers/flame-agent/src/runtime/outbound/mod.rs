@@ -15,12 +15,13 @@ use std::time::Duration;
 use flame_dsl::HttpOutput;
 use flame_engine::{Error, HttpRequest, StandardError};
 use flame_types::IdempotencyKey;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Request, Url};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Client, Method, Request, Response, Url};
 use serde_json::Value;
 
 pub(super) use self::address::is_named_by;
 use self::address::{Reach, Resolver, StandIns};
+pub(super) use self::answer::{body, is_json, refused};
 pub(super) use self::authentication::Caller;
 use self::authentication::{Authenticator, Outgoing};
 use super::options::OutboundOptions;
@@ -50,6 +51,8 @@ impl Clients {
 pub(super) struct Outbound {
     clients: Clients,
     authenticator: Arc<Authenticator>,
+    /// For gRPC, whose hosts the document names: HTTP/2 from the first byte.
+    http2: Client,
     options: Arc<OutboundOptions>,
 }
 
@@ -63,10 +66,10 @@ impl Outbound {
                 .collect(),
             ..StandIns::default()
         });
-        let client = |reach: Reach| {
+        let builder = |reach: Reach, tls: rustls::ClientConfig| {
             Client::builder()
                 .no_proxy()
-                .tls_backend_preconfigured(tls.clone())
+                .tls_backend_preconfigured(tls)
                 .dns_resolver(Arc::new(Resolver {
                     reach,
                     stand_ins: Arc::clone(&stand_ins),
@@ -76,18 +79,22 @@ impl Outbound {
                 .connect_timeout(options.connect_timeout)
                 .pool_max_idle_per_host(64)
                 .user_agent(concat!("mastra-flame-agent/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|error| super::Error::Setup {
-                    what: "the HTTP client can't be set up".to_owned(),
-                    detail: error.to_string(),
-                })
         };
+        let client = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| super::Error::Setup {
+                what: "the HTTP client can't be set up".to_owned(),
+                detail: error.to_string(),
+            })
+        };
+        let mut tls2 = tls.clone();
+        tls2.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Self {
             clients: Clients {
-                named: client(Reach::Named)?,
-                data: client(Reach::Data)?,
+                named: client(builder(Reach::Named, tls.clone()))?,
+                data: client(builder(Reach::Data, tls))?,
             },
             authenticator: Arc::default(),
+            http2: client(builder(Reach::Named, tls2).http2_prior_knowledge())?,
             options: Arc::new(options),
         })
     }
@@ -146,6 +153,75 @@ impl Outbound {
     }
 }
 
+/// For the protocols that are carried by HTTP requests.
+impl Outbound {
+    /// Sends a request; the body of the response is not read yet, and nothing limits the time.
+    pub(super) async fn send(
+        &self,
+        request: Request,
+        named: bool,
+        target: &Target,
+    ) -> Result<Response, Error> {
+        let reach = if named { Reach::Named } else { Reach::Data };
+        address::check(request.url(), reach).map_err(|refusal| refusal.into_error(&target.host))?;
+        self.clients
+            .of(reach)
+            .execute(request)
+            .await
+            .map_err(|error| target.failed(&error))
+    }
+
+    /// The same over HTTP/2, to a host that the document names.
+    pub(super) async fn send_http2(
+        &self,
+        request: Request,
+        target: &Target,
+    ) -> Result<Response, Error> {
+        address::check(request.url(), Reach::Named)
+            .map_err(|refusal| refusal.into_error(&target.host))?;
+        self.http2
+            .execute(request)
+            .await
+            .map_err(|error| target.failed(&error))
+    }
+
+    /// The body of what is at an address, at most so many bytes of it.
+    pub(super) async fn fetch(
+        &self,
+        url: Url,
+        named: bool,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, Error> {
+        let request = Request::new(Method::GET, url);
+        let target = Target::of(&request);
+        let mut response = self.send(request, named, &target).await?;
+        let headers = std::mem::take(response.headers_mut());
+        let status = response.status();
+        let body = answer::body(response, &target, bytes_max).await?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(match headers.get(LOCATION).map(HeaderValue::to_str) {
+            Some(Ok(location)) if status.is_redirection() => target.communication(
+                "The document has moved",
+                &format!(
+                    "answered {}: write its new address, {location}",
+                    status.as_u16()
+                ),
+            ),
+            _ => answer::refused(status, &headers, &body, &target),
+        })
+    }
+
+    pub(super) fn response_bytes_max(&self) -> usize {
+        self.options.response_bytes_max
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.options.timeout
+    }
+}
+
 /// What messages say about a call; no query, which may hold secrets.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -156,7 +232,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         Self {
             method: request.method().clone(),
             host: host_and_port(request.url()),
@@ -169,10 +245,12 @@ impl Target {
     }
 
     fn error(&self, kind: StandardError, title: &str, detail: &str) -> Error {
-        kind.with(
-            title,
-            format!("{} {}{}: {detail}", self.method, self.host, self.path),
-        )
+        kind.with(title, self.describe(detail))
+    }
+
+    /// What a message says about this call.
+    pub(super) fn describe(&self, detail: &str) -> String {
+        format!("{} {}{}: {detail}", self.method, self.host, self.path)
     }
 
     fn timed_out(&self, timeout: Duration) -> Error {

@@ -7,6 +7,7 @@ mod durable;
 mod events;
 mod lifecycle;
 mod pressure;
+mod protocols;
 mod schedules;
 mod secrets;
 

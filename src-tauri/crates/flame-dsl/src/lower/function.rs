@@ -5,7 +5,7 @@ use jsonschema::error::ValidationErrorKind;
 use super::Lowering;
 use crate::catalog::{CatalogFunction, catalog};
 use crate::problem::{Problem, Rule};
-use crate::shape::did_you_mean;
+use crate::shape::{did_you_mean, spoken};
 use crate::source::{Node, pointer_step};
 use crate::{FunctionCall, Template};
 
@@ -41,9 +41,14 @@ impl Lowering<'_> {
             return Some(found);
         }
         let known: Vec<String> = catalog().iter().map(CatalogFunction::name).collect();
-        let known_calls = || std::iter::once("http").chain(known.iter().map(String::as_str));
+        let protocols: Vec<&str> = std::iter::once("http").chain(spoken()).collect();
+        let known_calls = || {
+            protocols
+                .iter()
+                .copied()
+                .chain(known.iter().map(String::as_str))
+        };
         let unsupported = match name {
-            "asyncapi" | "grpc" | "openapi" | "a2a" | "mcp" => Some(format!("'call: {name}' is")),
             _ if name.contains("://") => Some("functions from an address are".to_owned()),
             _ => match name.rsplit_once('@') {
                 Some((_, "default")) => None,
@@ -51,8 +56,13 @@ impl Lowering<'_> {
                 None => Some("custom functions are".to_owned()),
             },
         };
-        let hint = did_you_mean(name, known_calls())
-            .unwrap_or_else(|| format!("this release calls http, {}", known.join(", ")));
+        let hint = did_you_mean(name, known_calls()).unwrap_or_else(|| {
+            format!(
+                "this release calls {}, {}",
+                protocols.join(", "),
+                known.join(", ")
+            )
+        });
         let problem = match unsupported {
             Some(what) => {
                 let message = format!("{what} not supported yet");

@@ -66,7 +66,7 @@ impl Lowering<'_> {
         self.optional(endpoint, "authentication", &pointer, Self::authentication)
     }
 
-    fn endpoint(&mut self, node: &Node, pointer: &str) -> Option<Endpoint> {
+    pub(super) fn endpoint(&mut self, node: &Node, pointer: &str) -> Option<Endpoint> {
         let Some(text) = node.text() else {
             return self.required(node, "uri", pointer, Self::endpoint);
         };

@@ -11,6 +11,7 @@ mod head;
 mod http;
 mod listen;
 mod policy;
+mod protocol;
 mod schema;
 mod secret;
 mod task;

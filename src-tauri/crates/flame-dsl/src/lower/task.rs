@@ -10,7 +10,7 @@ use super::listen::PERSON_KEY;
 use crate::problem::{Problem, Rule};
 use crate::shape::KINDS;
 use crate::source::{Content, Entry, Node, pointer_step};
-use crate::{Flow, Task, TaskKind, Template};
+use crate::{Flow, Protocol, Task, TaskKind, Template};
 
 /// Attributes of CloudEvents 1.0 that an emitted event's `with` may set.
 const EVENT_ATTRIBUTES: &[&str] = &[
@@ -112,6 +112,9 @@ impl Lowering<'_> {
                 let call = self.required(node, "with", pointer, Self::http_call)?;
                 TaskKind::CallHttp(Box::new(call))
             }
+            "call" if let Some(protocol) = protocol(node) => {
+                TaskKind::CallProtocol(Box::new(self.protocol_call(node, protocol, pointer)?))
+            }
             "call" => TaskKind::CallFunction(self.function_call(node, pointer)?),
             "listen" => TaskKind::Listen(Box::new(self.listen(node, pointer)?)),
             _ => return None,
@@ -144,6 +147,18 @@ fn is_authenticated(task: &Node) -> bool {
     let endpoint = task.get("with").and_then(|with| with.get("endpoint"));
     task.get("call").is_some()
         && endpoint.is_some_and(|endpoint| endpoint.get("authentication").is_some())
+}
+
+/// The protocol that a call speaks, where it is not HTTP itself.
+fn protocol(task: &Node) -> Option<Protocol> {
+    Some(match task.get("call")?.text()? {
+        "openapi" => Protocol::OpenApi,
+        "grpc" => Protocol::Grpc,
+        "mcp" => Protocol::Mcp,
+        "asyncapi" => Protocol::AsyncApi,
+        "a2a" => Protocol::A2a,
+        _ => return None,
+    })
 }
 
 /// The keyword that says what a task does; `None` where there is not exactly one.

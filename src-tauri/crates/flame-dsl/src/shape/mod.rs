@@ -7,6 +7,7 @@
 mod authentication;
 mod check;
 mod listen;
+mod protocols;
 mod schema;
 mod suggest;
 mod tables;
@@ -14,8 +15,9 @@ mod tasks;
 mod text;
 
 pub(crate) use check::check;
+pub(crate) use protocols::spoken;
 pub(crate) use schema::document_schema;
-pub(crate) use suggest::did_you_mean;
+pub use suggest::did_you_mean;
 pub(crate) use tables::{PIPELINE, WORKFLOW};
 pub(crate) use tasks::KINDS;
 pub(crate) use text::TextRule;

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::protocols::{PROTOCOLS, ProtocolShape};
 use super::tasks::{COMMON, KINDS, calls};
 use super::{Extra, Field, Group, Need, Object, Shape, Support, TextRule};
 use crate::catalog::{CatalogFunction, catalog};
@@ -113,6 +114,9 @@ impl Writer {
                         json!({"const": "http", "description": "Calls an HTTP address."});
                     schema
                 }));
+                for protocol in PROTOCOLS.iter().filter(|protocol| protocol.is_spoken) {
+                    kinds.push(self.protocol(protocol));
+                }
                 kinds.extend(catalog().iter().map(|function| self.function(function)));
                 continue;
             }
@@ -129,6 +133,19 @@ impl Writer {
         schema["additionalProperties"] = json!(false);
         schema["description"] = json!(description);
         schema
+    }
+
+    fn protocol(&mut self, protocol: &ProtocolShape) -> Value {
+        let ProtocolShape {
+            keyword,
+            description,
+            ..
+        } = protocol;
+        self.define(&format!("{keyword}Task"), |writer| {
+            let mut schema = writer.task_kind(protocol.fields, description);
+            schema["properties"]["call"] = json!({"const": keyword, "description": description});
+            schema
+        })
     }
 
     fn function(&mut self, function: &CatalogFunction) -> Value {

@@ -1,10 +1,7 @@
 //! Which known word a person probably meant.
 
 /// `did you mean 'x'?` for the nearest of the known words, if any is near enough.
-pub(crate) fn did_you_mean<'w>(
-    word: &str,
-    known: impl IntoIterator<Item = &'w str>,
-) -> Option<String> {
+pub fn did_you_mean<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<String> {
     // Longer than any of our words: measuring it would only cost time.
     if word.len() > 64 {
         return None;

@@ -2,7 +2,7 @@
 
 use super::authentication::REFERABLE;
 use super::tables::{DURATION, ERROR, EXPORT, EXPRESSION, INPUT, OUTPUT, RETRY, TIMEOUT};
-use super::{Extra, Field, Group, Object, Shape, Support, TextRule, listen};
+use super::{Extra, Field, Group, Object, Shape, Support, TextRule, listen, protocols};
 
 const FREE: Shape = Shape::Text(TextRule::Free);
 const FLOW: Shape = Shape::Text(TextRule::Flow);
@@ -76,7 +76,7 @@ pub(crate) static KINDS: &[Kind] = &[
     Kind {
         keyword: "call",
         name: "a call",
-        description: "Calls an HTTP address, or a function of the default catalog.",
+        description: "Calls an HTTP address, an operation that a document describes, or a function of the default catalog.",
         fields: &[],
         support: Support::Full,
     },
@@ -413,9 +413,10 @@ pub(super) mod calls {
             .and_then(|e| e.value.text());
         match target {
             Some("http") => HTTP,
-            // Refused by name when the call is resolved; what they take is not looked at.
-            Some("asyncapi" | "grpc" | "openapi" | "a2a" | "mcp") => OTHER,
-            _ => FUNCTION,
+            Some(target) => {
+                protocols::protocol(target).map_or(FUNCTION, |protocol| protocol.fields)
+            }
+            None => FUNCTION,
         }
     }
 
@@ -432,11 +433,6 @@ pub(super) mod calls {
         )
         .required(),
         Field::new("with", "The function's arguments.", Shape::Map(&Shape::Any)),
-    ];
-
-    const OTHER: &[Field] = &[
-        Field::new("call", "The kind of call.", FREE).required(),
-        Field::new("with", "The call's arguments.", Shape::Any),
     ];
 
     const NAMES_AND_VALUES: Shape =
@@ -484,7 +480,7 @@ pub(super) mod calls {
         ],
     });
 
-    const ENDPOINT: Shape = Shape::Choice(&[
+    pub(in crate::shape) const ENDPOINT: Shape = Shape::Choice(&[
         Shape::Text(TextRule::Endpoint),
         Shape::Object(&Object {
             name: "an endpoint",

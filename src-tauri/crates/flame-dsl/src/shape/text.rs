@@ -24,6 +24,10 @@ pub(crate) enum TextRule {
     Duration,
     /// An absolute URI template for HTTP, or `${ }`.
     Endpoint,
+    /// Where a document is: as an endpoint, or a `file:` URI.
+    Resource,
+    /// The name or address of a host.
+    Host,
     /// A URI reference, or `${ }`.
     Uri,
     /// A method's name, or `${ }`.
@@ -78,6 +82,8 @@ impl TextRule {
             Self::RuntimeExpression => "an expression such as ${ .items }",
             Self::Duration => "a duration such as PT5S",
             Self::Endpoint => "a URI such as https://example.com/orders/{id}",
+            Self::Resource => "a URI such as https://example.com/openapi.json",
+            Self::Host => "the name of a host",
             Self::Uri => "a URI",
             Self::Authority => "an address such as https://login.example.com",
             Self::Method => "an HTTP method",
@@ -103,6 +109,8 @@ impl TextRule {
             Self::RuntimeExpression => Some(r"^\s*\$\{[\s\S]+\}\s*$"),
             Self::Duration => Some(r"^(P(?!$).+|\s*\$\{[\s\S]+\}\s*)$"),
             Self::Endpoint => Some(r"^([hH][tT][tT][pP][sS]?://.*|\s*\$\{[\s\S]+\}\s*)$"),
+            Self::Resource => Some(r"^([hH][tT][tT][pP][sS]?://.*|file://.*|\s*\$\{[\s\S]+\}\s*)$"),
+            Self::Host => Some("^[a-zA-Z0-9](?:[a-zA-Z0-9-.]{0,61}[a-zA-Z0-9])?$"),
             Self::Variable => Some("^[A-Za-z_][A-Za-z0-9_]*$"),
             Self::Authority => Some("^[hH][tT][tT][pP][sS]?://"),
             Self::NotEmpty | Self::Filled | Self::Expression | Self::Uri | Self::Method => {
@@ -124,6 +132,9 @@ impl TextRule {
             Self::RuntimeExpression => Fault::shape("not a runtime expression", EXPRESSION_HINT),
             Self::Duration => duration_text(text),
             Self::Endpoint => endpoint(text),
+            Self::Resource if text.starts_with("file://") => Ok(()),
+            Self::Resource => resource(text),
+            Self::Host => host(text),
             Self::Uri => uri(text),
             Self::Method => method(text),
             Self::Variable => variable(text),
@@ -241,6 +252,15 @@ fn endpoint(text: &str) -> Result<(), Fault> {
     )
 }
 
+fn resource(text: &str) -> Result<(), Fault> {
+    endpoint(text).or_else(|_| {
+        Fault::strict(
+            "not the address of a document",
+            "begin with https://, http:// or, for a file of the resources folder, file:///",
+        )
+    })
+}
+
 fn uri(text: &str) -> Result<(), Fault> {
     let has_scheme = text
         .split_once("://")
@@ -252,6 +272,21 @@ fn uri(text: &str) -> Result<(), Fault> {
     Fault::shape(
         "not a URI",
         "write a URI such as https://example.com/errors/not-found, or ${ }",
+    )
+}
+
+fn host(text: &str) -> Result<(), Fault> {
+    let is_letter = |c: char| c.is_ascii_alphanumeric();
+    let is_name = text.len() <= 63
+        && text.starts_with(is_letter)
+        && text.ends_with(is_letter)
+        && text.chars().all(|c| is_letter(c) || matches!(c, '-' | '.'));
+    if is_name {
+        return Ok(());
+    }
+    Fault::shape(
+        "not the name of a host",
+        "such as localhost or orders.example.com; the port has a key of its own",
     )
 }
 

@@ -7,16 +7,12 @@ use crate::shared::examples;
 /// What an example's first problem says must not be there yet; `None` where it is read.
 fn expected(name: &str) -> Option<&'static str> {
     let table: &[(&str, &str)] = &[
-        ("accumulate-room-readings", "'call: openapi' is"),
         ("call-asyncapi", "'call: asyncapi' is"),
         (
             "call-custom-function-cataloged",
             "functions from an address are",
         ),
         ("call-custom-function-inline", "custom functions are"),
-        ("call-grpc", "'call: grpc' is"),
-        ("call-mcp", "'call: mcp' is"),
-        ("call-openapi", "'call: openapi' is"),
         ("mock-service-extension", "extensions are"),
         ("run-", "'run' tasks are"),
         ("schedule-event-driven", "schedules by events ('on') are"),

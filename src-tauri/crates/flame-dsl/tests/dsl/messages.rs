@@ -617,11 +617,66 @@ do:
     check(
         r#"
 do:
-  - a: {call: grpc, with: {x: '${ $nobody }'}}
+  - a: {call: asyncapi, with: {}}
 "#,
         expect![[r#"
-            3:15: error: 'call: grpc' is not supported yet (value: grpc)
-              hint: this release calls http, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+            3:15: error: 'call: asyncapi' is not supported yet (value: asyncapi)
+              hint: this release calls http, openapi, grpc, mcp, a2a and functions
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: grpc, with: {proto: {endpoint: greet.proto}, service: {host: 'localhost:80', port: 0}, arguments: {name: '${ $nobody }'}}}
+"#,
+        expect![[r#"
+            3:21: error: 'method' is missing in the arguments of 'call: grpc'
+              hint: add 'method': The method, such as SayHello.
+            3:46: error: not the address of a document (value: greet.proto)
+              hint: begin with https://, http:// or, for a file of the resources folder, file:///
+            3:60: error: 'name' is missing in the gRPC service
+              hint: add 'name': The service with its package, such as shop.v1.Orders.
+            3:76: error: not the name of a host (value: localhost:80)
+              hint: such as localhost or orders.example.com; the port has a key of its own
+            3:98: error: must be between 1 and 65535 (value: 0)
+            3:124: error: not a jq expression: the variable `$nobody` is not defined (byte 0) (value: $nobody)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: openapi, with: {document: {endpoint: 'file:///{name}.yaml'}, operationID: x, parameters: {a: '${ .a'}}}
+"#,
+        expect![[r#"
+            3:24: error: 'operationId' is missing in the arguments of 'call: openapi'
+              hint: add 'operationId': The operation's id in the document.
+            3:52: error: the name of a file is not a template (value: "file:///{name}.yaml")
+              hint: write the name out, such as file:///orders.proto
+            3:76: error: unknown key 'operationID' in the arguments of 'call: openapi'
+              hint: did you mean 'operationId'?
+            3:109: error: '${' without its closing '}' (value: ${ .a)
+              hint: close it with '}'; quotes and brackets inside must be closed before
+        "#]],
+    );
+    check(
+        r#"
+do:
+  - a: {call: mcp, with: {method: tools/lst, parameters: text, transport: {http: {endpoint: 'ftp://a'}, stdio: {command: npx}}}}
+  - b: {call: a2a, with: {method: message/send, parameters: {}}}
+"#,
+        expect![[r#"
+            3:35: error: must be one of tools/list, tools/call, prompts/list, prompts/get, resources/list, resources/read, resources/templates/list (value: tools/lst)
+              hint: did you mean 'tools/list'?
+            3:58: error: the parameters are a text (value: "text")
+              hint: write an object, or one ${ } that gives an object
+            3:93: error: not an absolute HTTP address (value: ftp://a)
+              hint: begin with http:// or https://, or write an expression within ${ }
+            3:105: error: the transport needs exactly one of 'http', 'stdio'; found several
+            4:26: error: the call names no agent (value: {"method":"message/send","parameters":{}})
+              hint: add 'agentCard' with its endpoint, or 'server'
+            4:49: error: 'parameters' is empty
+              hint: write at least one name and value
         "#]],
     );
     check(
@@ -641,7 +696,7 @@ do:
 "#,
         expect![[r#"
             3:15: error: catalogs other than the default one are not supported yet (value: log:1.0.0@mine)
-              hint: this release calls http, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+              hint: this release calls http, openapi, grpc, mcp, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
         "#]],
     );
     check(
@@ -651,7 +706,7 @@ do:
 "#,
         expect![[r#"
             3:15: error: functions from an address are not supported yet (value: https://e.com/f.yaml)
-              hint: this release calls http, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+              hint: this release calls http, openapi, grpc, mcp, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
         "#]],
     );
     check(

@@ -90,6 +90,12 @@ fn references_are_json_pointers_and_flows_are_places() {
         /do/12/drain: listen
         /do/13/approve: listen
         /do/14/fail: raise
+        /do/15/described: call openapi
+        /do/16/local: call openapi
+        /do/17/greet: call grpc
+        /do/18/tools: call mcp
+        /do/19/program: call mcp
+        /do/20/agent: call a2a
     "#]]
     .assert_eq(&text);
     for line in text.lines() {

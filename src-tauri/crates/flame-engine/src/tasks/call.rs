@@ -15,6 +15,7 @@ use crate::key;
 use crate::record::{FrameId, Record};
 use crate::scope::{RunView, Scope, TaskView, excerpt};
 use crate::state::{Frame, Progress};
+use crate::tasks::protocol;
 use crate::turn::{Turn, task_scope};
 
 pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
@@ -78,6 +79,9 @@ pub(crate) fn evaluate(
     match &task.kind {
         TaskKind::CallHttp(call) => http(scope, call, &input, timeout).map(Call::Http),
         TaskKind::CallFunction(call) => function(&scope, call),
+        TaskKind::CallProtocol(call) => {
+            protocol::request(&scope, call, &input, timeout).map(Call::Protocol)
+        }
         kind => Err(StandardError::Runtime.with(
             "Not a call",
             format!("a {} task makes no call", kind.name()),
@@ -148,7 +152,7 @@ fn http(
     };
     Ok(HttpRequest {
         method: method.to_ascii_uppercase(),
-        url: url(scope, &call.endpoint, input)?,
+        url: http_url(scope, &call.endpoint, input)?,
         headers: pairs(scope, call.headers.as_ref(), "with.headers")?,
         query: pairs(scope, call.query.as_ref(), "with.query")?,
         body: body.map(Arc::new),
@@ -159,26 +163,33 @@ fn http(
     })
 }
 
-fn url(scope: &Scope<'_>, endpoint: &Endpoint, input: &Value) -> Result<String, Error> {
-    let url = match endpoint {
+/// What an endpoint stands for; `property` names it in messages.
+pub(crate) fn url(
+    scope: &Scope<'_>,
+    endpoint: &Endpoint,
+    input: &Value,
+    property: &str,
+) -> Result<String, Error> {
+    match endpoint {
         Endpoint::UriTemplate(template) => {
-            let invalid =
-                |problem: String| invalid(format!("with.endpoint {template:?}: {problem}"));
+            let invalid = |problem: String| invalid(format!("{property} {template:?}: {problem}"));
             UriTemplate::parse(template)
                 .map_err(|error| invalid(error.to_string()))?
                 .expand(input)
-                .map_err(|gap| invalid(gap.to_string()))?
+                .map_err(|gap| invalid(gap.to_string()))
         }
-        Endpoint::Expression(expression) => match scope.expression(expression, "with.endpoint")? {
-            Value::String(url) => url,
-            other => {
-                return Err(invalid(format!(
-                    "with.endpoint gave {}; it needs a URL",
-                    excerpt(&other)
-                )));
-            }
+        Endpoint::Expression(expression) => match scope.expression(expression, property)? {
+            Value::String(url) => Ok(url),
+            other => Err(invalid(format!(
+                "{property} gave {}; it needs a URL",
+                excerpt(&other)
+            ))),
         },
-    };
+    }
+}
+
+fn http_url(scope: &Scope<'_>, endpoint: &Endpoint, input: &Value) -> Result<String, Error> {
+    let url = url(scope, endpoint, input, "with.endpoint")?;
     let scheme = url
         .split_once("://")
         .map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -240,6 +251,6 @@ fn is_token(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-fn invalid(detail: String) -> Error {
+pub(crate) fn invalid(detail: String) -> Error {
     StandardError::Configuration.with("The call can't be made", detail)
 }

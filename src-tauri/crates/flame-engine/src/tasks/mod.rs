@@ -6,6 +6,7 @@ pub(crate) mod emit;
 pub(crate) mod for_each;
 pub(crate) mod fork;
 pub(crate) mod listen;
+pub(crate) mod protocol;
 pub(crate) mod raise;
 pub(crate) mod set;
 pub(crate) mod switch;

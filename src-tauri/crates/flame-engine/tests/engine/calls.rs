@@ -101,6 +101,35 @@ fn a_function_call_carries_its_arguments() {
 }
 
 #[test]
+fn a_described_call_carries_where_its_document_is_and_its_arguments() {
+    let mut driver = Driver::new(workflow(
+        "do: [{a: {timeout: {after: PT5S}, call: mcp, with: {method: tools/call, parameters: {name: '${ .tool }'}, \
+         transport: {http: {endpoint: 'https://x.test/{tenant}', headers: {A: '${ .tool }'}}}}}}, \
+         {b: {call: openapi, with: {document: {endpoint: {uri: '${ .tool }'}}, operationId: get, \
+         parameters: {id: '${ .content }'}}}}]",
+    ));
+    driver.start(json!({"tool": "sell", "tenant": "shop 1"}));
+    let Call::Protocol(asked) = driver.named("a").call else {
+        panic!("a call by a protocol")
+    };
+    assert_eq!(asked.document, None);
+    assert_eq!(asked.server.as_deref(), Some("https://x.test/shop%201"));
+    assert_eq!(asked.timeout.unwrap().as_secs(), 5);
+    assert_eq!(
+        *asked.arguments,
+        json!({"method": "tools/call", "parameters": {"name": "sell"}, "transport": {"http": {"headers": {"A": "sell"}}}})
+    );
+    driver.answer_named("a", Ok(json!({"content": 7, "tool": "file:///shop.yaml"})));
+    let Call::Protocol(asked) = driver.named("b").call else {
+        panic!("a call by a protocol")
+    };
+    assert_eq!(asked.document.as_deref(), Some("file:///shop.yaml"));
+    assert_eq!(asked.arguments["parameters"], json!({"id": 7}));
+    driver.answer_named("b", Ok(json!({"left": 3})));
+    assert_eq!(driver.output(), json!({"left": 3}));
+}
+
+#[test]
 fn a_call_that_can_not_be_made_is_a_configuration_error() {
     for (with, detail) in [
         ("{method: get, endpoint: 'http://x.test/{id}'}", "id"),

@@ -1,0 +1,170 @@
+//! Calls that another document describes, and calls by protocols that HTTP carries.
+//!
+//! Everything goes out by the same rules as `call: http`: the limits of time and size, the filter of
+//! addresses, the ledger. Deliberately absent: expressions, which the engine has evaluated.
+
+mod a2a;
+mod grpc;
+mod json_rpc;
+mod mcp;
+mod openapi;
+mod resources;
+
+use std::path::PathBuf;
+
+use flame_dsl::{Protocol, Task, TaskKind};
+use flame_engine::{Error, HttpRequest, ProtocolRequest, StandardError};
+use flame_types::{IdempotencyKey, Timestamp, WorkflowId};
+use prost_reflect::DescriptorPool;
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::calls::names;
+use super::ledger::Ledger;
+use super::outbound::{self, Outbound, host_and_port};
+use resources::{Cache, Resource, Resources};
+
+/// What is kept between calls.
+#[derive(Debug)]
+pub(super) struct Protocols {
+    resources: Resources,
+    openapi: Cache<openapi::Operation>,
+    protos: Cache<DescriptorPool>,
+    agents: Cache<a2a::Agent>,
+}
+
+/// Who calls, and by what means.
+#[derive(Debug)]
+pub(super) struct Caller<'c> {
+    pub(super) outbound: &'c Outbound,
+    pub(super) ledger: &'c Ledger,
+    pub(super) key: &'c IdempotencyKey,
+    pub(super) workflow: &'c WorkflowId,
+    pub(super) task: Option<&'c Task>,
+}
+
+impl Protocols {
+    pub(super) fn new(resources_folder: PathBuf) -> Self {
+        Self {
+            resources: Resources::new(resources_folder),
+            openapi: Cache::default(),
+            protos: Cache::default(),
+            agents: Cache::default(),
+        }
+    }
+
+    /// Makes the call, within the task's timeout or the one of all calls.
+    pub(super) async fn call(
+        &self,
+        caller: &Caller<'_>,
+        request: &ProtocolRequest,
+    ) -> Result<Value, Error> {
+        let timeout = request.timeout.unwrap_or(caller.outbound.timeout());
+        let call = async {
+            match request.protocol {
+                Protocol::OpenApi => openapi::call(self, caller, request).await,
+                Protocol::Grpc => grpc::call(self, caller, request).await,
+                Protocol::Mcp => mcp::call(caller, request).await,
+                Protocol::A2a => a2a::call(self, caller, request).await,
+                protocol => Err(StandardError::Configuration.with(
+                    "The call can't be made",
+                    format!("'call: {}' is not supported yet", protocol.name()),
+                )),
+            }
+        };
+        tokio::time::timeout(timeout, call).await.map_err(|_| {
+            StandardError::Timeout.with(
+                "No answer in time",
+                format!(
+                    "call {}: no complete answer within {} ms",
+                    request.protocol.name(),
+                    timeout.as_millis()
+                ),
+            )
+        })?
+    }
+
+    /// The document that the task names, and whether the task names its host.
+    fn document(&self, caller: &Caller<'_>, request: &ProtocolRequest) -> Result<Resource, Error> {
+        let address = request.document.as_deref().ok_or_else(|| {
+            invalid("the call names no document; add one with its endpoint".to_owned())
+        })?;
+        self.resources
+            .locate(address, |url| caller.names_document(url))
+    }
+}
+
+impl Caller<'_> {
+    /// Whether the workflow itself names the host of the document that describes the call.
+    fn names_document(&self, url: &str) -> bool {
+        match self.task.map(|task| &task.kind) {
+            Some(TaskKind::CallProtocol(call)) => call
+                .document
+                .as_ref()
+                .is_some_and(|endpoint| names(endpoint, url)),
+            _ => false,
+        }
+    }
+
+    /// Whether the workflow itself names the host of the server that it says to call.
+    fn names_server(&self, url: &str) -> bool {
+        match self.task.map(|task| &task.kind) {
+            Some(TaskKind::CallProtocol(call)) => call
+                .server
+                .as_ref()
+                .is_some_and(|endpoint| names(endpoint, url)),
+            _ => false,
+        }
+    }
+
+    /// The idempotency key, unless the document has sent its own.
+    fn add_key(&self, headers: &mut HeaderMap) {
+        // The key's type keeps to visible ASCII, which every header takes.
+        if let Ok(value) = HeaderValue::from_str(self.key.as_str()) {
+            headers.entry("idempotency-key").or_insert(value);
+        }
+    }
+
+    /// Makes one HTTP call and enters it into the ledger.
+    async fn http(&self, request: &HttpRequest, named: bool) -> Result<Value, Error> {
+        let name = &self.workflow.to_string();
+        let caller = outbound::Caller {
+            ledger: self.ledger,
+            name,
+        };
+        self.outbound.call(request, self.key, named, caller).await
+    }
+
+    fn enter(&self, url: &Url, failed: bool) {
+        let workflow = self.workflow.to_string();
+        self.ledger
+            .record(&host_and_port(url), &workflow, failed, Timestamp::now());
+    }
+}
+
+/// Headers out of an object of texts.
+fn headers(value: &Value) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        // The value may be a secret, so only the name is shown.
+        let pair = HeaderName::from_bytes(name.as_bytes())
+            .ok()
+            .zip(HeaderValue::from_str(&text).ok());
+        let (name, value) = pair.ok_or_else(|| {
+            invalid(format!(
+                "the header {name:?} has a name or value that HTTP forbids"
+            ))
+        })?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// A call that can't be made as the workflow has it.
+fn invalid(detail: String) -> Error {
+    StandardError::Configuration.with("The call can't be made", detail)
+}
