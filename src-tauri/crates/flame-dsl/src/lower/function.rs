@@ -42,25 +42,23 @@ impl Lowering<'_> {
         }
         let known: Vec<String> = catalog().iter().map(CatalogFunction::name).collect();
         let protocols: Vec<&str> = std::iter::once("http").chain(spoken()).collect();
-        let known_calls = || {
-            protocols
-                .iter()
-                .copied()
-                .chain(known.iter().map(String::as_str))
-        };
+        let own: Vec<String> = self.custom_names().into_iter().map(str::to_owned).collect();
+        let names = || own.iter().chain(&known).map(String::as_str);
+        let known_calls = || protocols.iter().copied().chain(names());
         let unsupported = match name {
             _ if name.contains("://") => Some("functions from an address are".to_owned()),
             _ => match name.rsplit_once('@') {
                 Some((_, "default")) => None,
                 Some(_) => Some("catalogs other than the default one are".to_owned()),
-                None => Some("custom functions are".to_owned()),
+                None => None,
             },
         };
         let hint = did_you_mean(name, known_calls()).unwrap_or_else(|| {
+            let names: Vec<&str> = names().collect();
             format!(
                 "this release calls {}, {}",
                 protocols.join(", "),
-                known.join(", ")
+                names.join(", ")
             )
         });
         let problem = match unsupported {
@@ -69,7 +67,11 @@ impl Lowering<'_> {
                 Problem::new(Rule::Unsupported, node.span, pointer, message)
             }
             None => {
-                let message = "no such function in the default catalog";
+                let message = if name.contains('@') {
+                    "no such function in the default catalog"
+                } else {
+                    "no such function in use.functions"
+                };
                 Problem::new(Rule::Reference, node.span, pointer, message)
             }
         };

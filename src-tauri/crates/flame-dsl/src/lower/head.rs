@@ -60,6 +60,9 @@ impl Lowering<'_> {
                 self.policy(&entry.value, &pointer);
             }
         }
+        if let Some(functions) = node.get("functions") {
+            self.check_functions(functions, &format!("{pointer}/functions"));
+        }
         for entry in entries("errors") {
             self.error(
                 &entry.value,

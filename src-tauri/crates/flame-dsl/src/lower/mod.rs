@@ -4,6 +4,7 @@
 //! check has refused gives `None` here without another word.
 
 mod authentication;
+mod custom;
 mod expression;
 mod flow;
 mod function;
@@ -50,6 +51,7 @@ pub(crate) struct Lowering<'t> {
     referred_authentications: BTreeSet<String>,
     /// Names of `use.secrets`.
     secrets: Vec<Arc<str>>,
+    functions: custom::Functions,
 }
 
 impl<'t> Lowering<'t> {
@@ -57,13 +59,23 @@ impl<'t> Lowering<'t> {
         Self {
             lines,
             problems,
-            scope: VARIABLES.iter().map(|name| (*name).to_owned()).collect(),
+            scope: variables(&[]),
             expressions: 0,
             uses: None,
             referred: Vec::new(),
             referred_authentications: BTreeSet::new(),
             secrets: Vec::new(),
+            functions: custom::Functions::default(),
         }
+    }
+
+    /// The variables that are there wherever an expression stands.
+    fn scope_of_all(&self) -> Vec<String> {
+        variables(if self.secrets.is_empty() {
+            &[]
+        } else {
+            &["secrets"]
+        })
     }
 
     /// Leaves no variable in scope.
@@ -124,4 +136,9 @@ impl<'t> Lowering<'t> {
         self.scope.truncate(length);
         result
     }
+}
+
+fn variables(more: &[&str]) -> Vec<String> {
+    let names = VARIABLES.iter().chain(more);
+    names.map(|name| (*name).to_owned()).collect()
 }

@@ -36,7 +36,7 @@ impl Lowering<'_> {
             }
         }
         if !self.secrets.is_empty() {
-            self.scope.push("secrets".to_owned());
+            self.scope = self.scope_of_all();
         }
     }
 

@@ -115,6 +115,10 @@ impl Lowering<'_> {
             "call" if let Some(protocol) = protocol(node) => {
                 TaskKind::CallProtocol(Box::new(self.protocol_call(node, protocol, pointer)?))
             }
+            "call" if self.own_function(node).is_some() => {
+                let function = self.own_function(node)?;
+                self.custom_call(node, &function, pointer)?
+            }
             "call" => TaskKind::CallFunction(self.function_call(node, pointer)?),
             "listen" => TaskKind::Listen(Box::new(self.listen(node, pointer)?)),
             _ => return None,

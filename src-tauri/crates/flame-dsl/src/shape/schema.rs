@@ -117,6 +117,7 @@ impl Writer {
                 for protocol in PROTOCOLS.iter().filter(|protocol| protocol.is_spoken) {
                     kinds.push(self.protocol(protocol));
                 }
+                kinds.push(self.define("callOwnFunctionTask", own_function));
                 kinds.extend(catalog().iter().map(|function| self.function(function)));
                 continue;
             }
@@ -163,6 +164,18 @@ impl Writer {
             schema
         })
     }
+}
+
+/// A call of a function of `use.functions`.
+fn own_function(writer: &mut Writer) -> Value {
+    let description = "Calls a function of use.functions.";
+    let mut schema = writer.task_kind(calls::FUNCTION, description);
+    schema["properties"]["call"] = json!({
+        "type": "string",
+        "pattern": "^(?!(http|grpc|openapi|asyncapi|mcp|a2a)$)[^@:]+$",
+        "description": description,
+    });
+    schema
 }
 
 fn text(rule: TextRule) -> Value {

@@ -177,7 +177,11 @@ const USE: Shape = Shape::Object(&Object {
             Shape::Map(&ERROR),
         ),
         Field::not_yet("extensions", "extensions are"),
-        Field::not_yet("functions", "custom functions are"),
+        Field::new(
+            "functions",
+            "Functions that calls refer to by name: a task each, whose input the arguments are.",
+            Shape::Map(&Shape::Task),
+        ),
         Field::new(
             "retries",
             "Retry policies that catch refers to by name.",

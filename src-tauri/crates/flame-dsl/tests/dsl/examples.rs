@@ -12,7 +12,6 @@ fn expected(name: &str) -> Option<&'static str> {
             "call-custom-function-cataloged",
             "functions from an address are",
         ),
-        ("call-custom-function-inline", "custom functions are"),
         ("mock-service-extension", "extensions are"),
         ("run-", "'run' tasks are"),
         ("schedule-event-driven", "schedules by events ('on') are"),

@@ -610,7 +610,7 @@ do:
   - a: {call: htp, with: {}}
 "#,
         expect![[r#"
-            3:15: error: custom functions are not supported yet (value: htp)
+            3:15: error: no such function in use.functions (value: htp)
               hint: did you mean 'http'?
         "#]],
     );
@@ -747,7 +747,6 @@ fn what_is_not_there_yet() {
     check(
         r#"
 use:
-  functions: {}
   extensions: []
   catalogs: {}
 schedule: {every: PT1H, after: PT1H, on: {}}
@@ -756,23 +755,21 @@ do:
   - b: {run: {}}
 "#,
         expect![[r#"
-            3:3: error: custom functions are not supported yet
-              hint: remove 'functions' for now
-            4:3: error: extensions are not supported yet
+            3:3: error: extensions are not supported yet
               hint: remove 'extensions' for now
-            5:3: error: catalogs other than the default one are not supported yet
+            4:3: error: catalogs other than the default one are not supported yet
               hint: remove 'catalogs' for now
-            6:12: error: schedules by interval ('every') are not supported yet
+            5:12: error: schedules by interval ('every') are not supported yet
               hint: remove 'every' for now
-            6:25: error: schedules after a run ('after') are not supported yet
+            5:25: error: schedules after a run ('after') are not supported yet
               hint: remove 'after' for now
-            6:38: error: schedules by events ('on') are not supported yet
+            5:38: error: schedules by events ('on') are not supported yet
               hint: remove 'on' for now
-            7:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
+            6:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
               hint: write mode: strict
-            7:35: error: the language 'js' of expressions is not supported yet (value: js)
+            6:35: error: the language 'js' of expressions is not supported yet (value: js)
               hint: write language: jq
-            9:9: error: 'run' tasks are not supported yet
+            8:9: error: 'run' tasks are not supported yet
               hint: this release runs call, do, emit, for, fork, listen, raise, set, switch, try, wait
         "#]],
     );
@@ -1249,6 +1246,41 @@ do:
               hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
             20:30: error: not a jq expression: the variable `$authorization` is not defined (byte 9) (value: {scheme: $authorization.scheme})
               hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
+        "#]],
+    );
+}
+
+#[test]
+fn functions_of_the_document() {
+    check(
+        r#"
+use:
+  functions:
+    good: {set: '${ .a }'}
+    bad: {set: '${ $item }'}
+    http: {set: '.'}
+    ring: {do: [{a: {call: chain}}]}
+    chain: {do: [{a: {call: ring}}]}
+    flow: {set: '.', then: a}
+do:
+  - a: {call: gud, with: {a: 1}}
+  - b: {call: bad}
+  - c: {call: good, with: {a: '${ $nothing }'}}
+  - d: {call: ring}
+"#,
+        expect![[r#"
+            5:20: error: not a jq expression: the variable `$item` is not defined (byte 0) (value: $item)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task
+            6:5: error: a function can't be called 'http': that calls something else
+              hint: choose another name
+            8:29: error: the function calls itself: ring, then chain, then ring (value: ring)
+              hint: repeat with 'for', or with a 'then' to an earlier task
+            9:28: error: no task 'a' in this list (value: a)
+              hint: a flow can go to continue, exit, end; it can't go into or out of another list
+            11:15: error: no such function in use.functions (value: gud)
+              hint: this release calls http, good, bad, http, ring, chain, flow, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+            13:35: error: not a jq expression: the variable `$nothing` is not defined (byte 0) (value: $nothing)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task
         "#]],
     );
 }

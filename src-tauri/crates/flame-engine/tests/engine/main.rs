@@ -11,6 +11,7 @@ mod control;
 mod data_flow;
 mod driver;
 mod forks;
+mod functions;
 mod histories;
 mod laws;
 mod listens;
