@@ -171,19 +171,9 @@ fn authority(text: &str) -> Result<(), Fault> {
         Some((scheme, _)) if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") => {
             Ok(())
         }
-        Some((scheme, _)) if is_scheme(scheme) => {
-            Fault::strict("the address of an authority is an HTTP address", hint)
-        }
-        _ => Fault::shape("not the address of an authority", hint),
+        Some(_) => Fault::strict("the address of an authority is an HTTP address", hint),
+        None => Fault::strict("not the address of an authority", hint),
     }
-}
-
-/// RFC 3986 "scheme".
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 fn label(text: &str) -> Result<(), Fault> {

@@ -1278,7 +1278,7 @@ do:
             9:28: error: no task 'a' in this list (value: a)
               hint: a flow can go to continue, exit, end; it can't go into or out of another list
             11:15: error: no such function in use.functions (value: gud)
-              hint: this release calls http, good, bad, http, ring, chain, flow, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+              hint: this release calls http, openapi, grpc, mcp, a2a, good, bad, http, ring, chain, flow, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
             13:35: error: not a jq expression: the variable `$nothing` is not defined (byte 0) (value: $nothing)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
         "#]],
