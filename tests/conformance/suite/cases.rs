@@ -1,0 +1,38 @@
+//! The project's own cases: small documents for what the standard's examples leave out. Each has its row in
+//! its own metadata, under `expectation`.
+
+use std::path::Path;
+
+use crate::row::Row;
+use crate::stage::perform_all;
+
+#[tokio::test]
+async fn every_case_ends_as_its_metadata_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut rows = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let topic = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for text in text.split("\n---\n") {
+            rows.push(read(&topic, text));
+        }
+    }
+    rows.sort_by(|one, other| one.0.cmp(&other.0));
+    let names: Vec<&String> = rows.iter().map(|row| &row.0).collect();
+    assert!(
+        names.is_sorted_by(|one, other| one < other),
+        "a name stands twice: {names:?}"
+    );
+    perform_all(&rows).await;
+}
+
+fn read(topic: &str, text: &str) -> (String, String, Row) {
+    let document = flame_dsl::to_json(text, flame_dsl::Format::Yaml);
+    let document = document.unwrap_or_else(|problems| panic!("{topic}: {}", problems[0]));
+    let head = &document["document"];
+    let name = format!("{topic}/{}", head["name"].as_str().unwrap());
+    let row = serde_json::from_value(head["metadata"]["expectation"].clone());
+    let row = row.unwrap_or_else(|error| panic!("the expectation of {name}: {error}"));
+    (name, text.to_owned(), row)
+}

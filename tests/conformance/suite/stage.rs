@@ -1,0 +1,344 @@
+//! The agent with its partners, and one row's way through them.
+
+use std::path::Path;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use flame_agent_api::{
+    ConnectionPut, EventQuery, JournalEntry, JournalType, RunView, SecretText, WorkflowRef,
+};
+use flame_agent_client::{AgentClient, Format, RunEvent, StartOptions};
+use flame_testkit::Agent;
+use flame_types::{RunId, RunStatus, Timestamp, WorkflowId};
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::partners::Partners;
+use crate::row::{Expectation, Row, agrees, has};
+
+/// Far more than any row takes: one that takes this long hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// After these entries a run may be waiting for good.
+const WAITS: &[JournalType] = &[
+    JournalType::ListenStarted,
+    JournalType::TimerArmed,
+    JournalType::IterationCompleted,
+];
+
+pub(crate) struct Stage {
+    agent: Agent,
+    client: AgentClient,
+    partners: Partners,
+    /// Removed with this value, after the agent has ended.
+    _folder: TempDir,
+}
+
+/// What a run left behind.
+struct Outcome {
+    run: RunView,
+    journal: Vec<JournalEntry>,
+}
+
+impl Stage {
+    /// An agent for which the partners of these rows answer.
+    pub(crate) async fn set(rows: &[&Row]) -> Self {
+        let exchanges = rows.iter().flat_map(|row| &row.calls);
+        let partners = Partners::start(exchanges).await;
+        let folder = tempfile::tempdir().unwrap();
+        let authority = folder.path().join("partners.pem");
+        std::fs::write(&authority, &partners.certificate).unwrap();
+        let mut arguments = vec!["--ca-file", authority.to_str().unwrap()];
+        for stand_in in &partners.stand_ins {
+            arguments.extend(["--stand-in", stand_in]);
+        }
+        let program: &Path = flame_testkit::agent_program().unwrap();
+        let agent = Agent::start(program, &folder.path().join("data"), &arguments).unwrap();
+        let client = AgentClient::new(&agent.url, SecretText::new(agent.token.clone())).unwrap();
+        Self {
+            agent,
+            client,
+            partners,
+            _folder: folder,
+        }
+    }
+
+    /// Runs one row; the text says what is not as the row has it.
+    pub(crate) async fn perform(&self, text: &str, row: &Row) -> Result<(), String> {
+        let performed = tokio::time::timeout(PATIENCE, self.perform_patiently(text, row)).await;
+        let performed = performed.unwrap_or_else(|_| Err("it did not end".to_owned()));
+        let mut complaints = self.partners.complaints();
+        complaints.extend(performed.err());
+        match complaints.is_empty() {
+            true => Ok(()),
+            false => Err(complaints.join("\n    ")),
+        }
+    }
+
+    async fn perform_patiently(&self, text: &str, row: &Row) -> Result<(), String> {
+        self.partners.expect(&row.calls);
+        for (name, secret) in &row.secrets {
+            self.keep_secret(name, secret).await?;
+        }
+        for document in &row.beside {
+            self.deploy(&document.to_string(), document).await?;
+        }
+        let document = flame_dsl::to_json(text, flame_dsl::Format::Yaml)
+            .map_err(|problems| problems[0].to_string())?;
+        let deployed = self.deploy(text, &document).await;
+        if let Expectation::Refused(reason) = &row.expect {
+            return refused(deployed, reason);
+        }
+        let id = deployed?;
+        let done = self.run_and_check(&id, row).await;
+        // What starts by events must not hear those of the next row.
+        let deleted = self.client.delete_workflow(&id).await;
+        done?;
+        deleted.map_err(|error| error.to_string())
+    }
+
+    async fn keep_secret(&self, name: &str, secret: &Value) -> Result<(), String> {
+        let text = secret
+            .as_str()
+            .map_or_else(|| secret.to_string(), str::to_owned);
+        let connection = ConnectionPut {
+            kind: "secret".to_owned(),
+            settings: json!({}),
+            secret: Some(SecretText::new(text)),
+        };
+        let put = self.client.put_connection(name, &connection).await;
+        put.map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn deploy(&self, text: &str, document: &Value) -> Result<WorkflowId, String> {
+        let head = json!({
+            "namespace": document["document"]["namespace"],
+            "name": document["document"]["name"],
+            "version": document["document"]["version"],
+        });
+        let id: WorkflowRef = serde_json::from_value(head).map_err(|error| error.to_string())?;
+        let id = WorkflowId::from(id);
+        let put = self.client.put_workflow(&id, Format::Yaml, text).await;
+        match put {
+            Ok(_) => Ok(id),
+            Err(error) => Err(match error.problem() {
+                Some(problem) => {
+                    let messages = problem.problems.iter().map(|p| p.message.as_str());
+                    format!("refused: {}", messages.collect::<Vec<_>>().join("; "))
+                }
+                None => error.to_string(),
+            }),
+        }
+    }
+
+    async fn run_and_check(&self, id: &WorkflowId, row: &Row) -> Result<(), String> {
+        if let Expectation::NextStart(time) = &row.expect {
+            return self.next_start(id, time).await;
+        }
+        let run = match row.starts.is_empty() {
+            true => self.start(id, &row.input).await,
+            false => self.start_by_events(id, &row.starts).await,
+        };
+        if let Expectation::NotStarted(reason) = &row.expect {
+            return refused(run, reason);
+        }
+        let run = run?;
+        let outcome = self.follow(run, row).await?;
+        check_end(&row.expect, &outcome.run)?;
+        check_timers(row, &outcome.journal)?;
+        self.check_emitted(run, row).await
+    }
+
+    async fn start(&self, id: &WorkflowId, input: &Value) -> Result<RunId, String> {
+        let options = StartOptions::default();
+        let started = self.client.start_run(id, input, &options).await;
+        Ok(started.map_err(|error| error.to_string())?.into_run().id)
+    }
+
+    async fn start_by_events(&self, id: &WorkflowId, events: &[Value]) -> Result<RunId, String> {
+        let changes = self
+            .client
+            .changes()
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut changes = pin!(changes);
+        // The first comes at once; what happens is told from then on.
+        changes.next().await;
+        self.post(events).await?;
+        while let Some(change) = changes.next().await {
+            let change = change.map_err(|error| error.to_string())?;
+            let of = |run: &&RunView| WorkflowId::from(run.workflow.clone()) == *id;
+            if let Some(run) = change.runs.iter().find(of) {
+                return Ok(run.id);
+            }
+        }
+        Err("no event started a run".to_owned())
+    }
+
+    async fn post(&self, events: &[Value]) -> Result<(), String> {
+        let filled: Vec<Value> = events.iter().map(filled).collect();
+        let posted = self.client.post_events(&filled).await;
+        posted.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Sends each listener its events, ends what waits, and gives what was left.
+    async fn follow(&self, run: RunId, row: &Row) -> Result<Outcome, String> {
+        let mut journal = Vec::new();
+        let mut batches = row.events.iter();
+        let stream = self.client.follow_run(run, 0).await;
+        let mut stream = pin!(stream.map_err(|error| error.to_string())?);
+        while let Some(event) = stream.next().await {
+            let entry = match event.map_err(|error| error.to_string())? {
+                RunEvent::End(run) => return Ok(Outcome { run: *run, journal }),
+                RunEvent::Journal(entry) => *entry,
+            };
+            let kind = entry.kind;
+            journal.push(entry);
+            if kind == JournalType::ListenStarted
+                && let Some(batch) = batches.next()
+            {
+                self.post(batch).await?;
+            } else if WAITS.contains(&kind)
+                && batches.len() == 0
+                && let Expectation::Waits(task) = &row.expect
+            {
+                self.end_waiting(run, task).await?;
+            }
+        }
+        Err(format!(
+            "the stream ends without an end; the agent said: {}",
+            self.agent.log()
+        ))
+    }
+
+    /// Cancels the run where all that was to happen before has happened; another entry comes otherwise.
+    async fn end_waiting(&self, run: RunId, task: &str) -> Result<(), String> {
+        let view = self
+            .client
+            .run(run)
+            .await
+            .map_err(|error| error.to_string())?;
+        let waits = view
+            .current_tasks
+            .iter()
+            .any(|current| current.task == task);
+        if view.status != RunStatus::Waiting || !waits || self.partners.are_expected() {
+            return Ok(());
+        }
+        let cancelled = self.client.cancel_run(run).await;
+        cancelled.map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn check_emitted(&self, run: RunId, row: &Row) -> Result<(), String> {
+        let query = EventQuery {
+            limit: Some(999),
+            ..EventQuery::default()
+        };
+        let page = self.client.events(&query).await;
+        let page = page.map_err(|error| error.to_string())?;
+        let own = page.items.into_iter().filter(|item| item.run == Some(run));
+        let emitted: Vec<Value> = own.map(|item| item.event).collect();
+        let agreed = emitted.len() == row.emits.len()
+            && row.emits.iter().zip(&emitted).all(|(e, f)| has(e, f));
+        match agreed {
+            true => Ok(()),
+            false => Err(format!("it emitted {}", Value::from(emitted))),
+        }
+    }
+
+    async fn next_start(&self, id: &WorkflowId, time: &str) -> Result<(), String> {
+        let view = self
+            .client
+            .workflow(id)
+            .await
+            .map_err(|error| error.to_string())?;
+        let next = view.schedule.and_then(|schedule| schedule.next);
+        let next = next.ok_or("it is not scheduled")?;
+        let ahead = next.duration_since(Timestamp::now()).as_secs();
+        let day = 24 * 60 * 60;
+        match (0..=day).contains(&ahead) && next.to_string().ends_with(&format!("T{time}Z")) {
+            true => Ok(()),
+            false => Err(format!("its next start is {next}")),
+        }
+    }
+}
+
+fn refused<T>(outcome: Result<T, String>, reason: &str) -> Result<(), String> {
+    match outcome {
+        Ok(_) => Err("it is not refused; its row must say what it does now".to_owned()),
+        Err(text) if text.contains(reason) => Ok(()),
+        Err(text) => Err(text),
+    }
+}
+
+fn check_end(expected: &Expectation, run: &RunView) -> Result<(), String> {
+    let error = json!(run.error);
+    let output = run.output.clone().unwrap_or_default();
+    let agreed = match expected {
+        Expectation::Output(value) => run.status == RunStatus::Completed && agrees(value, &output),
+        Expectation::Error(value) => run.status == RunStatus::Faulted && has(value, &error),
+        Expectation::Waits(_) => run.status == RunStatus::Cancelled,
+        // These end before there is a run.
+        Expectation::Refused(_) | Expectation::NotStarted(_) | Expectation::NextStart(_) => false,
+    };
+    match agreed {
+        true => Ok(()),
+        false => Err(format!(
+            "it is {}: output {output}, error {error}",
+            run.status
+        )),
+    }
+}
+
+fn check_timers(row: &Row, journal: &[JournalEntry]) -> Result<(), String> {
+    let Some(expected) = &row.timers_ms else {
+        return Ok(());
+    };
+    let set = journal
+        .iter()
+        .filter_map(|entry| Some((entry.at, entry.due?)));
+    let found: Vec<u64> = set
+        .map(|(at, due)| u64::try_from(due.duration_since(at).as_millis()).unwrap_or_default())
+        .collect();
+    match found == *expected {
+        true => Ok(()),
+        false => Err(format!("its timers were set to {found:?} ms")),
+    }
+}
+
+/// What every event has to have, where the row does not name it.
+fn filled(event: &Value) -> Value {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
+    let mut event = event.clone();
+    let members = event.as_object_mut().unwrap();
+    for (key, value) in [("specversion", "1.0"), ("source", "/test"), ("id", &id)] {
+        members.entry(key).or_insert(Value::from(value));
+    }
+    event
+}
+
+/// Performs the rows one after the other and tells all that failed; rows that have a reason tell it.
+#[expect(clippy::print_stderr, reason = "what is not shown here says why")]
+pub(crate) async fn perform_all(rows: &[(String, String, Row)]) {
+    let all: Vec<&Row> = rows.iter().map(|(_, _, row)| row).collect();
+    let stage = Stage::set(&all).await;
+    let mut failed = Vec::new();
+    for (name, text, row) in rows {
+        if let Some(reason) = &row.because {
+            eprintln!("{name}: {reason}");
+        }
+        if let Err(complaint) = stage.perform(text, row).await {
+            failed.push(format!("{name}:\n    {complaint}"));
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} of {} rows:\n{}",
+        failed.len(),
+        rows.len(),
+        failed.join("\n")
+    );
+}
