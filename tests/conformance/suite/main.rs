@@ -4,6 +4,12 @@
 //! comes out (`row.rs`). Deliberately absent: mocks. The real agent runs the texts as they stand; the hosts
 //! that they name are answered by a server of the test's (`partners.rs`).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod cases;
 mod examples;
 mod partners;

@@ -20,6 +20,9 @@ pub(crate) struct Row {
     /// Secrets that it may use, by name.
     #[serde(default)]
     pub(crate) secrets: BTreeMap<String, Value>,
+    /// Files of the agent's resources folder, by their place in it.
+    #[serde(default)]
+    pub(crate) resources: BTreeMap<String, String>,
     /// What other systems are asked, and what they answer; in order where one thing is asked more than once.
     #[serde(default)]
     pub(crate) calls: Vec<Exchange>,

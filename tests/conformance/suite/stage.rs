@@ -79,6 +79,11 @@ impl Stage {
 
     async fn perform_patiently(&self, text: &str, row: &Row) -> Result<(), String> {
         self.partners.expect(&row.calls);
+        for (place, text) in &row.resources {
+            let file = self.agent.data_dir().join("resources").join(place);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
         for (name, secret) in &row.secrets {
             self.keep_secret(name, secret).await?;
         }
