@@ -37,6 +37,8 @@ pub(crate) struct Row {
     pub(crate) emits: Vec<Value>,
     /// Milliseconds that the run's timers were set to, in order; not looked at where absent.
     pub(crate) timers_ms: Option<Vec<u64>>,
+    /// What a release that lacks the construct refuses the text with; printed, and enough then.
+    pub(crate) lacks: Option<String>,
     /// Why the standard's own outcome can't be had here; printed.
     pub(crate) because: Option<String>,
     pub(crate) expect: Expectation,
