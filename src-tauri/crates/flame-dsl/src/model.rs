@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flame_types::WorkflowId;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::expression::Expression;
@@ -33,6 +34,7 @@ pub struct Workflow {
     pub webhook: Option<Webhook>,
     /// Names of `use.secrets`, each once.
     pub secrets: Arc<[Arc<str>]>,
+    pub retention: Option<Retention>,
     pub tasks: TaskList,
 }
 
@@ -305,6 +307,26 @@ pub enum DurationSource {
 pub enum Schedule {
     /// Five fields, optionally led by `CRON_TZ=Area/City `; UTC otherwise.
     Cron(Arc<str>),
+}
+
+/// `document.metadata."mastra.io/retention"`: what is kept of runs that have ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// Those that ended longer ago go.
+    pub days: Option<u32>,
+    /// The newest; older ones go.
+    pub runs: Option<u64>,
+}
+
+impl Retention {
+    /// What this leaves open as the other says.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            days: self.days.or(other.days),
+            runs: self.runs.or(other.runs),
+        }
+    }
 }
 
 /// `document.metadata."mastra.io/webhook"`.

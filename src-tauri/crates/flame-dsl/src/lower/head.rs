@@ -4,10 +4,14 @@ use flame_types::WorkflowId;
 
 use super::Lowering;
 use crate::problem::{Problem, Rule};
+use crate::shape::did_you_mean;
 use crate::source::{Node, pointer_step};
-use crate::{Schedule, Webhook};
+use crate::{Retention, Schedule, Webhook};
 
 const WEBHOOK_KEY: &str = "mastra.io/webhook";
+const RETENTION_KEY: &str = "mastra.io/retention";
+/// What of the metadata does something.
+const OWN_KEYS: [&str; 2] = [WEBHOOK_KEY, RETENTION_KEY];
 
 /// The readable part of `document`.
 pub(super) struct Head {
@@ -15,11 +19,13 @@ pub(super) struct Head {
     pub(super) title: Option<String>,
     pub(super) summary: Option<String>,
     pub(super) webhook: Option<Webhook>,
+    pub(super) retention: Option<Retention>,
 }
 
 impl Lowering<'_> {
     pub(super) fn head(&mut self, node: &Node, pointer: &str) -> Option<Head> {
         let text = |key: &str| node.get(key).and_then(Node::text);
+        let metadata = node.get("metadata");
         let webhook = self.optional(node, "metadata", pointer, |this, node, pointer| {
             this.check_metadata(node, pointer);
             this.optional(node, WEBHOOK_KEY, pointer, Self::webhook)
@@ -34,18 +40,22 @@ impl Lowering<'_> {
             title: text("title").map(str::to_owned),
             summary: text("summary").map(str::to_owned),
             webhook: webhook?.flatten(),
+            retention: metadata
+                .and_then(|metadata| metadata.get(RETENTION_KEY))
+                .map(retention),
         })
     }
 
     /// Metadata is free, except that our own prefix must be spelt right to do anything.
     fn check_metadata(&mut self, node: &Node, pointer: &str) {
         for entry in node.object().unwrap_or_default() {
-            if entry.key.starts_with("mastra.io/") && entry.key != WEBHOOK_KEY {
+            if entry.key.starts_with("mastra.io/") && !OWN_KEYS.contains(&entry.key.as_str()) {
                 let message = format!("unknown key '{}' in the metadata", entry.key);
                 let pointer = pointer_step(pointer, &entry.key);
                 let problem = Problem::new(Rule::Strict, entry.key_span, &pointer, message);
-                self.problems
-                    .push(problem.hint(format!("did you mean '{WEBHOOK_KEY}'?")));
+                let known = || format!("there are {}", OWN_KEYS.join(" and "));
+                let hint = did_you_mean(&entry.key, OWN_KEYS).unwrap_or_else(known);
+                self.problems.push(problem.hint(hint));
             }
         }
     }
@@ -100,5 +110,14 @@ impl Lowering<'_> {
                     .push(problem.value(text).hint(format!("write {key}: {only}")));
             }
         }
+    }
+}
+
+/// Its shape has been checked.
+fn retention(node: &Node) -> Retention {
+    let number = |key: &str| node.get(key).and_then(Node::integer);
+    Retention {
+        days: number("days").and_then(|days| u32::try_from(days).ok()),
+        runs: number("runs").and_then(|runs| u64::try_from(runs).ok()),
     }
 }

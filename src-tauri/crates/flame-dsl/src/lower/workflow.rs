@@ -43,6 +43,7 @@ pub(crate) fn workflow(
         schedule: schedule?.flatten(),
         webhook: head.webhook,
         secrets: lowering.secrets.into(),
+        retention: head.retention,
         tasks: tasks?,
     })
 }

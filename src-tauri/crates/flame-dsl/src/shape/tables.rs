@@ -79,7 +79,8 @@ const DOCUMENT: Shape = Shape::Object(&Object {
         Field::new("tags", "Words to find it by.", ANY_OBJECT),
         Field::new(
             "metadata",
-            "More about it; 'mastra.io/webhook' makes it answer to HTTP.",
+            "More about it; 'mastra.io/webhook' makes it answer to HTTP, 'mastra.io/retention' says how long \
+             runs are kept.",
             METADATA,
         ),
     ],
@@ -90,12 +91,45 @@ const METADATA: Shape = Shape::Object(&Object {
     definition: "metadata",
     group: Group::Free,
     extra: Extra::Taken,
-    fields: &[Field::new(
-        "mastra.io/webhook",
-        "The HTTP address below /hooks/ that starts a run.",
-        WEBHOOK,
-    )
-    .own()],
+    fields: &[
+        Field::new(
+            "mastra.io/webhook",
+            "The HTTP address below /hooks/ that starts a run.",
+            WEBHOOK,
+        )
+        .own(),
+        Field::new(
+            "mastra.io/retention",
+            "How long ended runs are kept, and how many of them.",
+            RETENTION,
+        )
+        .own(),
+    ],
+});
+
+const RETENTION: Shape = Shape::Object(&Object {
+    name: "the retention",
+    definition: "retention",
+    group: Group::AtLeastOne,
+    extra: Extra::Refused,
+    fields: &[
+        Field::new(
+            "days",
+            "Runs that ended longer ago are deleted.",
+            Shape::Integer {
+                min: 0,
+                max: 36_500,
+            },
+        ),
+        Field::new(
+            "runs",
+            "Beyond this many ended runs, the oldest are deleted.",
+            Shape::Integer {
+                min: 0,
+                max: 1_000_000_000,
+            },
+        ),
+    ],
 });
 
 const WEBHOOK: Shape = Shape::Object(&Object {

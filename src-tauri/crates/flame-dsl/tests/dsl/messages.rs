@@ -986,6 +986,56 @@ do: []
 }
 
 #[test]
+fn retention() {
+    let kept = |retention: &str| {
+        format!(
+            r#"document:
+  dsl: '1.0.3'
+  namespace: n
+  name: w
+  version: '1.0.0'
+  metadata:
+    mastra.io/retention: {retention}
+do: []
+"#
+        )
+    };
+    check_text(
+        &kept("{days: -1, run: 7}"),
+        Format::Yaml,
+        expect![[r#"
+            7:33: error: must be 0 or more (value: -1)
+            7:37: error: unknown key 'run' in the retention
+              hint: did you mean 'runs'?
+        "#]],
+    );
+    check_text(
+        &kept("{}"),
+        Format::Yaml,
+        expect![[r#"
+        7:5: error: the retention is empty
+          hint: give at least one of 'days', 'runs'
+    "#]],
+    );
+    check_text(
+        &kept("{days: 1}").replace("retention", "keep"),
+        Format::Yaml,
+        expect![[r#"
+            7:5: error: unknown key 'mastra.io/keep' in the metadata
+              hint: there are mastra.io/webhook and mastra.io/retention
+        "#]],
+    );
+    let workflow = flame_dsl::parse(&kept("{days: 30, runs: 1000}"), Format::Yaml).unwrap();
+    assert_eq!(
+        workflow.retention,
+        Some(flame_dsl::Retention {
+            days: Some(30),
+            runs: Some(1000)
+        })
+    );
+}
+
+#[test]
 fn pipelines() {
     check_pipeline(
         r#"
