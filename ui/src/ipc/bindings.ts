@@ -440,6 +440,8 @@ export type JournalPage = {
 	items: JournalEntry[],
 	/**  Give it back as `after` for the next page. */
 	next: Whole | null,
+	/**  Entries at the beginning that are not kept any more. */
+	compacted: Whole,
 };
 
 /**  Any JSON, for showing. What a person edits travels as text, so that no digit is lost. */

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use flame_dsl::Retention;
 
 use super::test_plan::Test;
 use crate::runtime::{Options, OutboundOptions};
@@ -75,6 +76,12 @@ pub(super) struct Serve {
     /// Runs that may be in memory at once; more are refused. Those that wait for long are on disk alone
     #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
     in_flight_max: usize,
+    /// Delete runs this many days after their end, where their workflow does not say
+    #[arg(long, value_name = "DAYS")]
+    keep_days: Option<u32>,
+    /// Keep this many runs of each workflow, where it does not say
+    #[arg(long, value_name = "COUNT")]
+    keep_runs: Option<u64>,
     /// End in order when stdin is closed, unless `keep` was its last line
     #[arg(long)]
     pub(super) exit_on_stdin_close: bool,
@@ -191,6 +198,10 @@ impl Serve {
     pub(super) fn options(&self) -> Options {
         let options = Options {
             in_flight_max: self.in_flight_max,
+            retention: Retention {
+                days: self.keep_days,
+                runs: self.keep_runs,
+            },
             ..Options::new(&self.data_dir)
         };
         self.common.apply(options)

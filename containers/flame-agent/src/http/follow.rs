@@ -51,7 +51,7 @@ pub(super) async fn run(context: &Context, id: RunId, after: u64) -> Result<Resp
     let seat = seat(context)?;
     // Subscribed before the first read, so that nothing falls between the two.
     let changes = context.runtime.changes();
-    let history = History::open(&context.runtime, id).await?;
+    let history = History::open(&context.runtime, id, after).await?;
     let follower = RunFollower {
         runtime: context.runtime.clone(),
         stopping: context.stopping.clone(),

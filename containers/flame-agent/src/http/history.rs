@@ -1,9 +1,10 @@
 //! A run's journal in the words of the wire.
 //!
-//! Records leave out what the fold knows (names, data that flows on), so reading starts at the first
-//! one whatever page is asked for; the place reached is kept for the next.
+//! Records leave out what the fold knows (names, data that flows on), so reading starts at the last snapshot
+//! before the page that is asked for; the place reached is kept for the next.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use flame_agent_api::JournalEntry;
 use flame_engine::{Entry, Timeline};
@@ -26,10 +27,13 @@ pub(super) struct History {
     read: u64,
     /// Read and not yet asked for.
     ready: VecDeque<JournalEntry>,
+    /// Entries at the beginning that are not kept any more.
+    compacted: u64,
 }
 
 impl History {
-    pub(super) async fn open(runtime: &Handle, run: RunId) -> Result<Self, Failure> {
+    /// `after` is the sequence behind which entries will be asked for.
+    pub(super) async fn open(runtime: &Handle, run: RunId, after: u64) -> Result<Self, Failure> {
         let found = runtime.run(run).await?;
         let found = found.ok_or_else(|| Failure::not_found(format_args!("run {run}")))?;
         let hash = &found.summary.hash;
@@ -37,12 +41,36 @@ impl History {
             let detail = format!("the definition {hash} that run {run} is pinned to is missing");
             Failure::new(Code::StorageCorrupt, detail)
         })?;
+        let store = runtime.store();
+        let compacted = store.journal_start(run).await?;
+        let snapshot = store.snapshot(run, after.max(compacted)).await?;
+        let (timeline, read) = match snapshot {
+            None => (Timeline::new(workflow), 0),
+            Some(snapshot) => {
+                let restored = Timeline::restore(Arc::clone(&workflow), &snapshot.state);
+                match restored {
+                    Ok(timeline) => (timeline, snapshot.sequence),
+                    // The journal from its beginning does as well.
+                    Err(_) if compacted == 0 => (Timeline::new(workflow), 0),
+                    Err(error) => {
+                        let detail = format!("run {run}: {error}");
+                        return Err(Failure::new(Code::StorageCorrupt, detail));
+                    }
+                }
+            }
+        };
         Ok(Self {
             run,
-            timeline: Timeline::new(workflow),
-            read: 0,
+            timeline,
+            read,
             ready: VecDeque::new(),
+            compacted,
         })
+    }
+
+    /// Entries at the beginning that are not kept any more.
+    pub(super) const fn compacted(&self) -> u64 {
+        self.compacted
     }
 
     /// Up to `limit` entries after a sequence, which never goes back.
@@ -71,6 +99,13 @@ impl History {
     /// Reads records; false where the journal ends for now.
     async fn read_on(&mut self, runtime: &Handle, after: u64) -> Result<bool, Failure> {
         let records = runtime.journal(self.run, self.read, RECORDS).await?;
+        if let Some(first) = records.first()
+            && first.sequence != self.read + 1
+        {
+            // What was to come next was compacted since.
+            *self = Self::open(runtime, self.run, first.sequence - 1).await?;
+            return Ok(true);
+        }
         for held in &records {
             let entry = self.timeline.push(&held.record).map_err(|error| {
                 Failure::new(Code::StorageCorrupt, format!("run {}: {error}", self.run))
@@ -91,7 +126,7 @@ fn journal_entry(sequence: u64, entry: Entry) -> Result<JournalEntry, Failure> {
             format!("the journal has a record {:?}", entry.kind),
         )
     })?;
-    let value = |value: Option<std::sync::Arc<Value>>| value.map(|value| (*value).clone());
+    let value = |value: Option<Arc<Value>>| value.map(|value| (*value).clone());
     let task = entry.task;
     Ok(JournalEntry {
         sequence,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
-use flame_dsl::{Format, Schedule, Workflow};
+use flame_dsl::{Format, Retention, Schedule, Workflow};
 use flame_store::{Commit, Definition, DefinitionKey, Operation, Page, RunFilter, Store};
 use flame_types::{RunStatus, Timestamp, WorkflowId};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,8 @@ struct Detail {
     /// Path of the webhook.
     hook: Option<String>,
     cron: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<Retention>,
 }
 
 impl Definitions {
@@ -105,6 +107,7 @@ impl Definitions {
                 .schedule
                 .as_ref()
                 .map(|Schedule::Cron(cron)| cron.to_string()),
+            retention: workflow.retention,
         };
         let before = self.read(|table| {
             table
@@ -130,6 +133,11 @@ impl Definitions {
         self.pin(&workflow);
         self.write(|table| table.insert(id.clone(), slot));
         Ok((id, before.is_none()))
+    }
+
+    /// What the document at an address says about ended runs.
+    pub(super) fn retention(&self, id: &WorkflowId) -> Option<Retention> {
+        self.read(|table| table.by_id.get(id)?.detail.retention)
     }
 
     /// Removes a workflow without runs in flight; false where there was none.

@@ -5,7 +5,7 @@ use flame_dsl::expression::DEPTH_MAX;
 use serde_json::Value;
 
 /// Levels that a journal may have. More than data may have, because records and templates wrap it.
-const JOURNAL_DEPTH_MAX: usize = 125;
+pub(super) const JOURNAL_DEPTH_MAX: usize = 125;
 
 /// Whether data that comes in is nested deeper than data may be.
 pub(super) fn is_too_deep(value: &Value) -> bool {

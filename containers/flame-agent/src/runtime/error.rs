@@ -55,6 +55,9 @@ pub enum Error {
     ConnectorUnknown { kind: String, known: String },
     #[error("the settings of connection {name:?} do not fit: {}", .problems.join("; "))]
     ConnectionInvalid { name: String, problems: Vec<String> },
+    /// JSON that could not be read again.
+    #[error("{what} is nested deeper than {levels} levels, the most that can be read again")]
+    TooDeep { what: &'static str, levels: usize },
     #[error("the agent is shutting down")]
     ShuttingDown,
     /// The outside can't be reached at all: certificates, folders, threads.
@@ -65,6 +68,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the store will never take what was decided, so that deciding again is of no use.
+    pub(super) const fn is_for_good(&self) -> bool {
+        matches!(
+            self,
+            Self::TooDeep { .. } | Self::Store(flame_store::Error::TooLarge { .. })
+        )
+    }
+
     /// The stable code for people and programs.
     pub const fn code(&self) -> Code {
         match self {
@@ -80,7 +91,7 @@ impl Error {
             | Self::ConnectorUnknown { .. }
             | Self::ConnectionInvalid { .. } => Code::ParameterInvalid,
             Self::IdempotencyConflict { .. } => Code::IdempotencyConflict,
-            Self::InputInvalid { .. } => Code::InputInvalid,
+            Self::InputInvalid { .. } | Self::TooDeep { .. } => Code::InputInvalid,
             Self::TooManyRequests { .. } | Self::TooManyEvents { .. } => Code::TooManyRequests,
             Self::ShuttingDown => Code::ShuttingDown,
             Self::Setup { .. } | Self::Internal { .. } => Code::Internal,

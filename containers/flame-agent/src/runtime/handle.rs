@@ -20,7 +20,7 @@ use super::start::{self, Begin};
 use super::value::{
     Change, CurrentTask, Deployed, JournalEntry, Load, OutboundHost, StartRequest, Started,
 };
-use super::{Error, Options};
+use super::{Error, Options, retention};
 
 /// The running runtime.
 #[derive(Debug, Clone)]
@@ -258,6 +258,12 @@ impl Handle {
         }
         entries.truncate(limit);
         Ok(entries)
+    }
+
+    /// Deletes the ended runs that are not kept, as the runtime does by itself now and then; gives how many.
+    pub async fn sweep(&self) -> Result<u64, Error> {
+        self.must_accept()?;
+        retention::sweep(&self.shared, now()).await
     }
 
     /// The tasks of a run that work or wait now; empty for one that has ended.

@@ -5,25 +5,29 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use flame_engine::{
-    Action, Arrived, EffectId, Event, FrameId, Moment, Record, Run as EngineRun, Step, TimerId,
+    Action, Arrived, EffectId, Event, FrameId, Moment, Record, Run as EngineRun, StandardError,
+    Step, TimerId,
 };
-use flame_store::{Commit, JournalBatch, NewRun, Operation, Run, RunState, RunSummary};
+use flame_store::{Commit, JournalBatch, NewRun, Operation, Run, RunState, RunSummary, Snapshot};
 use flame_types::{RunStatus, Timestamp};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::Error;
-use super::depth::is_unreadable;
+use super::depth::{JOURNAL_DEPTH_MAX, is_unreadable};
 use super::events;
 use super::load::Place;
-use super::message::Command;
+use super::message::{Command, Loaded};
 use super::shared::now;
+use super::snapshots::{HISTORY_RECORDS, Pace};
 use super::start::{Begin, First, entropy};
 
 /// Records after which a commit is closed; what waits becomes the next one.
 const COMMIT_RECORDS_MAX: usize = 5_000;
 /// Bytes of events after which it is closed too.
 const COMMIT_EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Payload after which it is closed too.
+const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Told about the outcome of a command.
 pub(super) type Reply = oneshot::Sender<Result<(), Error>>;
@@ -44,6 +48,7 @@ pub(super) struct Live {
     /// Who waits for the run from its start on, with the input that the answer holds.
     pub(super) end: Option<(Vec<u8>, oneshot::Sender<Run>)>,
     pub(super) place: Place,
+    pace: Pace,
 }
 
 /// How long a run stays out of memory.
@@ -83,6 +88,7 @@ pub(super) enum Item {
 }
 
 /// What follows once the commit that is under way is on disk.
+#[derive(Default)]
 pub(super) struct Pending {
     pub(super) actions: Vec<Action>,
     pub(super) replies: Vec<Reply>,
@@ -168,8 +174,9 @@ impl Live {
     }
 
     /// A run out of its journal.
-    pub(super) fn loaded(run: EngineRun, summary: RunSummary, place: Place) -> Self {
-        let mut live = Self::new(run, summary, place);
+    pub(super) fn loaded(loaded: Loaded, place: Place) -> Self {
+        let mut live = Self::new(loaded.run, loaded.summary, place);
+        live.pace = Pace::since(loaded.snapshot);
         live.inbox.push_back(Item::Pending);
         live
     }
@@ -187,7 +194,33 @@ impl Live {
             watchers: Vec::new(),
             end: None,
             place,
+            pace: Pace::default(),
         }
+    }
+
+    /// Forgets what was decided and can't be kept, and tells those who wait for it why. Nothing is decided
+    /// until [`Live::go_back`].
+    pub(super) fn give_up(&mut self, error: &Error) {
+        self.effects.values().for_each(AbortHandle::abort);
+        self.effects.clear();
+        self.timers.clear();
+        let pending = self.pending.replace(Pending::default());
+        for reply in pending.into_iter().flat_map(|pending| pending.replies) {
+            // Whoever asked may have gone.
+            let _ = reply.send(Err(error.clone()));
+        }
+        let fault = StandardError::Runtime.with("The run's data can't be kept", error.to_string());
+        self.inbox
+            .push_front(Item::Event(Event::Fault { error: fault }));
+    }
+
+    /// Stands on the journal again.
+    pub(super) fn go_back(&mut self, loaded: Loaded) {
+        self.listening = loaded.run.listeners();
+        self.run = loaded.run;
+        self.summary = loaded.summary;
+        self.pace = Pace::since(loaded.snapshot);
+        self.pending = None;
     }
 
     /// Decides everything that waits and puts it into one commit.
@@ -202,6 +235,7 @@ impl Live {
         while outcome.is_ok()
             && made.records.len() < COMMIT_RECORDS_MAX
             && made.event_bytes < COMMIT_EVENT_BYTES_MAX
+            && made.bytes < COMMIT_BYTES_MAX
         {
             let Some(item) = self.inbox.pop_front() else {
                 break;
@@ -295,8 +329,10 @@ impl Live {
             detail: format!("writing the journal of {id}: {error}"),
         })?;
         if is_unreadable(&bytes) {
-            let detail = format!("the data of run {id} is nested too deeply to be read again");
-            return Err(Error::Internal { detail });
+            return Err(Error::TooDeep {
+                what: "the run's data",
+                levels: JOURNAL_DEPTH_MAX,
+            });
         }
         let count = u32::try_from(records.len()).map_err(|_| Error::Internal {
             detail: format!("{} records at once", records.len()),
@@ -318,12 +354,29 @@ impl Live {
             }
             None => {}
         }
+        let (end, written) = (self.summary.records, bytes.len());
         operations.push(Operation::Append(JournalBatch {
             run: id,
             first,
             count,
             records: bytes,
         }));
+        if !self.run.status().is_terminal() && self.pace.is_due(end, written) {
+            let state = self.run.snapshot();
+            self.pace.taken(end, state.len());
+            operations.push(Operation::PutSnapshot(Box::new(Snapshot {
+                run: id,
+                sequence: end,
+                state,
+            })));
+        }
+        let continued = |record: &Record| matches!(record, Record::RunContinued { .. });
+        if records.iter().any(continued) {
+            operations.push(Operation::Compact {
+                run: id,
+                keep: HISTORY_RECORDS,
+            });
+        }
         self.events(records, actions, &mut operations);
         Ok(Commit { operations })
     }
@@ -425,6 +478,7 @@ impl Live {
 #[derive(Default)]
 struct Made {
     records: Vec<Record>,
+    bytes: usize,
     actions: Vec<Action>,
     replies: Vec<Reply>,
     heard: Vec<FrameId>,
@@ -435,6 +489,7 @@ struct Made {
 impl Made {
     fn add(&mut self, step: Step) {
         self.records.extend(step.records);
+        self.bytes += step.bytes;
         for action in step.actions {
             match &action {
                 // What was asked for in this very turn and is not wanted any more never begins.

@@ -74,6 +74,8 @@ pub(super) enum Message {
 pub(super) struct Loaded {
     pub(super) run: EngineRun,
     pub(super) summary: RunSummary,
+    /// Records that its last snapshot stands for.
+    pub(super) snapshot: u64,
 }
 
 /// What a person does to a run.

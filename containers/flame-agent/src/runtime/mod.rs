@@ -19,9 +19,11 @@ mod open;
 mod options;
 mod outbound;
 mod protocols;
+mod retention;
 mod schedule;
 mod shard;
 mod shared;
+mod snapshots;
 mod start;
 mod value;
 

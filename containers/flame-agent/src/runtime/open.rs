@@ -21,7 +21,7 @@ use super::message::Message;
 use super::outbound::Outbound;
 use super::schedule::{self, Schedules};
 use super::shared::{Shared, now};
-use super::{Error, Options, shard};
+use super::{Error, Options, retention, shard};
 
 /// Changes that a slow follower may be behind before it has to read anew.
 const CHANGES_MAX: usize = 1_024;
@@ -122,7 +122,7 @@ fn start_shards(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, Error> {
     Ok(started)
 }
 
-/// Events, recovery, schedules and the daily backup, each beside the work.
+/// Events, recovery, schedules, retention and the daily backup, each beside the work.
 async fn set_going(shared: &Arc<Shared>, notes: Notes) -> Result<watch::Receiver<bool>, Error> {
     tokio::spawn(events::dispatch(Arc::clone(shared), notes));
     let (done, recovered) = watch::channel(false);
@@ -137,6 +137,7 @@ async fn set_going(shared: &Arc<Shared>, notes: Notes) -> Result<watch::Receiver
     if shared.options.scheduling {
         shared.schedules.refresh(shared).await?;
         tokio::spawn(schedule::run(Arc::clone(shared)));
+        tokio::spawn(retention::run(Arc::clone(shared)));
     }
     let backing_up = Arc::clone(shared);
     tokio::spawn(async move {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flame_dsl::Retention;
 use flame_types::Durability;
 use secrecy::SecretString;
 
@@ -32,10 +33,12 @@ pub struct Options {
     /// After a start, how long a call waits for its connection: connections are held in memory only, and
     /// whoever puts them needs a moment, while the runs of before go on at once.
     pub connection_patience: Duration,
-    /// Whether cron schedules start runs.
+    /// Whether cron schedules start runs, and ended runs that are not kept are deleted.
     pub scheduling: bool,
     /// Pages of 4 KiB that the database may grow to; `None` is what the disk holds.
     pub pages_max: Option<u32>,
+    /// What is kept of ended runs where their workflow does not say; everything by default.
+    pub retention: Retention,
     pub outbound: OutboundOptions,
     /// Connections of the kind `secret` that are there from the start, by name.
     pub secrets: Vec<(String, SecretString)>,
@@ -72,6 +75,7 @@ impl Options {
             connection_patience: Duration::from_secs(30),
             scheduling: true,
             pages_max: None,
+            retention: Retention::default(),
             outbound: OutboundOptions::default(),
             secrets: Vec::new(),
         }

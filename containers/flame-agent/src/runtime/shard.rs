@@ -225,6 +225,10 @@ impl Shard {
                 was_resting,
             },
         );
+        self.read(run);
+    }
+
+    fn read(&self, run: RunId) {
         let (shared, this) = (Arc::clone(&self.shared), self.this.clone());
         self.shared.reactor.spawn(async move {
             let outcome = shared.load(run).await;
@@ -240,6 +244,7 @@ impl Shard {
         } = self.loading.remove(&run).unwrap_or_default();
         let loaded = match outcome {
             Ok(loaded) => *loaded,
+            Err(error) if self.live.contains_key(&run) => return self.park(run, &error),
             Err(error) => {
                 tracing::error!(%run, %error, "A run could not be taken up");
                 if was_resting {
@@ -249,9 +254,13 @@ impl Shard {
                 return refuse_all(waiting, &error);
             }
         };
+        if let Some(live) = self.live.get_mut(&run) {
+            live.go_back(loaded);
+            return self.turn(run, None);
+        }
         let ended = loaded.run.status().is_terminal();
         let place = self.shared.counters.readmit();
-        let mut live = Live::loaded(loaded.run, loaded.summary, place);
+        let mut live = Live::loaded(loaded, place);
         live.place.show(live.summary.status);
         self.live.insert(run, live);
         for message in waiting {
@@ -377,7 +386,7 @@ impl Shard {
         match live.turn(opening) {
             Turn::Free(pending) => self.follow(run, pending),
             Turn::Store(commit) => self.store(run, *commit),
-            Turn::Broken(error) => self.park(run, &error),
+            Turn::Broken(error) => self.broken(run, &error),
         }
     }
 
@@ -431,7 +440,30 @@ impl Shard {
             self.held.push_back((Instant::now() + HELD_INTERVAL, run));
             return;
         }
-        self.park(run, &error.into());
+        self.broken(run, &error.into());
+    }
+
+    /// What a run decided is not in its journal and won't be.
+    fn broken(&mut self, run: RunId, error: &Error) {
+        let Some(live) = self.live.get_mut(&run).filter(|_| error.is_for_good()) else {
+            return self.park(run, error);
+        };
+        if let Some(begun) = live
+            .pending
+            .as_mut()
+            .and_then(|pending| pending.begun.take())
+        {
+            // Nobody was told of this run yet, so it does not exist.
+            let _ = begun.reply.send(Err(error.clone()));
+            self.live.remove(&run);
+            return;
+        }
+        tracing::warn!(%run, %error, "A run faults: what it decided can't be kept");
+        for frame in live.run.listeners() {
+            self.shared.events.unlisten(run, frame);
+        }
+        live.give_up(error);
+        self.read(run);
     }
 
     /// Sends commits again whose time has come.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use flame_dsl::Workflow;
 use flame_engine::{Record, Run as EngineRun, Secrets};
-use flame_store::{Run, Store};
+use flame_store::{JournalBatch, Run, Store};
 use flame_types::{RunId, Timestamp};
 use tokio::sync::{Semaphore, broadcast, watch};
 
@@ -105,28 +105,68 @@ impl Shared {
         self.store.run(run).await?.ok_or(Error::RunUnknown { run })
     }
 
-    /// A run's whole journal.
-    pub(super) async fn records(&self, run: RunId) -> Result<Vec<Record>, Error> {
+    /// The last state of a run that a snapshot has for at most so many records; else that of a run that
+    /// has not begun.
+    pub(super) async fn base(
+        &self,
+        run: RunId,
+        workflow: &Arc<Workflow>,
+        most: u64,
+    ) -> Result<EngineRun, Error> {
+        let mut most = Some(most);
+        while let Some(snapshot) = match most {
+            Some(most) => self.store.snapshot(run, most).await?,
+            None => None,
+        } {
+            let (sequence, pinned) = (snapshot.sequence, Arc::clone(workflow));
+            let restored = off_thread("reading a snapshot", move || {
+                EngineRun::restore(run, pinned, &snapshot.state)
+            });
+            match restored.await? {
+                Ok(restored) => return Ok(restored),
+                // The one before it does as well, or the journal from its beginning.
+                Err(error) => tracing::warn!(%run, sequence, %error, "A snapshot is of no use"),
+            }
+            most = sequence.checked_sub(1);
+        }
+        Ok(EngineRun::new(run, Arc::clone(workflow)))
+    }
+
+    /// A run's records from one to before another, which share no batch with others.
+    pub(super) async fn records(
+        &self,
+        run: RunId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<Record>, Error> {
         let mut records = Vec::new();
         loop {
-            let batches = self.store.journal(run, records.len() as u64).await?;
-            if batches.is_empty() {
+            let next = from + records.len() as u64;
+            let batches = self.store.journal(run, next).await?;
+            let more = batches.len();
+            let wanted: Vec<JournalBatch> = batches
+                .into_iter()
+                .take_while(|batch| batch.first < to)
+                .collect();
+            let last = wanted.len() < more;
+            if wanted.is_empty() {
                 return Ok(records);
             }
-            records = tokio::task::spawn_blocking(move || {
-                for batch in batches {
+            records = off_thread("reading a journal", move || {
+                for batch in wanted {
+                    gapless(run, from + records.len() as u64, &batch)?;
                     records.extend(decode(run, &batch.records)?);
                 }
                 Ok::<_, Error>(records)
             })
-            .await
-            .map_err(|error| Error::Internal {
-                detail: format!("reading a journal: {error}"),
-            })??;
+            .await??;
+            if last {
+                return Ok(records);
+            }
         }
     }
 
-    /// A run as its journal left it.
+    /// A run as its journal left it: the last snapshot, and the records behind it.
     pub(super) async fn load(&self, run: RunId) -> Result<Box<Loaded>, Error> {
         let summary = self.stored(run).await?.summary;
         let workflow = self.pinned(&summary.hash).await?;
@@ -134,20 +174,58 @@ impl Shared {
         let Ok(_permit) = self.loading.acquire().await else {
             return Err(Error::ShuttingDown);
         };
-        let records = self.records(run).await?;
-        let folded = tokio::task::spawn_blocking(move || EngineRun::resume(run, workflow, records))
-            .await
-            .map_err(|error| Error::Internal {
-                detail: format!("folding a journal: {error}"),
-            })?
-            .map_err(|error| Error::Internal {
-                detail: format!("the journal of run {run}: {error}"),
-            })?;
+        let mut folded = self.base(run, &workflow, u64::MAX).await?;
+        let snapshot = folded.sequence();
+        loop {
+            let batches = self.store.journal(run, folded.sequence()).await?;
+            if batches.is_empty() {
+                break;
+            }
+            folded = off_thread("folding a journal", move || {
+                for batch in batches {
+                    gapless(run, folded.sequence(), &batch)?;
+                    for record in decode(run, &batch.records)? {
+                        folded.fold(&record).map_err(|error| Error::Internal {
+                            detail: format!("the journal of run {run}: {error}"),
+                        })?;
+                    }
+                }
+                Ok::<_, Error>(folded)
+            })
+            .await??;
+        }
         Ok(Box::new(Loaded {
             run: folded,
             summary,
+            snapshot,
         }))
     }
+}
+
+/// Work that takes long enough to keep others waiting.
+async fn off_thread<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Internal {
+            detail: format!("{what}: {error}"),
+        })
+}
+
+/// A batch that does not begin where the reader stands: what is before it is not kept any more.
+fn gapless(run: RunId, expected: u64, batch: &JournalBatch) -> Result<(), Error> {
+    if batch.first == expected {
+        return Ok(());
+    }
+    Err(Error::Internal {
+        detail: format!(
+            "the journal of run {run} goes on at {} after {expected}; without a snapshot that can be read \
+             what is missing is lost",
+            batch.first
+        ),
+    })
 }
 
 /// The records of one batch.

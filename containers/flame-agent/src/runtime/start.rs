@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flame_dsl::Workflow;
 use flame_dsl::expression::DEPTH_MAX;
-use flame_engine::{Event, Moment, ReplayFrom, Run as EngineRun, Step};
+use flame_engine::{Event, Moment, NotReplayable, ReplayFrom, Run as EngineRun, Step};
 use flame_store::{IdempotencyClaim, Operation, Run};
 use flame_types::{RunId, Timestamp, WorkflowId};
 use serde_json::Value;
@@ -161,7 +161,6 @@ impl Begin {
             };
             (EngineRun::new(id, workflow), First::Event(event), input)
         } else {
-            let records = shared.records(summary.id).await?;
             let moment = Moment {
                 now,
                 entropy: entropy(),
@@ -173,11 +172,20 @@ impl Begin {
                 context: context.map(Arc::new),
             };
             shared.await_secrets(&workflow).await;
-            let secrets = shared.secrets(&workflow).unwrap_or_default();
-            let old = summary.id;
-            let (run, step) =
-                EngineRun::replay_knowing(id, workflow, old, records, &from, moment, secrets)
-                    .map_err(|error| impossible(error.to_string()))?;
+            // Its last execution: looked for from the end backwards, a snapshot at a time.
+            let mut end = summary.records;
+            let (run, step) = loop {
+                let base = shared
+                    .base(summary.id, &workflow, end.saturating_sub(1))
+                    .await?;
+                let begin = base.sequence();
+                let secrets = shared.secrets(&workflow).unwrap_or_default();
+                let records = shared.records(summary.id, begin, end).await?;
+                match EngineRun::replay_knowing(id, base, records, &from, moment, secrets) {
+                    Err(NotReplayable::NotReached(_)) if begin > 0 => end = begin,
+                    outcome => break outcome.map_err(|error| impossible(error.to_string()))?,
+                }
+            };
             (run, First::Step(step), recorded)
         };
         Ok(Self {

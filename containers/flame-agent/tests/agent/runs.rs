@@ -281,6 +281,12 @@ async fn a_journal_is_whole_in_pages_too() {
         }
     }
     assert_eq!(paged, whole);
+    let most = agent.get(&format!("{path}?limit=1000")).await;
+    assert_eq!(most["compacted"], 0);
+    assert_eq!(most["items"].as_array().unwrap(), &whole);
+    let more = format!("{path}?limit=1001");
+    let refused = agent.request("GET", &more).send().await.unwrap();
+    problem(refused, Code::ParameterInvalid).await;
     let unknown = "/api/v1/runs/01920000-0000-7000-8000-000000000000/journal";
     problem(
         agent.request("GET", unknown).send().await.unwrap(),

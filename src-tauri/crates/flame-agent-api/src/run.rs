@@ -220,6 +220,8 @@ pub enum JournalType {
     /// A `try` caught an error and runs its list again at `due`.
     RetryScheduled,
     AttemptStarted,
+    /// An endless loop begins anew: its steps are counted from here, its oldest entries are let go of.
+    RunContinued,
     RunSuspended,
     RunResumed,
     /// A person runs the task again at which the run faulted.
@@ -301,6 +303,9 @@ pub struct JournalPage {
     /// Give it as `after` to get the next page; absent where the journal ends for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u64>,
+    /// Entries at the beginning that are not kept any more: an endless loop keeps its recent history.
+    #[serde(default)]
+    pub compacted: u64,
 }
 
 /// Paging of a journal.
@@ -310,7 +315,7 @@ pub struct JournalQuery {
     /// Entries after this sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// Entries of a page, 1 to 999; 200 without it.
+    /// Entries of a page, 1 to 1,000; 200 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }

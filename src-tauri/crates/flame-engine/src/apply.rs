@@ -187,6 +187,18 @@ impl Folding<'_> {
 
     fn run_level(&mut self, record: &Record) -> Fold {
         match record {
+            Record::RunContinued { generation, .. } => {
+                self.expect_status(RunStatus::Running)?;
+                if *generation != self.state.generation + 1 {
+                    return Err(format!(
+                        "generation {generation} follows {}",
+                        self.state.generation
+                    ));
+                }
+                self.state.generation = *generation;
+                self.state.steps = 0;
+                self.state.waited = false;
+            }
             Record::RunSuspended { at } => {
                 self.expect_status(RunStatus::Running)?;
                 self.state.status = RunStatus::Suspended;
@@ -421,6 +433,7 @@ impl Folding<'_> {
     }
 
     fn listen_started(&mut self, id: FrameId, ask: Option<&Ask>) -> Fold {
+        self.state.waited = true;
         let iterates = matches!(
             self.state.task(self.workflow, id).map(|task| &task.kind),
             Some(TaskKind::Listen(listen)) if listen.each.is_some()
@@ -496,6 +509,7 @@ impl Folding<'_> {
         let (id, progress) = match record {
             Record::EffectRequested { frame, effect, .. } => {
                 self.state.next_effect = effect.0 + 1;
+                self.state.waited = true;
                 (
                     *frame,
                     Progress::Effect {
@@ -526,7 +540,10 @@ impl Folding<'_> {
     fn timer_armed(&mut self, id: FrameId, timer: Timer, purpose: TimerPurpose) -> Fold {
         self.state.next_timer = timer.id.0 + 1;
         match purpose {
-            TimerPurpose::Wait => self.frame(id)?.progress = Progress::Waiting(timer),
+            TimerPurpose::Wait => {
+                self.frame(id)?.progress = Progress::Waiting(timer);
+                self.state.waited = true;
+            }
             TimerPurpose::Timeout => self.frame(id)?.timeout = Some(timer),
             TimerPurpose::Attempt => self.attempts(id)?.timer = Some(timer),
         }

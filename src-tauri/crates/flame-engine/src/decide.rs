@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::record::{FrameId, Record, ReplayOrigin, TimerPurpose};
 use crate::scope::{RunView, Scope};
+use crate::size;
 use crate::state::{Phase, Progress};
 use crate::tasks;
 use crate::turn::Turn;
@@ -33,6 +34,7 @@ pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
         }
         Event::Suspend if status == RunStatus::Running => turn.emit(Record::RunSuspended { at }),
         Event::Resume if status == RunStatus::Suspended => turn.emit(Record::RunResumed { at }),
+        Event::Fault { error } if status == RunStatus::Running => turn.fault_run(None, error),
         Event::Retry if status == RunStatus::Faulted => retry(turn),
         // `Continue` needs nothing but its turn; the others came too late or too early.
         _ => {}
@@ -117,6 +119,7 @@ fn effect_done(turn: &mut Turn<'_>, effect: EffectId, outcome: Result<Arc<Value>
     let Some(frame) = turn.state.effects().get(&effect).copied() else {
         return;
     };
+    let outcome = outcome.and_then(|answer| size::check(&answer, "the call").map(|()| answer));
     match turn.state.status {
         RunStatus::Running => {
             if let Some(task) = turn.state.task(turn.workflow, frame) {

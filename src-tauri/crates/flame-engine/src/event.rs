@@ -40,6 +40,10 @@ pub enum Event {
     Cancel,
     Suspend,
     Resume,
+    /// Faults the run from outside: what it decided can't be kept.
+    Fault {
+        error: Error,
+    },
     /// Runs the task at which the run faulted again, with the input that it had.
     Retry,
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
 use crate::secrets::Secrets;
+use crate::size;
 use crate::test_plan::TestPlan;
 
 /// Numbers a task execution within its run; never reused. 0 is the workflow itself.
@@ -328,6 +329,13 @@ pub enum Record {
         attempt: u32,
         at: Timestamp,
     },
+    /// The workflow's list came back to a task that it had begun, after many steps: they count anew, and
+    /// what stands before a snapshot of this place is not needed to go on.
+    RunContinued {
+        /// Counts from 1.
+        generation: u64,
+        at: Timestamp,
+    },
     RunSuspended {
         at: Timestamp,
     },
@@ -403,6 +411,7 @@ impl Record {
             Self::ErrorCaught { .. } => "errorCaught",
             Self::RetryScheduled { .. } => "retryScheduled",
             Self::AttemptStarted { .. } => "attemptStarted",
+            Self::RunContinued { .. } => "runContinued",
             Self::RunSuspended { .. } => "runSuspended",
             Self::RunResumed { .. } => "runResumed",
             Self::RunRetried { .. } => "runRetried",
@@ -440,13 +449,13 @@ impl Record {
 
     /// Roughly what its data takes in JSON.
     pub(crate) fn payload_bytes(&self) -> usize {
-        let optional = |value: &Option<Arc<Value>>| value.as_deref().map_or(0, json_bytes);
+        let optional = |value: &Option<Arc<Value>>| value.as_deref().map_or(0, size::rough);
         match self {
-            Self::RunStarted { input, data, .. } => json_bytes(input) + optional(data),
-            Self::ContextRestored { context, .. } => json_bytes(context),
-            Self::FlowPositioned { data, .. } => json_bytes(data),
+            Self::RunStarted { input, data, .. } => size::rough(input) + optional(data),
+            Self::ContextRestored { context, .. } => size::rough(context),
+            Self::FlowPositioned { data, .. } => size::rough(data),
             Self::TaskStarted { input, .. } => optional(input),
-            Self::LoopStarted { items, .. } => items.iter().map(json_bytes).sum(),
+            Self::LoopStarted { items, .. } => items.iter().map(size::rough).sum(),
             Self::TaskCompleted {
                 output, context, ..
             }
@@ -491,6 +500,7 @@ impl Record {
             | Self::ErrorCaught { at, .. }
             | Self::RetryScheduled { at, .. }
             | Self::AttemptStarted { at, .. }
+            | Self::RunContinued { at, .. }
             | Self::RunSuspended { at }
             | Self::RunResumed { at }
             | Self::RunRetried { at }
@@ -501,20 +511,8 @@ impl Record {
     }
 }
 
-fn json_bytes(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => 2 + items.iter().map(json_bytes).sum::<usize>(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| name.len() + 4 + json_bytes(value))
-            .sum::<usize>(),
-    }
-}
-
 /// A JSON null that is there is a value, unlike a member that is absent.
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
     Arc::<Value>::deserialize(from).map(Some)
 }
 

@@ -52,37 +52,37 @@ pub enum NotReplayable {
 }
 
 impl Run {
-    /// A run that goes on from a task of the run `old`, whose journal and definition are given. The step
-    /// is that of its start.
+    /// A run that goes on from a task of the run `old`. That one has not begun, or comes from a snapshot;
+    /// `records` are those that follow in its journal. The step is that of the new run's start.
     pub fn replay(
         id: RunId,
-        workflow: Arc<Workflow>,
-        old: RunId,
+        old: Self,
         records: impl IntoIterator<Item = Record>,
         from: &ReplayFrom<'_>,
         moment: Moment,
     ) -> Result<(Self, Step), NotReplayable> {
-        Self::replay_knowing(id, workflow, old, records, from, moment, Secrets::default())
+        Self::replay_knowing(id, old, records, from, moment, Secrets::default())
     }
 
     /// As [`Run::replay`], with what `$secrets` gives to the first step.
     pub fn replay_knowing(
         id: RunId,
-        workflow: Arc<Workflow>,
-        old: RunId,
+        old: Self,
         records: impl IntoIterator<Item = Record>,
         from: &ReplayFrom<'_>,
         moment: Moment,
         secrets: Secrets,
     ) -> Result<(Self, Step), NotReplayable> {
+        let (workflow, old_id) = (old.workflow, old.id);
         let mut records = records.into_iter().peekable();
-        if matches!(
+        let begins_test = matches!(
             records.peek(),
             Some(Record::RunStarted { test: Some(_), .. })
-        ) {
+        );
+        if begins_test || old.state.test.is_some() {
             return Err(NotReplayable::Test);
         }
-        let (past, target) = find(&workflow, records, from)?
+        let (past, target) = find(&workflow, old.state, records, from)?
             .ok_or_else(|| NotReplayable::NotReached(from.reference.to_owned()))?;
         let mut path: Vec<FrameId> = past
             .outwards(target)
@@ -94,7 +94,7 @@ impl Run {
         let mut run = Self::new(id, Arc::clone(&workflow));
         run.know(secrets);
         let origin = ReplayOrigin {
-            run: old,
+            run: old_id,
             task: from.reference.to_owned(),
         };
         let step = run.decide(moment, |turn| {
@@ -110,10 +110,10 @@ impl Run {
 /// The state right after the wanted execution of the task began, and that execution.
 fn find(
     workflow: &Workflow,
+    mut state: State,
     records: impl IntoIterator<Item = Record>,
     from: &ReplayFrom<'_>,
 ) -> Result<Option<(State, FrameId)>, Corrupt> {
-    let mut state = State::new();
     let mut found = None;
     for record in records {
         apply(&mut state, workflow, &record)?;

@@ -20,6 +20,7 @@ use crate::key;
 use crate::record::{FrameId, Record, ReplayOrigin};
 use crate::scope::RunView;
 use crate::secrets::Secrets;
+use crate::snapshot::{self, NotRestorable};
 use crate::state::{Listening, Phase, Progress, State};
 use crate::tasks;
 use crate::test_plan::{self, NotTestable, TestPlan};
@@ -33,8 +34,10 @@ pub struct Limits {
     /// Payload in one step's records, after which it gives way too, so that no commit grows without
     /// bounds.
     pub bytes_per_turn: usize,
-    /// Tasks, iterations and attempts that a run may begin.
+    /// Tasks, iterations and attempts that a run may begin, in one generation.
     pub steps_max: u64,
+    /// Those after which a loop through the workflow's own list that also waits begins a new generation.
+    pub generation_steps: u64,
 }
 
 impl Default for Limits {
@@ -42,7 +45,8 @@ impl Default for Limits {
         Self {
             steps_per_turn: 1_000,
             bytes_per_turn: 4 << 20,
-            steps_max: 1_000_000,
+            steps_max: 10_000_000,
+            generation_steps: 10_000,
         }
     }
 }
@@ -53,6 +57,8 @@ impl Default for Limits {
 pub struct Step {
     pub records: Vec<Record>,
     pub actions: Vec<Action>,
+    /// Roughly what the records' payloads take.
+    pub bytes: usize,
 }
 
 /// One execution of a workflow.
@@ -151,10 +157,35 @@ impl Run {
     ) -> Result<Self, Corrupt> {
         let mut run = Self::new(id, workflow);
         for record in records {
-            if let Some(alone) = test_plan::narrowed(&run.workflow, &record) {
-                run.workflow = alone;
-            }
-            apply(&mut run.state, &run.workflow, &record)?;
+            run.fold(&record)?;
+        }
+        Ok(run)
+    }
+
+    /// Folds the next record of the run's journal.
+    pub fn fold(&mut self, record: &Record) -> Result<(), Corrupt> {
+        if let Some(alone) = test_plan::narrowed(&self.workflow, record) {
+            self.workflow = alone;
+        }
+        apply(&mut self.state, &self.workflow, record)
+    }
+
+    /// The state as bytes, from which [`Run::restore`] and [`Timeline::restore`](crate::Timeline::restore)
+    /// go on without the records before it.
+    pub fn snapshot(&self) -> Vec<u8> {
+        snapshot::write(&self.state)
+    }
+
+    /// A run out of a snapshot; fold what its journal holds behind it.
+    pub fn restore(
+        id: RunId,
+        workflow: Arc<Workflow>,
+        snapshot: &[u8],
+    ) -> Result<Self, NotRestorable> {
+        let mut run = Self::new(id, workflow);
+        run.state = snapshot::read(snapshot)?;
+        if let Some(alone) = run.state.narrowed(&run.workflow) {
+            run.workflow = alone;
         }
         Ok(run)
     }
@@ -209,6 +240,7 @@ impl Run {
             records,
             emitted,
             calls,
+            bytes,
             ..
         } = turn;
         let mut actions: Vec<Action> = emitted
@@ -224,7 +256,11 @@ impl Run {
                 status: self.state.status,
             });
         }
-        Step { records, actions }
+        Step {
+            records,
+            actions,
+            bytes,
+        }
     }
 
     /// Brings what this process has in flight in line with the state.
@@ -378,7 +414,12 @@ impl Run {
         self.state.sequence
     }
 
-    /// Tasks, iterations and attempts begun.
+    /// How often the run was continued as new.
+    pub const fn generation(&self) -> u64 {
+        self.state.generation
+    }
+
+    /// Tasks, iterations and attempts begun in this generation.
     pub const fn steps(&self) -> u64 {
         self.state.steps
     }

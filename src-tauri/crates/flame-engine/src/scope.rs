@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, StandardError};
 use crate::record::FrameId;
 use crate::secrets::Secrets;
+use crate::size;
 use crate::state::{Attempts, Phase, Progress, State};
 
 static RUNTIME: LazyLock<Value> = LazyLock::new(
@@ -142,7 +143,8 @@ impl<'a> Scope<'a> {
 
     pub(crate) fn template(&self, template: &Template, property: &str) -> Result<Value, Error> {
         let result = self.try_template(template);
-        self.checked(result, property)
+        let value = self.checked(result, property)?;
+        size::check(&value, property).map(|()| value)
     }
 
     fn checked(

@@ -7,20 +7,29 @@ use std::sync::Arc;
 
 use flame_dsl::{Task, TaskKind, TaskList, Workflow};
 use flame_types::{RunStatus, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
 use crate::gathering::{Gathering, array};
-use crate::record::{Ask, FrameId, ReplayOrigin, Slot};
-use crate::test_plan::TestPlan;
+use crate::record::{Ask, FrameId, ReplayOrigin, Slot, present};
+use crate::test_plan::{self, TestPlan};
 
 /// Everything a fold of the journal gives. Payloads are shared; those of finished scopes are dropped.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Its JSON is what snapshots hold: what is added needs a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct State {
     pub(crate) status: RunStatus,
     pub(crate) input: Arc<Value>,
     pub(crate) context: Arc<Value>,
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) output: Option<Arc<Value>>,
     pub(crate) error: Option<Error>,
     /// The task that raised the error of a faulted run.
@@ -36,14 +45,19 @@ pub(crate) struct State {
     pub(crate) next_frame: u64,
     pub(crate) next_effect: u64,
     pub(crate) next_timer: u64,
-    /// Tasks, iterations and attempts begun, against the step limit.
+    /// Tasks, iterations and attempts begun in this generation, against the step limit.
     pub(crate) steps: u64,
+    /// How often the run was continued as new.
+    pub(crate) generation: u64,
+    /// Whether something outside was asked for or waited for in this generation.
+    pub(crate) waited: bool,
     /// Records folded so far.
     pub(crate) sequence: u64,
 }
 
 /// One execution of one task.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Frame {
     pub(crate) parent: Option<FrameId>,
     pub(crate) slot: Slot,
@@ -60,14 +74,16 @@ pub(crate) struct Frame {
     pub(crate) progress: Progress,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Timer {
     pub(crate) id: TimerId,
     pub(crate) due: Timestamp,
 }
 
 /// How far a task execution is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Progress {
     /// Begun, and nothing done.
     Fresh,
@@ -89,7 +105,8 @@ pub(crate) enum Progress {
 }
 
 /// One pass through a list of tasks.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Pass {
     /// What flows into the next task.
     pub(crate) data: Arc<Value>,
@@ -108,7 +125,8 @@ impl Pass {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Cursor {
     /// This task is next; past the last one the pass has ended.
     At(usize),
@@ -116,7 +134,8 @@ pub(crate) enum Cursor {
     In(FrameId),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Loop {
     pub(crate) items: Arc<Vec<Value>>,
     /// The index as expressions see it.
@@ -127,7 +146,8 @@ pub(crate) struct Loop {
 }
 
 /// A `listen` task.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Listening {
     pub(crate) gathering: Gathering,
     /// Place in the event log of the last event that was taken.
@@ -146,7 +166,8 @@ pub(crate) struct Listening {
     pub(crate) iterates: bool,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Attempts {
     /// Counts from 1.
     pub(crate) attempt: u32,
@@ -156,7 +177,8 @@ pub(crate) struct Attempts {
     pub(crate) phase: Phase,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Phase {
     Body(Pass),
     /// Until the next attempt; without a timer it starts at once.
@@ -170,7 +192,8 @@ pub(crate) enum Phase {
     Caught,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Branch {
     Pending,
     Running(FrameId),
@@ -196,8 +219,15 @@ impl State {
             next_effect: 1,
             next_timer: 1,
             steps: 0,
+            generation: 0,
+            waited: false,
             sequence: 0,
         }
+    }
+
+    /// The workflow of a test of one task alone.
+    pub(crate) fn narrowed(&self, workflow: &Workflow) -> Option<Arc<Workflow>> {
+        test_plan::alone(workflow, self.test.as_deref()?)
     }
 
     /// Ids come from records or from this tree, so a missing one is a fault in the engine; callers on

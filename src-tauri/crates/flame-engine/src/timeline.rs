@@ -12,6 +12,7 @@ use crate::apply::{Corrupt, apply};
 use crate::error::Error;
 use crate::key;
 use crate::record::{FrameId, Next, Record};
+use crate::snapshot::{self, NotRestorable};
 use crate::state::State;
 use crate::test_plan;
 
@@ -68,7 +69,7 @@ pub struct TaskOf {
     pub attempt: u32,
 }
 
-/// Reads a journal from its beginning, one record at a time.
+/// Reads a journal from its beginning, or from a snapshot, one record at a time.
 #[derive(Debug)]
 pub struct Timeline {
     workflow: Arc<Workflow>,
@@ -81,6 +82,15 @@ impl Timeline {
             workflow,
             state: State::new(),
         }
+    }
+
+    /// Goes on behind the records that a snapshot stands for.
+    pub fn restore(workflow: Arc<Workflow>, snapshot: &[u8]) -> Result<Self, NotRestorable> {
+        let state = snapshot::read(snapshot)?;
+        Ok(Self {
+            workflow: state.narrowed(&workflow).unwrap_or(workflow),
+            state,
+        })
     }
 
     /// The next record as an entry.

@@ -193,6 +193,8 @@ pub struct JournalPage {
     pub items: Vec<JournalEntry>,
     /// Give it back as `after` for the next page.
     pub next: Option<Whole>,
+    /// Entries at the beginning that are not kept any more.
+    pub compacted: Whole,
 }
 
 /// What a task had, as JSON texts for editors: no digit is lost on the way.

@@ -1,19 +1,23 @@
 //! One operation as SQL. The checks of an operation come before its writes.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use flame_types::{RunId, RunStatus, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::blob::{self, Place};
 use crate::file::translate;
 use crate::operation::{
     AppendedEvent, Commit, DeadLetter, Definition, Feed, IdempotencyClaim, JournalBatch, NewRun,
     Operation, RunState, Schedule,
 };
-use crate::{DefinitionKey, Error};
+use crate::{DefinitionKey, Error, retention, snapshot};
 
 /// What a commit may hold in one value.
 const PAYLOAD_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What it may hold in the records of one run, each with several values.
+const BATCH_BYTES_MAX: usize = 8 * PAYLOAD_BYTES_MAX;
 
 /// Applies all operations of a commit; the caller rolls back when it fails.
 pub(crate) fn apply(connection: &Connection, path: &Path, commit: &Commit) -> Result<(), Error> {
@@ -77,6 +81,16 @@ impl Applier<'_> {
                 "DELETE FROM feeds WHERE pipeline = ?1 AND source = ?2",
                 params![pipeline, source],
             ),
+            Operation::PutSnapshot(snapshot) => {
+                limit_to(BATCH_BYTES_MAX, "snapshot", snapshot.state.len())?;
+                self.done(snapshot::put(self.connection, snapshot))
+            }
+            Operation::Compact { run, keep } => {
+                self.done(snapshot::compact(self.connection, *run, *keep))
+            }
+            Operation::DeleteRun { id } => self.done(retention::delete(self.connection, *id)),
+            Operation::Clear => self.done(retention::clear(self.connection)),
+            Operation::Shrink { pages } => self.done(retention::shrink(self.connection, *pages)),
             Operation::PutSchedule(schedule) => self.put_schedule(schedule),
             Operation::DeleteSchedule(key) => self.delete_schedule(key),
         }
@@ -104,13 +118,22 @@ impl Applier<'_> {
                     .optional()
             })
             .map_err(|error| self.translate(&error))?;
-        Ok(stored.is_some_and(|stored| stored == batch.records))
+        let Some(stored) = stored else {
+            return Ok(false);
+        };
+        let place = Place::Batch(batch.first);
+        Ok(match blob::as_stored(place, &batch.records) {
+            Some(spilled) => stored == spilled,
+            None => stored == batch.records,
+        })
     }
 
     fn create_run(&self, run: &NewRun) -> Result<(), Error> {
         limit("input", run.input.len())?;
         let state = &run.state;
         limit_state(state)?;
+        let input = self.spill(run.id, Place::Input, &run.input)?;
+        let output = self.output(run.id, state)?;
         let inserted = self.changes(
             "INSERT INTO runs (id, namespace, name, version, hash, started_by, subject, replay_of, replay_task, created, status, \
              task, updated, ended, wakes, error, output, input) \
@@ -133,8 +156,8 @@ impl Applier<'_> {
                 state.ended.map(Timestamp::as_microsecond),
                 state.wakes.map(Timestamp::as_microsecond),
                 state.error,
-                state.output,
-                run.input,
+                output,
+                input,
             ],
         )?;
         if inserted == 0 {
@@ -145,7 +168,7 @@ impl Applier<'_> {
     }
 
     fn append(&self, batch: &JournalBatch) -> Result<(), Error> {
-        limit("journal batch", batch.records.len())?;
+        limit_to(BATCH_BYTES_MAX, "journal batch", batch.records.len())?;
         let found = self.journal_end(batch.run)?;
         if found != batch.first || batch.count == 0 {
             return Err(Error::Sequence {
@@ -154,15 +177,30 @@ impl Applier<'_> {
                 found,
             });
         }
+        let records = self.spill(batch.run, Place::Batch(batch.first), &batch.records)?;
         self.execute(
             "INSERT INTO journal (run, first, count, records) VALUES (?1, ?2, ?3, ?4)",
-            params![
-                id(batch.run),
-                integer(batch.first),
-                batch.count,
-                batch.records
-            ],
+            params![id(batch.run), integer(batch.first), batch.count, records],
         )
+    }
+
+    fn output<'s>(&self, run: RunId, state: &'s RunState) -> Result<Option<Cow<'s, [u8]>>, Error> {
+        let output = state.output.as_deref();
+        output
+            .map(|output| self.spill(run, Place::Output, output))
+            .transpose()
+    }
+
+    /// What stands for a payload in its column.
+    fn spill<'p>(
+        &self,
+        run: RunId,
+        place: Place,
+        payload: &'p [u8],
+    ) -> Result<Cow<'p, [u8]>, Error> {
+        let spilled = blob::put(self.connection, run, place, payload)
+            .map_err(|error| self.translate(&error))?;
+        Ok(spilled.map_or(Cow::Borrowed(payload), Cow::Owned))
     }
 
     fn journal_end(&self, run: RunId) -> Result<u64, Error> {
@@ -182,6 +220,7 @@ impl Applier<'_> {
 
     fn update_run(&self, run: RunId, state: &RunState, reopen: bool) -> Result<(), Error> {
         limit_state(state)?;
+        let output = self.output(run, state)?;
         let changed = self.changes(
             "UPDATE runs SET status = ?2, task = ?3, updated = ?4, ended = ?5, wakes = ?6, error = ?7, \
              output = ?8 \
@@ -194,7 +233,7 @@ impl Applier<'_> {
                 state.ended.map(Timestamp::as_microsecond),
                 state.wakes.map(Timestamp::as_microsecond),
                 state.error,
-                state.output,
+                output,
                 reopen,
             ],
         )?;
@@ -411,6 +450,10 @@ impl Applier<'_> {
         )
     }
 
+    fn done(&self, outcome: rusqlite::Result<()>) -> Result<(), Error> {
+        outcome.map_err(|error| self.translate(&error))
+    }
+
     fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Error> {
         self.changes(sql, values).map(|_| ())
     }
@@ -437,12 +480,12 @@ fn integer(value: u64) -> i64 {
 }
 
 fn limit(what: &'static str, bytes: usize) -> Result<(), Error> {
-    if bytes > PAYLOAD_BYTES_MAX {
-        return Err(Error::TooLarge {
-            what,
-            bytes,
-            limit: PAYLOAD_BYTES_MAX,
-        });
+    limit_to(PAYLOAD_BYTES_MAX, what, bytes)
+}
+
+fn limit_to(limit: usize, what: &'static str, bytes: usize) -> Result<(), Error> {
+    if bytes > limit {
+        return Err(Error::TooLarge { what, bytes, limit });
     }
     Ok(())
 }

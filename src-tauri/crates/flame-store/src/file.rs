@@ -28,12 +28,16 @@ pub(crate) fn open_writer(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let is_new = std::fs::metadata(path).map_or(0, |file| file.len()) == 0;
     let connection = open(path, flags)?;
     let set = || -> rusqlite::Result<()> {
         let synchronous = match durability {
             Durability::Full => "FULL",
             Durability::Normal => "NORMAL",
         };
+        if is_new {
+            shrinkable(&connection)?;
+        }
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", synchronous)?;
         // macOS: fsync alone leaves data in the drive's cache. Ignored elsewhere.
@@ -55,6 +59,11 @@ pub(crate) fn open_writer(
     };
     set().map_err(|error| translate("open", path, &error))?;
     Ok(connection)
+}
+
+/// Lets free pages be given back. Counts from now in an empty file, and from the next `VACUUM` in another.
+pub(crate) fn shrinkable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")
 }
 
 /// Opens the file for reading only.

@@ -9,6 +9,7 @@
 
 mod apply;
 mod backup;
+mod blob;
 mod check;
 mod error;
 mod file;
@@ -17,8 +18,11 @@ mod lock;
 mod migrate;
 mod operation;
 mod reader;
+mod retention;
 mod row;
 mod search;
+mod snapshot;
+mod spill;
 mod store;
 mod writer;
 
@@ -27,9 +31,10 @@ pub use error::Error;
 pub use health::Health;
 pub use operation::{
     AppendedEvent, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed,
-    IdempotencyClaim, JournalBatch, NewRun, Operation, RunState, Schedule,
+    IdempotencyClaim, JournalBatch, NewRun, Operation, RunState, Schedule, Snapshot,
 };
 pub use reader::{Page, RunFilter, StoredEvent};
+pub use retention::Expiry;
 pub use row::{Run, RunSummary};
 pub use search::{Comparison, FieldCondition, Found, Payload};
 pub use store::{FILE_NAME, Options, Refused, Store};

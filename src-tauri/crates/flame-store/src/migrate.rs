@@ -7,10 +7,19 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::Error;
 use crate::backup::{self, Reason};
-use crate::file::{APPLICATION_ID, translate};
+use crate::file::{APPLICATION_ID, shrinkable, translate};
 
 /// Step `n` makes format `n + 1` out of format `n`.
-const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
+];
+
+/// Files up to this size are written anew where they can't shrink.
+const REBUILT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Brings the file to the current format; a file with content is backed up first.
 ///
@@ -59,12 +68,27 @@ fn migrate_with(
         .pragma_update(None, "user_version", current)
         .map_err(fail)?;
     transaction.commit().map_err(fail)?;
+    rebuild(connection, path)?;
     tracing::info!(
         from = found,
         to = current,
         "The database has the current format"
     );
     Ok(())
+}
+
+/// Writes an older file anew, so that it can shrink. A large one takes long, and uses its free pages again.
+fn rebuild(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let shrinks: i64 = connection
+        .pragma_query_value(None, "auto_vacuum", |row| row.get(0))
+        .map_err(|error| translate("read", path, &error))?;
+    let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= REBUILT_BYTES_MAX);
+    if shrinks != 0 || !small {
+        return Ok(());
+    }
+    shrinkable(connection)
+        .and_then(|()| connection.execute_batch("VACUUM"))
+        .map_err(|error| translate("write", path, &error))
 }
 
 /// The file's format; 0 for an empty file.

@@ -43,6 +43,14 @@ pub enum Operation {
     CreateRun(Box<NewRun>),
     /// Adds records at the end of a run's journal; `first` must be where the journal ends.
     Append(JournalBatch),
+    /// Keeps the state of a run after so many records.
+    PutSnapshot(Box<Snapshot>),
+    /// Forgets the beginning of a run's journal, as far as a snapshot stands for it and at least `keep`
+    /// records are left.
+    Compact {
+        run: RunId,
+        keep: u64,
+    },
     /// Replaces what lists show of a run. A terminal status stays unless `reopen` says otherwise.
     UpdateRun {
         id: RunId,
@@ -87,6 +95,16 @@ pub enum Operation {
         pipeline: String,
         source: String,
     },
+    /// Deletes a run that has ended: journal, payloads, idempotency keys. One that has not ended stays.
+    DeleteRun {
+        id: RunId,
+    },
+    /// Deletes a part of what is left of deleted runs.
+    Clear,
+    /// Takes up to so many free pages out of the file.
+    Shrink {
+        pages: u32,
+    },
     PutSchedule(Schedule),
     DeleteSchedule(DefinitionKey),
 }
@@ -96,6 +114,7 @@ impl Operation {
         match self {
             Self::CreateRun(run) => run.input.len() + run.state.bytes(),
             Self::Append(batch) => batch.records.len(),
+            Self::PutSnapshot(snapshot) => snapshot.state.len(),
             Self::UpdateRun { state, .. } => state.bytes(),
             Self::PutDefinition(definition) => definition.body.len(),
             Self::AppendEvent(event) => event.body.len(),
@@ -158,6 +177,16 @@ pub struct JournalBatch {
     pub count: u32,
     /// A JSON array of `count` records.
     pub records: Vec<u8>,
+}
+
+/// The state of a run, so that reading can begin in the middle of its journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    pub run: RunId,
+    /// How many records it stands for.
+    pub sequence: u64,
+    /// JSON.
+    pub state: Vec<u8>,
 }
 
 /// A key with which a client may send the same request again.

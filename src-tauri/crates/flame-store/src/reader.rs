@@ -6,6 +6,7 @@ use flame_types::{RunId, RunStatus, Timestamp};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
+use crate::blob;
 use crate::operation::{
     DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
 };
@@ -83,7 +84,16 @@ pub(crate) fn run(connection: &Connection, id: RunId) -> Outcome<Option<Run>> {
             "SELECT {}, output, input FROM runs WHERE id = ?1",
             row::SUMMARY_COLUMNS
         ))?
-        .query_row([id.as_uuid().as_bytes()], row::run)
+        .query_row([id.as_uuid().as_bytes()], |row| {
+            // The row is still being read, so what it refers to is of the same moment.
+            let mut run = row::run(row)?;
+            run.input = blob::get(connection, row::INPUT, run.input)?;
+            let output = run.output.take();
+            run.output = output
+                .map(|output| blob::get(connection, row::OUTPUT, output))
+                .transpose()?;
+            Ok(run)
+        })
         .optional()
 }
 
@@ -203,18 +213,19 @@ pub(crate) fn journal(
     let mut rows = statement.query(params![run.as_uuid().as_bytes(), from])?;
     let (mut batches, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let batch = JournalBatch {
-            run,
-            first: row::count(row, 0)?,
-            count: row.get(1)?,
-            records: row.get(2)?,
-        };
+        let (first, count): (u64, u32) = (row::count(row, 0)?, row.get(1)?);
         // The batch before `from` may end there: it has nothing that was asked for.
-        if i64::try_from(batch.first).unwrap_or(0) + i64::from(batch.count) <= from {
+        if i64::try_from(first).unwrap_or(0) + i64::from(count) <= from {
             continue;
         }
-        bytes += batch.records.len();
-        batches.push(batch);
+        let records = blob::get(connection, 2, row.get(2)?)?;
+        bytes += records.len();
+        batches.push(JournalBatch {
+            run,
+            first,
+            count,
+            records,
+        });
         if bytes >= PAGE_BYTES_MAX || batches.len() >= PAGE_MAX {
             break;
         }

@@ -45,11 +45,7 @@ pub(crate) const SUMMARY_COLUMNS: &str = "id, namespace, name, version, hash, st
 pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     Ok(RunSummary {
         id: run_id(row, 0)?,
-        workflow: WorkflowId {
-            namespace: parsed(row, 1)?,
-            name: parsed(row, 2)?,
-            version: parsed(row, 3)?,
-        },
+        workflow: workflow(row, 1)?,
         hash: row.get(4)?,
         trigger: row.get(5)?,
         subject: row.get(6)?,
@@ -70,11 +66,16 @@ pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     })
 }
 
+/// Columns behind those of a summary.
+pub(crate) const OUTPUT: usize = 17;
+pub(crate) const INPUT: usize = 18;
+
+/// Payloads as they are stored, so without their large values.
 pub(crate) fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     Ok(Run {
         summary: summary(row)?,
-        output: row.get(17)?,
-        input: row.get(18)?,
+        output: row.get(OUTPUT)?,
+        input: row.get(INPUT)?,
     })
 }
 
@@ -133,6 +134,15 @@ pub(crate) fn dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
         updated: instant(row, 9)?,
         payload: row.get(10)?,
         original: row.get(11)?,
+    })
+}
+
+/// Three columns from this one on.
+pub(crate) fn workflow(row: &Row<'_>, column: usize) -> rusqlite::Result<WorkflowId> {
+    Ok(WorkflowId {
+        namespace: parsed(row, column)?,
+        name: parsed(row, column + 1)?,
+        version: parsed(row, column + 2)?,
     })
 }
 

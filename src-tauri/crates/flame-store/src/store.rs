@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flame_types::{Durability, RunId, RunStatus, Timestamp};
+use flame_types::{Durability, RunId, RunStatus, Timestamp, WorkflowId};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -16,12 +16,13 @@ use crate::health::Gauges;
 use crate::lock::FolderLock;
 use crate::operation::{
     Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
+    Snapshot,
 };
 use crate::reader::{self, Page, RunFilter, StoredEvent};
 use crate::row::{Run, RunSummary};
 use crate::search::{self, FieldCondition, Found};
 use crate::writer::{Request, Writer};
-use crate::{Error, Health, check, migrate};
+use crate::{Error, Expiry, Health, check, migrate, retention, snapshot};
 
 /// The database's name inside a data folder.
 pub const FILE_NAME: &str = "agent.db";
@@ -321,6 +322,18 @@ impl Store {
             .await
     }
 
+    /// The last snapshot of a run that stands for at most so many records.
+    pub async fn snapshot(&self, run: RunId, most: u64) -> Result<Option<Snapshot>, Error> {
+        self.read(move |connection| snapshot::get(connection, run, most))
+            .await
+    }
+
+    /// How many records at the beginning of a run's journal are not kept any more.
+    pub async fn journal_start(&self, run: RunId) -> Result<u64, Error> {
+        self.read(move |connection| snapshot::journal_start(connection, run))
+            .await
+    }
+
     /// The run that a key was used for, and the hash of the body.
     pub async fn idempotency(
         &self,
@@ -428,6 +441,27 @@ impl Store {
     pub async fn feeds(&self, pipeline: Option<String>, limit: usize) -> Result<Vec<Feed>, Error> {
         self.read(move |connection| reader::feeds(connection, pipeline, limit))
             .await
+    }
+
+    /// The addresses that have runs.
+    pub async fn workflows_with_runs(&self) -> Result<Vec<WorkflowId>, Error> {
+        self.read(retention::workflows).await
+    }
+
+    /// Ended runs that are not kept, oldest first.
+    pub async fn expired(&self, expiry: Expiry, limit: usize) -> Result<Vec<RunId>, Error> {
+        self.read(move |connection| retention::expired(connection, &expiry, limit))
+            .await
+    }
+
+    /// Whether `Operation::Clear` has anything to do.
+    pub async fn remains(&self) -> Result<bool, Error> {
+        self.read(retention::remains).await
+    }
+
+    /// Pages of 4 KiB in the file that hold nothing.
+    pub async fn free_pages(&self) -> Result<u64, Error> {
+        self.read(retention::free_pages).await
     }
 
     pub async fn schedules(&self) -> Result<Vec<Schedule>, Error> {

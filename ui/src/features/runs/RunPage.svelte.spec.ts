@@ -74,6 +74,14 @@ describe("a faulted run", () => {
     await openFaulted();
     await userEvent.click(screen.getByTestId("run-view-journal"));
     await screen.findAllByText("attemptFaulted");
+    expect(screen.queryByTestId("compacted")).toBeNull();
+  });
+
+  it("says how much of the journal is not kept any more", async () => {
+    const { world, run } = await openFaulted();
+    world.compacted.set(run.id, 120_000);
+    await userEvent.click(screen.getByTestId("run-view-journal"));
+    expect((await screen.findByTestId("compacted")).textContent).toContain("Entries 1 to 120,000 were compacted");
   });
 });
 

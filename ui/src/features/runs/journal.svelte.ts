@@ -5,6 +5,8 @@ const PAGE = 200;
 
 export class JournalList {
   items = $state.raw<JournalEntry[] | undefined>(undefined);
+  /** Entries at the beginning that the agent does not keep any more. */
+  compacted = $state(0);
   error = $state.raw<ErrorView | null>(null);
   #busy = false;
   #again = false;
@@ -21,6 +23,7 @@ export class JournalList {
     try {
       const after = this.items?.at(-1)?.seq ?? null;
       const page = await commands.runJournal({ id: this.id, after, limit: PAGE });
+      if (this.items === undefined) this.compacted = page.compacted;
       if (page.items.length > 0 || this.items === undefined) this.items = [...(this.items ?? []), ...page.items];
       this.error = null;
     } catch (thrown) {

@@ -50,7 +50,7 @@ export function runHandlers(world: World): Part {
         if (task.endedAt) items.push({ at: task.endedAt, kind: task.status === "faulted" ? "taskFaulted" : "taskCompleted", task: task.reference, data: { output: task.output } });
       }
       const all = items.map((item, index) => ({ ...item, seq: index + 1 })).filter((item) => item.seq > (after ?? 0));
-      return { items: all.slice(0, limit), next: null };
+      return { items: all.slice(0, limit), next: null, compacted: world.compacted.get(id) ?? 0 };
     },
     runTaskInput: ({ id, task }) => {
       const detail = detailOf(world.run(id), Date.now());

@@ -45,6 +45,8 @@ export class World {
   trash = new Map<string, StoredDocument | Connection>();
   feeds: Feed[] = [];
   inputs = new Map<string, string>();
+  /** How many entries of a run's journal are not kept any more. */
+  compacted = new Map<string, number>();
   vault: VaultStatusView = { store: "keychain", state: "ready", detail: null };
   settings: Settings = {
     theme: "system",

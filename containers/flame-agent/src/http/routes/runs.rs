@@ -191,14 +191,18 @@ pub(in crate::http) async fn journal(
     Segments(id): Segments<RunId>,
     Parameters(query): Parameters<JournalQuery>,
 ) -> Result<Json<JournalPage>, Failure> {
-    let limit = parameter::limit(query.limit, 200, 999)?;
-    let mut history = History::open(&runtime, id).await?;
+    let limit = parameter::limit(query.limit, 200, 1_000)?;
     let after = query.after.unwrap_or(0);
+    let mut history = History::open(&runtime, id, after).await?;
     let mut items = history.after(&runtime, after, limit + 1).await?;
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|entry| entry.sequence);
-    Ok(Json(JournalPage { items, next }))
+    Ok(Json(JournalPage {
+        items,
+        next,
+        compacted: history.compacted(),
+    }))
 }
 
 pub(in crate::http) async fn follow(

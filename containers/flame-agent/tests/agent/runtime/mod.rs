@@ -6,8 +6,10 @@ mod definitions;
 mod durable;
 mod events;
 mod lifecycle;
+mod long;
 mod pressure;
 mod protocols;
+mod retention;
 mod schedules;
 mod secrets;
 

@@ -198,3 +198,38 @@ async fn data_that_could_not_be_read_again_is_refused_where_it_comes_in() {
     assert!(detail.contains("100 levels"), "{detail}");
     handle.drain(Duration::ZERO).await;
 }
+
+/// Its error is larger than the store takes: the run ends with another one, and says so to whoever waits,
+/// now and after a restart.
+#[tokio::test]
+async fn a_run_that_the_store_refuses_for_good_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let tasks = "
+- nap: { wait: { milliseconds: 1 } }
+- burst:
+    raise:
+      error:
+        type: https://serverlessworkflow.io/spec/1.0.0/errors/runtime
+        status: 500
+        title: '${ \"x\" * 20000000 }'
+        detail: '${ \"y\" * 20000000 }'";
+    let burst = deploy(&handle, "burst", tasks).await;
+    let faulted = run(&handle, &burst, json!({})).await;
+    assert_eq!(faulted.summary.status, RunStatus::Faulted);
+    let error = super::error(&faulted);
+    assert_eq!(error["title"], "The run's data can't be kept");
+    let detail = error["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("error has 40000") && detail.contains("limit is 33554432"),
+        "{detail}"
+    );
+    handle.drain(Duration::ZERO).await;
+    drop(handle);
+    let handle = open(folder.path()).await;
+    handle.recovered().await;
+    assert_eq!(handle.load().in_flight, 0);
+    let again = handle.retry(faulted.summary.id).await.unwrap().summary.id;
+    until(&handle, again, RunStatus::Faulted).await;
+    handle.drain(Duration::ZERO).await;
+}

@@ -142,7 +142,7 @@ pub(super) const JOURNAL: Description = Description {
     summary: "The run's journal, oldest first",
     parameters: &[
         Parameter::query::<u64>("after", "Entries after this sequence."),
-        Parameter::query::<u32>("limit", "Entries of a page, 1 to 999; 200 without it."),
+        Parameter::query::<u32>("limit", "Entries of a page, 1 to 1,000; 200 without it."),
     ],
     answers: &[Answer::json::<JournalPage>(200, "A page.")],
     codes: &[Code::NotFound, Code::ParameterInvalid],

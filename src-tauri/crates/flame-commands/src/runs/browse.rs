@@ -23,7 +23,7 @@ use crate::failure::OrView;
 
 /// Entries of a journal that one timeline is made of; a longer one says what it leaves out.
 const ENTRIES_MAX: usize = 10_000;
-const PAGE: u32 = 999;
+const PAGE: u32 = 1_000;
 const ROWS_MAX: u32 = 200;
 
 impl Execute for RunsList {
@@ -97,6 +97,7 @@ impl Execute for RunJournal {
         Ok(JournalPage {
             items: page.items.iter().map(journal_entry).collect(),
             next: page.next.map(Whole::new),
+            compacted: Whole::new(page.compacted),
         })
     }
 }

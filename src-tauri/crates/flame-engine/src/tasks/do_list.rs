@@ -2,7 +2,7 @@
 
 use flame_dsl::{Task, TaskList};
 
-use crate::record::{FrameId, Slot};
+use crate::record::{FrameId, Record, Slot};
 use crate::state::Cursor;
 use crate::turn::Turn;
 
@@ -15,8 +15,26 @@ pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
 
 /// The workflow's own list.
 pub(crate) fn workflow(turn: &mut Turn<'_>) {
+    continue_as_new(turn);
     if !next(turn, FrameId::ROOT, Slot::Body) {
         turn.finish();
+    }
+}
+
+/// A loop of `then` through the workflow's own list may go on for ever, as long as it also waits for
+/// something: each time round can be the beginning.
+fn continue_as_new(turn: &mut Turn<'_>) {
+    let state = &*turn.state;
+    let Some(pass) = state.frame(FrameId::ROOT).progress.pass() else {
+        return;
+    };
+    let came_back = match pass.cursor {
+        Cursor::At(index) => pass.visits.get(index).is_some_and(|visits| *visits > 0),
+        Cursor::In(_) => false,
+    };
+    if came_back && state.waited && state.steps >= turn.limits.generation_steps {
+        let (generation, at) = (state.generation + 1, turn.moment.now);
+        turn.emit(Record::RunContinued { generation, at });
     }
 }
 

@@ -1,9 +1,10 @@
 //! The order of schemas, conditions and transformations, and what expressions see.
 
+use flame_engine::{Event, StandardError};
 use flame_types::RunStatus;
 use serde_json::json;
 
-use crate::driver::{ended, error, output};
+use crate::driver::{Driver, ended, error, output, scripted, workflow};
 
 const VALIDATION: &str = "https://serverlessworkflow.io/spec/1.0.0/errors/validation";
 
@@ -248,4 +249,53 @@ fn a_message_shows_only_the_beginning_of_a_value() {
         "{}",
         detail.len()
     );
+}
+
+/// A control character takes six bytes in JSON, so these are 36 MB: one task's fault, which its `try`
+/// may catch.
+#[test]
+fn a_value_that_no_journal_takes_faults_its_task() {
+    let big = "set: {text: '${ \"\\u0001\" * 6000000 }'}";
+    let error = error(&format!("do: [{{a: {{{big}}}}}]"), json!({}));
+    assert_eq!(error.standard(), Some(StandardError::Runtime));
+    assert_eq!(error.instance.as_deref(), Some("/do/0/a"));
+    let detail = error.detail.unwrap();
+    assert!(
+        detail.contains("36000011 bytes") && detail.contains("33554432"),
+        "{detail}"
+    );
+    let caught = format!(
+        "do: [{{t: {{try: [{{a: {{{big}}}}}], catch: {{do: [{{b: {{set: {{was: '${{ $error.title }}'}}}}}}]}}}}}}]"
+    );
+    assert_eq!(
+        output(&caught, json!({})),
+        json!({"was": "Value too large"})
+    );
+}
+
+#[test]
+fn an_answer_that_no_journal_takes_faults_its_task() {
+    let answer = "\u{1}".repeat(6_000_000);
+    let ended = scripted(
+        "do: [{a: {call: http, with: {method: get, endpoint: 'http://x.test/'}}}]",
+        json!({}),
+        [("a", vec![Ok(json!(answer))])],
+    );
+    assert_eq!(ended.error().title.as_deref(), Some("Value too large"));
+    assert_eq!(ended.error().instance.as_deref(), Some("/do/0/a"));
+}
+
+#[test]
+fn a_run_faults_from_outside_and_can_be_retried() {
+    let mut driver = Driver::new(workflow(
+        "do: [{a: {call: http, with: {method: get, endpoint: 'http://x.test/'}}}]",
+    ));
+    driver.start(json!({}));
+    driver.handle(Event::Fault {
+        error: StandardError::Runtime.with("Too large", "it can't be kept"),
+    });
+    assert_eq!(driver.error().instance.as_deref(), Some("/"));
+    driver.handle(Event::Retry);
+    driver.answer_named("a", Ok(json!(1)));
+    assert_eq!(driver.output(), json!(1));
 }

@@ -1,5 +1,5 @@
 //! Drives a run by a script, and holds it to the laws on the way: after every step the journal, read back
-//! from its JSON, folds to the live state.
+//! from its JSON, folds to the live state, and so does a snapshot.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::str::FromStr;
@@ -179,6 +179,16 @@ impl Driver {
         }
         // Folding anew is quadratic: a long journal is held to the law now and then.
         if self.journal.len() < 200 || self.commits.len().is_multiple_of(32) {
+            let restored = Run::restore(
+                self.run.id(),
+                Arc::clone(&self.workflow),
+                &self.run.snapshot(),
+            );
+            assert!(
+                restored.as_ref() == Ok(&self.run),
+                "the snapshot gives another state:
+{self:#?}"
+            );
             assert!(
                 self.fold() == self.run,
                 "the journal folds to another state:

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flame_engine::{Record, Run};
+use flame_engine::{Entry, NotRestorable, Record, Run, Timeline};
 use serde_json::json;
 
 use crate::driver::{Driver, Invocation, RUN, run_id, workflow};
@@ -93,6 +93,52 @@ fn every_prefix_folds_to_the_state_of_its_time() {
         )
         .unwrap();
         assert_eq!(run.sequence(), length as u64);
+    }
+}
+
+/// Wherever the snapshot is taken: the records behind it give the same state and the same timeline.
+#[test]
+fn a_snapshot_and_its_tail_are_the_whole_journal() {
+    for seed in 0..3 {
+        let whole = play(&mut World::new(seed), |_| false);
+        let records = whole.records();
+        let workflow = Arc::clone(&whole.workflow);
+        let mut timeline = Timeline::new(Arc::clone(&workflow));
+        let entries: Vec<Entry> = records
+            .iter()
+            .map(|record| timeline.push(record).unwrap())
+            .collect();
+        let mut folded = Run::new(run_id(RUN), Arc::clone(&workflow));
+        for (place, record) in records.iter().enumerate() {
+            let snapshot = folded.snapshot();
+            let mut restored = Run::restore(run_id(RUN), Arc::clone(&workflow), &snapshot).unwrap();
+            assert_eq!(restored.sequence(), place as u64);
+            let mut page = Timeline::restore(Arc::clone(&workflow), &snapshot).unwrap();
+            for (tail, expected) in records[place..].iter().zip(&entries[place..]) {
+                restored.fold(tail).unwrap();
+                assert_eq!(&page.push(tail).unwrap(), expected, "seed {seed}, {place}");
+            }
+            assert!(restored == whole.run, "seed {seed}, a snapshot at {place}");
+            folded.fold(record).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_of_another_format_is_not_read() {
+    let whole = play(&mut World::new(1), |_| false);
+    let text = String::from_utf8(whole.run.snapshot()).unwrap();
+    let restore = |text: &str| {
+        Run::restore(run_id(RUN), Arc::clone(&whole.workflow), text.as_bytes()).map(|_| ())
+    };
+    let newer = text.replacen("\"format\":1", "\"format\":2", 1);
+    assert_eq!(restore(&newer), Err(NotRestorable::Format { found: 2 }));
+    for damaged in ["", "{}", &text[..text.len() / 2]] {
+        let refused = restore(damaged);
+        assert!(
+            matches!(refused, Err(NotRestorable::Unreadable(_))),
+            "{damaged}"
+        );
     }
 }
 

@@ -336,7 +336,13 @@ fn a_replay_begins_at_the_listening_and_not_inside() {
         };
         let id = run_id("0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e60");
         let (old, records, moment) = (driver.run.id(), driver.records(), driver.moment());
-        Run::replay(id, driver.workflow.clone(), old, records, &from, moment)
+        Run::replay(
+            id,
+            Run::new(old, driver.workflow.clone()),
+            records,
+            &from,
+            moment,
+        )
     };
     let (run, _) = replay("/do/0/a").unwrap();
     assert_eq!(run.status(), RunStatus::Waiting);

@@ -12,6 +12,7 @@ mod data_flow;
 mod driver;
 mod forks;
 mod functions;
+mod generations;
 mod histories;
 mod laws;
 mod listens;

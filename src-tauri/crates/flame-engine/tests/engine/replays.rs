@@ -21,8 +21,7 @@ fn replay(old: &Driver, from: &ReplayFrom<'_>) -> Result<Driver, NotReplayable> 
     let moment = driver.moment();
     let (run, step) = Run::replay(
         run_id(NEW),
-        Arc::clone(&old.workflow),
-        run_id(RUN),
+        Run::new(run_id(RUN), Arc::clone(&old.workflow)),
         old.records(),
         from,
         moment,

@@ -277,6 +277,7 @@ const LIMITS: Limits = Limits {
     steps_per_turn: 7,
     bytes_per_turn: 4 << 20,
     steps_max: 2_000,
+    generation_steps: 200,
 };
 
 fn begun(workflow: &Arc<Workflow>) -> Driver {
