@@ -37,6 +37,12 @@ pub enum Error {
         "another agent uses the data folder {}; stop it, or use another folder", .path.display()
     )]
     Locked { path: PathBuf },
+    /// Nothing was written: another opening of the file owns it since.
+    #[error(
+        "{} was opened by another agent since this one opened it (opening {found}, this one has {own}); \
+         this one writes no more, stop it", .path.display()
+    )]
+    Deposed { path: PathBuf, own: i64, found: i64 },
     #[error("{} is a database of another program; use another data folder", .path.display())]
     Foreign { path: PathBuf },
     /// The journal does not end where the caller thought: somebody else drives this run.
@@ -98,7 +104,7 @@ impl Error {
             Self::Busy { .. } => Code::TooManyRequests,
             Self::Newer { .. } => Code::StorageNewer,
             Self::Corrupt { .. } => Code::StorageCorrupt,
-            Self::Locked { .. } => Code::StorageLocked,
+            Self::Locked { .. } | Self::Deposed { .. } => Code::StorageLocked,
             Self::Sequence { .. }
             | Self::Foreign { .. }
             | Self::Failed { .. }

@@ -22,7 +22,7 @@ use crate::reader::{self, Page, RunFilter, StoredEvent};
 use crate::row::{Run, RunSummary};
 use crate::search::{self, FieldCondition, Found};
 use crate::writer::{Request, Writer};
-use crate::{Error, Expiry, Health, check, migrate, retention, snapshot};
+use crate::{Error, Expiry, Health, check, epoch, migrate, retention, snapshot};
 
 /// The database's name inside a data folder.
 pub const FILE_NAME: &str = "agent.db";
@@ -112,6 +112,7 @@ impl Store {
         if existed && size(&path) <= check::QUICK_BYTES_MAX {
             check::quick(&connection, &path)?;
         }
+        let epoch = epoch::raise(&connection, &path)?;
         let (requests, receiver) = mpsc::channel();
         let log_pages = Arc::new(AtomicI32::new(0));
         Writer::watch_log(&mut connection, &log_pages)
@@ -136,6 +137,7 @@ impl Store {
             durability: options.durability,
             pages_max: options.pages_max,
             clock: options.clock,
+            epoch,
             connection: Some(connection),
             requests: receiver,
             gauges: Arc::clone(&inner.gauges),

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use crate::Error;
 use crate::apply::{apply, is_applied};
 use crate::backup::{self, Reason};
+use crate::epoch;
 use crate::file::{open_writer, translate};
 use crate::health::Gauges;
 use crate::operation::Commit;
@@ -50,6 +51,8 @@ pub(crate) struct Writer {
     pub(crate) durability: Durability,
     pub(crate) pages_max: Option<u32>,
     pub(crate) clock: fn() -> Timestamp,
+    /// Under which this writer writes.
+    pub(crate) epoch: i64,
     /// `None` after a failure, until the file is opened anew.
     pub(crate) connection: Option<Connection>,
     pub(crate) requests: Receiver<Request>,
@@ -233,7 +236,8 @@ impl Writer {
                 .map_err(|error| Failure::Transaction(translate("write", path, &error)))
         };
         let outcome = run("BEGIN IMMEDIATE")
-            .and_then(|_| work(connection, path))
+            .and_then(|_| epoch::check(connection, path, self.epoch).map_err(Failure::Transaction))
+            .and_then(|()| work(connection, path))
             .and_then(|value| {
                 let begun = Instant::now();
                 run("COMMIT").map(|_| (value, begun.elapsed()))
@@ -336,7 +340,7 @@ enum Failure {
 const fn is_of_the_transaction(error: &Error) -> bool {
     matches!(
         error,
-        Error::Full { .. } | Error::Failed { .. } | Error::Corrupt { .. }
+        Error::Full { .. } | Error::Failed { .. } | Error::Corrupt { .. } | Error::Deposed { .. }
     )
 }
 

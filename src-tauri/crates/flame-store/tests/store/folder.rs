@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flame_store::{Error, FILE_NAME, Page, RunFilter, Store, latest_backup, restore};
 
-use crate::values::{append, at, commit, create, open, options, run_id};
+use crate::values::{append, at, commit, create, journal, open, options, run_id};
 
 async fn filled(folder: &Path, runs: u64) {
     let store = open(folder);
@@ -33,6 +33,47 @@ async fn a_folder_has_one_agent() {
     store.close();
     drop(store);
     open(folder.path()).close();
+}
+
+/// Its lock is gone (here: with its file) and it does not know it: whoever opened the folder last writes,
+/// and nobody else.
+#[tokio::test]
+async fn an_agent_that_lost_its_lock_writes_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path());
+    first
+        .commit(commit([create(1), append(1, 0, 2)]))
+        .await
+        .unwrap();
+    fs::remove_file(folder.path().join("lock")).unwrap();
+    let second = open(folder.path());
+    for _ in 0..2 {
+        let error = first.commit(append(1, 2, 1)).await.unwrap_err();
+        assert!(matches!(error, Error::Deposed { .. }), "{error}");
+    }
+    assert!(first.health().failure.is_some());
+    second.commit(append(1, 2, 3)).await.unwrap();
+    assert_eq!(journal(&second, 1).await, [0, 1, 2, 3, 4]);
+    let third = {
+        fs::remove_file(folder.path().join("lock")).unwrap();
+        open(folder.path())
+    };
+    let error = second.commit(append(1, 5, 1)).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Deposed {
+                own: 2,
+                found: 3,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    third.commit(append(1, 5, 1)).await.unwrap();
+    for store in [first, second, third] {
+        store.close();
+    }
 }
 
 #[tokio::test]
