@@ -27,6 +27,8 @@ mod samples;
 mod server;
 mod serving;
 mod streams;
+#[cfg(target_os = "linux")]
+mod syscalls;
 mod test_runs;
 #[cfg(target_os = "linux")]
 mod tmpfs;
