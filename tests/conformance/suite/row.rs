@@ -54,7 +54,7 @@ fn nothing() -> Value {
 pub(crate) struct Exchange {
     /// Method and address, such as `GET https://example.com/a?b=c`.
     pub(crate) ask: String,
-    /// Headers that must be there, in small letters.
+    /// Headers that must be there, in small letters; a value may end with `<any>`.
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Option<Value>,
@@ -95,6 +95,18 @@ pub(crate) enum Expectation {
     NotStarted(String),
     /// The schedule's next start is within a day, at this time of UTC.
     NextStart(String),
+}
+
+impl Exchange {
+    /// Whether a header with this value is one that was expected.
+    pub(crate) fn takes_header(&self, name: &str, found: Option<&str>) -> bool {
+        let expected = self.headers.get(name).map(String::as_str);
+        match expected.map(|expected| (expected, expected.strip_suffix(ANY))) {
+            Some((_, Some(start))) => found.is_some_and(|found| found.starts_with(start)),
+            Some((expected, None)) => found == Some(expected),
+            None => true,
+        }
+    }
 }
 
 /// Whether `found` is what was expected.

@@ -66,19 +66,21 @@ impl Stage {
     }
 
     /// Runs one row; the text says what is not as the row has it.
-    pub(crate) async fn perform(&self, text: &str, row: &Row) -> Result<(), String> {
+    ///
+    /// A text with a construct that is not there yet gives what it was refused with.
+    pub(crate) async fn perform(&self, text: &str, row: &Row) -> Result<Option<String>, String> {
         let performed = tokio::time::timeout(PATIENCE, self.perform_patiently(text, row)).await;
         let performed = performed.unwrap_or_else(|_| Err("it did not end".to_owned()));
         let mut complaints = self.partners.complaints();
-        complaints.extend(performed.err());
-        match complaints.is_empty() {
-            true => Ok(()),
-            false => Err(complaints.join("\n    ")),
+        match performed {
+            Ok(refusal) if complaints.is_empty() => return Ok(refusal),
+            Ok(_) => {}
+            Err(complaint) => complaints.push(complaint),
         }
+        Err(complaints.join("\n    "))
     }
 
-    #[expect(clippy::print_stderr, reason = "what is not there yet is named")]
-    async fn perform_patiently(&self, text: &str, row: &Row) -> Result<(), String> {
+    async fn perform_patiently(&self, text: &str, row: &Row) -> Result<Option<String>, String> {
         self.partners.expect(&row.calls);
         for (place, text) in &row.resources {
             let file = self.agent.data_dir().join("resources").join(place);
@@ -95,13 +97,12 @@ impl Stage {
             .map_err(|problems| problems[0].to_string())?;
         let deployed = self.deploy(text, &document).await;
         if let Expectation::Refused(reason) = &row.expect {
-            return refused(deployed, reason);
+            return refused(deployed, reason).map(|()| None);
         }
         let id = match (deployed, &row.lacks) {
             (Err(refusal), Some(lacks)) if refusal.contains(lacks) => {
                 self.partners.expect(&[]);
-                eprintln!("{}: {refusal}", document["document"]["name"]);
-                return Ok(());
+                return Ok(Some(refusal));
             }
             (deployed, _) => deployed?,
         };
@@ -109,7 +110,7 @@ impl Stage {
         // What starts by events must not hear those of the next row.
         let deleted = self.client.delete_workflow(&id).await;
         done?;
-        deleted.map_err(|error| error.to_string())
+        deleted.map(|()| None).map_err(|error| error.to_string())
     }
 
     async fn keep_secret(&self, name: &str, secret: &Value) -> Result<(), String> {
@@ -340,11 +341,13 @@ pub(crate) async fn perform_all(rows: &[(String, String, Row)]) {
     let stage = Stage::set(&all).await;
     let mut failed = Vec::new();
     for (name, text, row) in rows {
-        if let Some(reason) = &row.because {
-            eprintln!("{name}: {reason}");
-        }
-        if let Err(complaint) = stage.perform(text, row).await {
-            failed.push(format!("{name}:\n    {complaint}"));
+        match stage.perform(text, row).await {
+            Ok(refusal) => {
+                if let Some(reason) = refusal.as_ref().or(row.because.as_ref()) {
+                    eprintln!("{name}: {reason}");
+                }
+            }
+            Err(complaint) => failed.push(format!("{name}:\n    {complaint}")),
         }
     }
     assert!(
