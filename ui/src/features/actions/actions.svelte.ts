@@ -23,15 +23,17 @@ export interface ActionGroup {
 }
 
 const SEQUENCE_MS = 1000;
+/** The truth. A page that leaves reads the state as it was before the next page came, so it must not write from it. */
+let provided: ActionGroup[] = [];
 let groups = $state.raw<ActionGroup[]>([]);
 let singleKeys = true;
 let pressed: { keys: string; at: number } = { keys: "", at: 0 };
 
 /** Adds a group; newer groups win over older ones for a key. The returned function removes it. */
 function provide(group: ActionGroup): () => void {
-  groups = [...groups, group];
+  groups = provided = [...provided, group];
   return () => {
-    groups = groups.filter((known) => known !== group);
+    groups = provided = provided.filter((known) => known !== group);
   };
 }
 
