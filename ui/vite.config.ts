@@ -43,7 +43,8 @@ export default defineConfig(({ mode }) => {
       modulePreload: { polyfill: false },
       chunkSizeWarningLimit: 900,
     },
-    server: { port: 5173, strictPort: true, host: "127.0.0.1" },
+    // The fake reads the help pages where they are written.
+    server: { port: 5173, strictPort: true, host: "127.0.0.1", fs: { allow: [at("."), at("../src-tauri/crates")] } },
     preview: { host: "127.0.0.1", headers: { "Content-Security-Policy": POLICY } },
     test: {
       projects: [

@@ -5,5 +5,6 @@ super::adapters! {
     open_folder: OpenFolder,
     search: Search,
     overview: OverviewGet,
+    help_pages: HelpPages,
     help_page: HelpPage,
 }

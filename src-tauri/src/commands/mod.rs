@@ -33,6 +33,7 @@ macro_rules! handler {
             $crate::commands::general::open_folder,
             $crate::commands::general::search,
             $crate::commands::general::overview,
+            $crate::commands::general::help_pages,
             $crate::commands::general::help_page,
             $crate::commands::documents::documents_list,
             $crate::commands::documents::document_get,

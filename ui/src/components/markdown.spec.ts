@@ -7,7 +7,7 @@ describe("a help page", () => {
     expect(blocks(page).map((block) => block.kind)).toEqual(["heading", "paragraph", "heading", "list", "list", "code"]);
     expect(blocks(page)[1]).toEqual({ kind: "paragraph", inlines: [{ kind: "text", text: "One line and the next." }] });
     expect(blocks(page)[3]).toMatchObject({ ordered: true, items: [[{ kind: "text" }, { kind: "code", text: "x" }, { kind: "text" }], [{ kind: "strong", text: "Wait" }, { kind: "text" }]] });
-    expect(blocks(page)[5]).toEqual({ kind: "code", text: "loginctl enable-linger" });
+    expect(blocks(page)[5]).toEqual({ kind: "code", language: "sh", text: "loginctl enable-linger" });
   });
 
   it("lets no HTML through: it is text", () => {

@@ -6,7 +6,8 @@ export type Block =
   | { kind: "heading"; level: number; inlines: Inline[] }
   | { kind: "paragraph"; inlines: Inline[] }
   | { kind: "list"; ordered: boolean; items: Inline[][] }
-  | { kind: "code"; text: string };
+  /** `language` is what stands behind the fence; empty where nothing does. */
+  | { kind: "code"; language: string; text: string };
 
 export function inlines(text: string): Inline[] {
   const out: Inline[] = [];
@@ -37,7 +38,7 @@ export function blocks(markdown: string): Block[] {
       flush();
       const end = lines.indexOf("```", at + 1);
       const until = end < 0 ? lines.length : end;
-      out.push({ kind: "code", text: lines.slice(at + 1, until).join("\n") });
+      out.push({ kind: "code", language: line.slice(3).trim(), text: lines.slice(at + 1, until).join("\n") });
       at = until;
     } else if (heading) {
       flush();

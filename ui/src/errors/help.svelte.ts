@@ -3,7 +3,7 @@ import { commands, Resource, type HelpText } from "$ipc";
 
 class HelpPage {
   code = $state<string | null>(null);
-  text = new Resource<HelpText>(() => commands.helpPage({ code: this.code ?? "" }));
+  text = new Resource<HelpText>(() => commands.helpPage({ id: this.code ?? "" }));
 
   show(code: string): void {
     this.code = code;

@@ -414,17 +414,23 @@ export type Folder = "data" | "inbox" | "output" | "logs";
 /**  A fraction such as a percentage; a value that is not finite becomes 0. */
 export type Fraction = number;
 
-/**  What a code means and what to do. */
+export type HelpKind = "task" | "error";
+
+/**  One page, by the keyword of a task or by an error code. */
 export type HelpPage = {
-	code: string,
+	id: string,
 };
 
-/**  What a code means and what to do; works offline. */
 export type HelpText = {
-	code: string,
+	/**  The keyword of a task, such as `for`, or an error code, such as `MD-404`. */
+	id: string,
+	kind: HelpKind,
+	/**  Without the id. */
 	title: string,
 	/**  Markdown. */
 	markdown: string,
+	/**  YAML: a workflow that runs as it is. Only pages on tasks have one. */
+	example: string | null,
 };
 
 export type JournalEntry = {
@@ -1043,7 +1049,9 @@ export interface Commands {
   doctorCheck(): Promise<Result<DoctorReport>>;
   /** Repairs one thing and checks again. */
   doctorRepair(input: DoctorRepair): Promise<Result<DoctorReport>>;
-  /** What a code means and what to do. */
+  /** Every page: the kinds of tasks first, then the error codes. */
+  helpPages(): Promise<Result<HelpText[]>>;
+  /** One page, by the keyword of a task or by an error code. */
   helpPage(input: HelpPage): Promise<Result<HelpText>>;
 }
 
@@ -1108,6 +1116,7 @@ export function commandsOver(transport: Transport): Commands {
     containerGet: () => settle(transport.call("container_get", {})),
     doctorCheck: () => settle(transport.call("doctor_check", {})),
     doctorRepair: (input) => settle(transport.call("doctor_repair", input)),
+    helpPages: () => settle(transport.call("help_pages", {})),
     helpPage: (input) => settle(transport.call("help_page", input)),
   };
 }

@@ -1,4 +1,4 @@
-//! The app itself: its facts, its folders, search, and help.
+//! The app itself: its facts, its folders and search.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,8 +6,7 @@ use std::sync::Arc;
 use flame_agent_client::api::RunQuery;
 use flame_errors::Code;
 use flame_ipc::{
-    AppInfo, AppInfoView, ErrorView, Folder, HelpPage, HelpText, OpenFolder, Platform, Search,
-    SearchHit, SearchKind,
+    AppInfo, AppInfoView, ErrorView, Folder, OpenFolder, Platform, Search, SearchHit, SearchKind,
 };
 use flame_workspace::DocumentKind;
 
@@ -75,21 +74,6 @@ impl Execute for Search {
         }
         hits.truncate(limit);
         Ok(hits)
-    }
-}
-
-impl Execute for HelpPage {
-    async fn execute(self, _app: Arc<App>) -> Result<HelpText, ErrorView> {
-        let found = Code::ALL.iter().find(|code| code.as_str() == self.code);
-        let code = found.ok_or_else(|| {
-            ErrorView::new(Code::NotFound, format!("no help page {}", self.code))
-                .with_value(&self.code)
-        })?;
-        Ok(HelpText {
-            code: code.as_str().to_owned(),
-            title: code.title().to_owned(),
-            markdown: code.help().to_owned(),
-        })
     }
 }
 

@@ -14,6 +14,7 @@ mod failure;
 mod feeds;
 mod follow;
 mod general;
+mod help;
 mod host;
 mod overview;
 mod runs;

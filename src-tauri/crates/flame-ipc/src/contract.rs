@@ -269,6 +269,10 @@ contract! {
     "doctor_check" DoctorCheck {} -> DoctorReport;
     /// Repairs one thing and checks again.
     "doctor_repair" DoctorRepair { id: String } -> DoctorReport;
-    /// What a code means and what to do.
-    "help_page" HelpPage { code: String } -> HelpText;
+
+    // Help
+    /// Every page: the kinds of tasks first, then the error codes.
+    "help_pages" HelpPages {} -> Vec<HelpText>;
+    /// One page, by the keyword of a task or by an error code.
+    "help_page" HelpPage { id: String } -> HelpText;
 }

@@ -37,13 +37,3 @@ pub enum CheckState {
     Warning,
     Ok,
 }
-
-/// What a code means and what to do; works offline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub struct HelpText {
-    pub code: String,
-    pub title: String,
-    /// Markdown.
-    pub markdown: String,
-}

@@ -14,6 +14,7 @@ mod error;
 mod events;
 #[cfg(test)]
 mod export;
+mod help;
 mod overview;
 mod plain;
 mod runs;
@@ -29,6 +30,7 @@ pub use doctor::*;
 pub use documents::*;
 pub use error::*;
 pub use events::*;
+pub use help::*;
 pub use overview::*;
 pub use plain::*;
 pub use runs::*;

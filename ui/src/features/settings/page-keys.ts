@@ -31,6 +31,14 @@ export const PAGE_KEYS: { title: string; rows: { label: string; keys: string }[]
     ],
   },
   {
+    title: "Help",
+    rows: [
+      { label: "Next page", keys: "j" },
+      { label: "Previous page", keys: "k" },
+      { label: "Open the example as a workflow", keys: "n" },
+    ],
+  },
+  {
     title: "Dead letters",
     rows: [
       { label: "Select", keys: "x" },

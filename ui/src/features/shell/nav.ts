@@ -1,5 +1,6 @@
 //! The places of the sidebar. Only what exists stands here.
 import Activity from "@lucide/svelte/icons/activity";
+import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import House from "@lucide/svelte/icons/house";
 import Plug from "@lucide/svelte/icons/plug";
 import Radio from "@lucide/svelte/icons/radio";
@@ -24,6 +25,7 @@ export const PLACES: NavPlace[] = [
 ];
 
 export const FOOT: NavPlace[] = [
+  { id: "help", label: "Help", icon: CircleHelp, keys: "F1" },
   { id: "doctor", label: "Doctor", icon: Stethoscope, keys: "g d" },
   { id: "settings", label: "Settings", icon: Settings, keys: "$mod+," },
 ];

@@ -25,6 +25,9 @@ describe("a template under another name", () => {
   });
 
   it("takes a pipeline, which opens with its own word", () => {
+    expect(renamed("# top\ndocument: { dsl: '1.0.3', namespace: help, name: for, title: \"A, b\", version: 1.0.0 }\ndo:\n  - a: { set: { name: x } }\n", "b", "B")).toBe(
+      "# top\ndocument: { dsl: '1.0.3', namespace: help, name: b, version: 1.0.0, title: \"B\" }\ndo:\n  - a: { set: { name: x } }\n",
+    );
     expect(renamed("pipeline:\n  name: rows\n  title: Rows\nwatch:\n  folder: inbox\n", "b", "B")).toBe('pipeline:\n  name: b\n  title: "B"\nwatch:\n  folder: inbox\n');
   });
 

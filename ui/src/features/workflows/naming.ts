@@ -24,6 +24,8 @@ export function freeName(name: string, taken: ReadonlySet<string>): string {
 
 /** The text with the name and title of its `document` or `pipeline` set; everything else stays, comments too. */
 export function renamed(text: string, name: string, title: string): string {
+  const inline = /^(?:document|pipeline):\s*\{.*\}\s*$/m.exec(text)?.[0];
+  if (inline !== undefined) return text.replace(inline, () => renamedInline(inline, name, title));
   const lines = text.split("\n");
   const head = lines.findIndex((line) => /^(document|pipeline):\s*$/.test(line));
   if (head < 0) return text;
@@ -34,6 +36,12 @@ export function renamed(text: string, name: string, title: string): string {
   put(block, indent, "name", name);
   put(block, indent, "title", JSON.stringify(title));
   return [...lines.slice(0, head + 1), ...block, ...lines.slice(end)].join("\n");
+}
+
+/** The same for `document: { name: a, title: A }` on one line. */
+function renamedInline(line: string, name: string, title: string): string {
+  const named = line.replace(/([{,]\s*name:\s*)[^,}]+/, (_, key: string) => `${key}${name}`).replace(/,\s*title:\s*("(?:[^"\\]|\\.)*"|[^,}]+)/, "");
+  return named.replace(/\s*\}\s*$/, () => `, title: ${JSON.stringify(title)} }`);
 }
 
 function put(block: string[], indent: string, key: string, value: string): void {

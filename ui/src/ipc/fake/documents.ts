@@ -3,7 +3,7 @@ import type { DocumentTemplate, Problem } from "../bindings";
 import { emitter } from "./emitter";
 import type { Handlers } from "./handlers";
 import { BLANK_WORKFLOW, FOLDER, MORNING, ORDER_INPUT, ORDERS } from "./texts";
-import { failure, type StoredDocument, type World } from "./world";
+import { failure, headOf, type StoredDocument, type World } from "./world";
 
 type Part = Pick<
   Handlers,
@@ -95,7 +95,7 @@ export function documentHandlers(world: World): Part {
 }
 
 function refresh(stored: StoredDocument, text: string): StoredDocument {
-  const named = (key: string) => new RegExp(`^  ${key}: "?([^"\\n]+)"?$`, "m").exec(text)?.[1] ?? "";
+  const named = (key: string) => headOf(text, key);
   stored.text = text;
   Object.assign(stored.summary, {
     revision: stored.summary.revision + 1,

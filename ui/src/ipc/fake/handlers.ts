@@ -2,6 +2,7 @@
 import type { Commands, Result } from "../bindings";
 import { connectionHandlers } from "./connections";
 import { documentHandlers } from "./documents";
+import { helpHandlers } from "./help";
 import { letterHandlers } from "./letters";
 import { runHandlers } from "./run-commands";
 import { shellHandlers } from "./shell";
@@ -21,5 +22,6 @@ export function handlers(world: World): Handlers {
     ...runHandlers(world),
     ...connectionHandlers(world),
     ...letterHandlers(world),
+    ...helpHandlers(),
   };
 }

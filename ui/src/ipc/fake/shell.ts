@@ -10,7 +10,7 @@ type Part = Pick<
   Handlers,
   | "appInfo" | "openFolder" | "search" | "overview" | "settingsGet" | "settingsSet" | "runtimeStatus" | "runtimeRestart"
   | "runtimeLogs" | "runtimeSwitch" | "runtimeSwitchCancel" | "runtimeSwitchProgress" | "podmanStatus" | "containerGet"
-  | "doctorCheck" | "doctorRepair" | "helpPage" | "vaultStatus" | "vaultUnlock"
+  | "doctorCheck" | "doctorRepair" | "vaultStatus" | "vaultUnlock"
 >;
 
 export function shellHandlers(world: World): Part {
@@ -54,7 +54,6 @@ export function shellHandlers(world: World): Part {
         : null,
     doctorCheck: () => doctor(),
     doctorRepair: () => doctor(),
-    helpPage: ({ code }) => ({ code, title: "The lingering of this user is off", markdown: `# ${code} Lingering is off\n\nContainers of a user end with the session.\n\n## What to do\n\n1. Run \`loginctl enable-linger\`.\n2. Check again.` }),
     vaultStatus: () => world.vault,
     vaultUnlock: () => {
       world.vault = { ...world.vault, state: "ready" };

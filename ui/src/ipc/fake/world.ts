@@ -28,6 +28,12 @@ export function failure(code: string, title: string, detail: string, more: Parti
   return new Failure({ code, title, detail, value: null, hint: null, kept: null, ...more });
 }
 
+/** A value of the document's head, on lines of their own or all on one. */
+export function headOf(text: string, key: string): string {
+  const own = new RegExp(`^  ${key}: "?([^"\\n]+)"?$`, "m").exec(text)?.[1];
+  return own ?? new RegExp(`^document: \\{.*\\b${key}: ["']?([^"',}]+)`, "m").exec(text)?.[1]?.trim() ?? "";
+}
+
 /** A small seeded generator, so that every start shows the same figures. */
 function dice(seed: number): () => number {
   let state = seed;
@@ -167,7 +173,7 @@ export class World {
   }
 
   addDocument(id: string, text: string, fields: Partial<DocumentSummary>): StoredDocument {
-    const named = (key: string) => new RegExp(`^  ${key}: "?([^"\\n]+)"?$`, "m").exec(text)?.[1] ?? "";
+    const named = (key: string) => headOf(text, key);
     const stored: StoredDocument = {
       text,
       summary: {

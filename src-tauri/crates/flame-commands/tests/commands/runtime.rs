@@ -193,25 +193,42 @@ fn kept(folder: &Path, bytes: &[u8]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn help_pages_are_there_for_every_code_and_folders_open() {
+async fn help_is_there_for_every_task_and_code_and_an_example_becomes_a_workflow() {
     let folder = folder();
     let stage = Stage::open(folder.path()).await;
-    for code in Code::ALL {
-        let page = stage
-            .run(HelpPage {
-                code: code.as_str().to_owned(),
-            })
-            .await
-            .unwrap();
-        assert!(page.markdown.contains("What to do"));
+    let pages = stage.run(HelpPages {}).await.unwrap();
+    let ids: Vec<&str> = pages.iter().map(|page| page.id.as_str()).collect();
+    for keyword in flame_dsl::help_pages().iter().map(|page| page.keyword) {
+        assert!(ids.contains(&keyword), "{keyword}");
     }
-    let error = stage
-        .run(HelpPage {
-            code: "MD-999".to_owned(),
-        })
-        .await
-        .unwrap_err();
+    for code in Code::ALL {
+        let id = code.as_str().to_owned();
+        let page = stage.run(HelpPage { id }).await.unwrap();
+        assert!(page.markdown.contains("What to do"));
+        assert!(pages.contains(&page), "{code}");
+    }
+    let id = "MD-999".to_owned();
+    let error = stage.run(HelpPage { id }).await.unwrap_err();
     assert!(error.is(Code::NotFound), "{error}");
+
+    let tasks = pages.iter().filter(|page| page.kind == HelpKind::Task);
+    for page in tasks {
+        let text = page
+            .example
+            .clone()
+            .expect("a page on a task has an example");
+        let kind = DocumentKind::Workflow;
+        let made = stage.run(DocumentCreate { kind, text }).await.unwrap();
+        assert_eq!(made.problems.get(), 0, "{}", page.id);
+        assert!(!page.title.starts_with(&page.id), "{}", page.title);
+    }
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_open_and_what_is_not_there_is_said() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
     for which in [Folder::Data, Folder::Inbox, Folder::Output, Folder::Logs] {
         stage.run(OpenFolder { folder: which }).await.unwrap();
     }
