@@ -1,5 +1,7 @@
 //! What the runtime and the store hold, in the words of the wire.
 
+use std::time::Duration;
+
 use flame_agent_api::{
     CurrentTask, OutboundHost, ReplayOf, RunCounts, RunError, RunView, ScheduleView, Trigger,
     WebhookAnswer, WebhookProtection, WebhookView, WorkflowView,
@@ -8,6 +10,7 @@ use flame_dsl::{Schedule, Webhook};
 use flame_errors::Code;
 use flame_store::{Run, RunSummary};
 use flame_types::{RunStatus, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -79,6 +82,7 @@ fn trigger(word: &str) -> Trigger {
     match runtime::Trigger::from_name(word) {
         Some(runtime::Trigger::Webhook) => Trigger::Webhook,
         Some(runtime::Trigger::Schedule) => Trigger::Schedule,
+        Some(runtime::Trigger::Event) => Trigger::Event,
         Some(runtime::Trigger::Replay) => Trigger::Replay,
         Some(runtime::Trigger::Api | runtime::Trigger::Test) | None => Trigger::Api,
     }
@@ -131,12 +135,29 @@ pub(super) fn workflow(deployed: &Deployed, runs: RunCounts, text: bool) -> Work
         schedule: workflow
             .schedule
             .as_ref()
-            .map(|Schedule::Cron(cron)| ScheduleView {
-                cron: cron.to_string(),
-                next: deployed.next,
-            }),
+            .map(|kind| schedule(kind, deployed.next)),
         runs,
     }
+}
+
+fn schedule(schedule: &Schedule, next: Option<Timestamp>) -> ScheduleView {
+    let iso = |duration: &Duration| {
+        SignedDuration::try_from(*duration).map_or_else(|_| String::new(), |text| text.to_string())
+    };
+    let mut view = ScheduleView {
+        next,
+        ..ScheduleView::default()
+    };
+    match schedule {
+        Schedule::Cron(cron) => view.cron = Some(cron.to_string()),
+        Schedule::Every(every) => view.every = Some(iso(every)),
+        Schedule::After(after) => view.after = Some(iso(after)),
+        Schedule::On(trigger) => {
+            let types = trigger.to.types().unwrap_or_default();
+            view.on = Some(types.iter().map(ToString::to_string).collect());
+        }
+    }
+    view
 }
 
 fn webhook(webhook: &Webhook) -> WebhookView {

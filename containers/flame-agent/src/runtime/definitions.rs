@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use flame_dsl::{Format, Retention, Schedule, Workflow};
-use flame_store::{Commit, Definition, DefinitionKey, Operation, Page, RunFilter, Store};
+use flame_store::{
+    Commit, Definition, DefinitionKey, Operation, Page, RunFilter, Store, Subscription,
+};
 use flame_types::{RunStatus, Timestamp, WorkflowId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Error;
-use super::schedule;
+use super::schedule::{self, Timing};
 use super::value::Deployed;
 
 const KIND: &str = "workflow";
@@ -52,6 +56,45 @@ struct Detail {
     cron: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retention: Option<Retention>,
+    /// `schedule.every`.
+    every_ms: Option<u64>,
+    /// `schedule.after`.
+    after_ms: Option<u64>,
+    /// `schedule.on` as it stands in the document.
+    on: Option<Value>,
+}
+
+impl Detail {
+    fn of(workflow: &Workflow) -> Self {
+        let mut detail = Self {
+            hook: workflow
+                .webhook
+                .as_ref()
+                .map(|webhook| webhook.path.clone()),
+            retention: workflow.retention,
+            ..Self::default()
+        };
+        let ms =
+            |duration: &Duration| Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        match &workflow.schedule {
+            Some(Schedule::Cron(cron)) => detail.cron = Some(cron.to_string()),
+            Some(Schedule::Every(every)) => detail.every_ms = ms(every),
+            Some(Schedule::After(after)) => detail.after_ms = ms(after),
+            Some(Schedule::On(_)) => {
+                detail.on = workflow.definition.pointer("/schedule").cloned();
+            }
+            None => {}
+        }
+        detail
+    }
+
+    /// When the clock starts runs.
+    fn timing(&self) -> Option<Timing> {
+        let cron = || self.cron.clone().map(Timing::Cron);
+        let every = || self.every_ms.map(Duration::from_millis).map(Timing::Every);
+        let after = || self.after_ms.map(Duration::from_millis).map(Timing::After);
+        cron().or_else(every).or_else(after)
+    }
 }
 
 impl Definitions {
@@ -98,17 +141,7 @@ impl Definitions {
             });
         }
         let _one_at_a_time = self.deploying.lock().await;
-        let detail = Detail {
-            hook: workflow
-                .webhook
-                .as_ref()
-                .map(|webhook| webhook.path.clone()),
-            cron: workflow
-                .schedule
-                .as_ref()
-                .map(|Schedule::Cron(cron)| cron.to_string()),
-            retention: workflow.retention,
-        };
+        let detail = Detail::of(&workflow);
         let before = self.read(|table| {
             table
                 .hook_conflict(&id, &detail)
@@ -123,11 +156,13 @@ impl Definitions {
             workflow: Some(Arc::clone(&workflow)),
         };
         let mut commit = Commit::from(put(&id, &slot));
-        let same_schedule = before
-            .as_ref()
-            .is_some_and(|before| before.detail.cron == slot.detail.cron);
-        if !same_schedule {
-            commit = commit.with(schedule_of(&id, slot.detail.cron.as_deref(), now)?);
+        let before_detail = before.as_ref().map(|before| &before.detail);
+        let timing = slot.detail.timing();
+        if before_detail.is_none_or(|before| before.timing() != timing) {
+            commit = commit.with(schedule_of(&id, timing.as_ref(), now)?);
+        }
+        if before_detail.is_none_or(|before| before.on != slot.detail.on) {
+            commit = commit.with(subscription_of(&id, &slot.detail));
         }
         self.store.commit(commit).await?;
         self.pin(&workflow);
@@ -222,12 +257,28 @@ impl Definitions {
         self.read(|table| table.hooks.get(path).cloned())
     }
 
-    /// Workflows with a schedule.
-    pub(super) fn scheduled(&self) -> Vec<(WorkflowId, String)> {
+    /// Workflows that the clock starts.
+    pub(super) fn scheduled(&self) -> Vec<(WorkflowId, Timing)> {
         self.read(|table| {
-            let cron =
-                |(id, slot): (&WorkflowId, &Slot)| Some((id.clone(), slot.detail.cron.clone()?));
-            table.by_id.iter().filter_map(cron).collect()
+            let timing =
+                |(id, slot): (&WorkflowId, &Slot)| Some((id.clone(), slot.detail.timing()?));
+            table.by_id.iter().filter_map(timing).collect()
+        })
+    }
+
+    /// When the clock starts one workflow.
+    pub(super) fn timing(&self, id: &WorkflowId) -> Option<Timing> {
+        self.read(|table| table.by_id.get(id)?.detail.timing())
+    }
+
+    /// Workflows that events start.
+    pub(super) fn triggered(&self) -> Vec<WorkflowId> {
+        self.read(|table| {
+            let of_events = table
+                .by_id
+                .iter()
+                .filter(|(_, slot)| slot.detail.on.is_some());
+            of_events.map(|(id, _)| id.clone()).collect()
         })
     }
 
@@ -352,10 +403,14 @@ fn put(id: &WorkflowId, slot: &Slot) -> Operation {
     }))
 }
 
-fn schedule_of(id: &WorkflowId, cron: Option<&str>, now: Timestamp) -> Result<Operation, Error> {
+fn schedule_of(
+    id: &WorkflowId,
+    timing: Option<&Timing>,
+    now: Timestamp,
+) -> Result<Operation, Error> {
     let workflow = DefinitionKey::workflow(id);
-    let next = match cron {
-        Some(cron) => schedule::next(cron, now)?,
+    let next = match timing {
+        Some(timing) => schedule::first(timing, now)?,
         None => None,
     };
     Ok(match next {
@@ -366,4 +421,17 @@ fn schedule_of(id: &WorkflowId, cron: Option<&str>, now: Timestamp) -> Result<Op
         }),
         None => Operation::DeleteSchedule(workflow),
     })
+}
+
+/// A workflow that is new to events hears those from now on.
+fn subscription_of(id: &WorkflowId, detail: &Detail) -> Operation {
+    let workflow = DefinitionKey::workflow(id);
+    match detail.on {
+        None => Operation::DeleteSubscription(workflow),
+        Some(_) => Operation::PutSubscription(Box::new(Subscription {
+            workflow,
+            position: None,
+            state: Value::Null,
+        })),
+    }
 }

@@ -109,7 +109,8 @@ pub(super) async fn publish(shared: &Shared, events: Vec<Value>) -> Result<(), E
         });
     }
     let end = shared.store.events_end().await?;
-    let waiting = end.saturating_sub(shared.events.position.load(Ordering::Relaxed));
+    let handed_on = shared.events.position.load(Ordering::Relaxed);
+    let waiting = end.saturating_sub(handed_on.min(shared.triggers.held_up()));
     let limit = shared.options.events_waiting_max;
     if waiting + events.len() as u64 > limit {
         return Err(Error::TooManyEvents { waiting, limit });
@@ -120,7 +121,7 @@ pub(super) async fn publish(shared: &Shared, events: Vec<Value>) -> Result<(), E
         .map(|event| Operation::AppendEvent(Box::new(appended(event, None, now))))
         .collect();
     shared.store.commit(Commit { operations }).await?;
-    shared.events.grown();
+    shared.log_grown();
     shared.announce(|| Change::Events);
     Ok(())
 }

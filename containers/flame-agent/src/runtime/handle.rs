@@ -54,6 +54,7 @@ impl Handle {
             .deploy(text, content_type, path, now())
             .await?;
         self.shared.schedules.refresh(&self.shared).await?;
+        self.shared.triggers.refresh();
         self.shared.announce(|| Change::Workflows);
         let deployed = self.deployed(&id).await?;
         let deployed = deployed.ok_or(Error::WorkflowUnknown { workflow: id })?;
@@ -66,6 +67,7 @@ impl Handle {
         let removed = self.shared.definitions.undeploy(workflow).await?;
         if removed {
             self.shared.schedules.refresh(&self.shared).await?;
+            self.shared.triggers.refresh();
             self.shared.announce(|| Change::Workflows);
         }
         Ok(removed)

@@ -25,6 +25,7 @@ mod shard;
 mod shared;
 mod snapshots;
 mod start;
+mod trigger;
 mod value;
 
 pub use connections::{ConnectionEntry, Connections, Connectors};

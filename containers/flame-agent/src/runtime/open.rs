@@ -21,6 +21,7 @@ use super::message::Message;
 use super::outbound::Outbound;
 use super::schedule::{self, Schedules};
 use super::shared::{Shared, now};
+use super::trigger::{self, Triggers};
 use super::{Error, Options, retention, shard};
 
 /// Changes that a slow follower may be behind before it has to read anew.
@@ -65,6 +66,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
         events,
         definitions: Definitions::open(store.clone()).await?,
         schedules: Schedules::default(),
+        triggers: Triggers::default(),
         store,
         connections,
         calls,
@@ -138,6 +140,7 @@ async fn set_going(shared: &Arc<Shared>, notes: Notes) -> Result<watch::Receiver
         shared.schedules.refresh(shared).await?;
         tokio::spawn(schedule::run(Arc::clone(shared)));
         tokio::spawn(retention::run(Arc::clone(shared)));
+        tokio::spawn(trigger::run(Arc::clone(shared)));
     }
     let backing_up = Arc::clone(shared);
     tokio::spawn(async move {

@@ -33,7 +33,7 @@ pub struct Options {
     /// After a start, how long a call waits for its connection: connections are held in memory only, and
     /// whoever puts them needs a moment, while the runs of before go on at once.
     pub connection_patience: Duration,
-    /// Whether cron schedules start runs, and ended runs that are not kept are deleted.
+    /// Whether schedules start runs, by the clock and by events, and ended runs that are not kept are deleted.
     pub scheduling: bool,
     /// Pages of 4 KiB that the database may grow to; `None` is what the disk holds.
     pub pages_max: Option<u32>,

@@ -1,16 +1,18 @@
-//! Cron schedules: when a workflow is due, and starting it once for each time.
+//! Schedules by the clock: when a workflow is due, and starting it once for each time.
 //!
 //! The next time is stored in the same commit as the run that it starts, so a crash starts no run twice.
-//! What was missed while the agent was down runs once, at the start.
+//! What was missed while the agent was down runs once, at the start. A workflow that runs some time after
+//! its last run has no next time while one is in flight; it follows from the runs in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use croner::Cron;
-use flame_store::{DefinitionKey, Operation, Schedule};
-use flame_types::{Timestamp, WorkflowId};
+use flame_dsl::Workflow;
+use flame_store::{DefinitionKey, Operation, Page, RunFilter, Schedule};
+use flame_types::{RunStatus, Timestamp, WorkflowId};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -25,8 +27,54 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(20);
 /// Until a start that was refused is tried again.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The next time of a workflow that waits for the end of a run.
+const AT_THE_END: Timestamp = Timestamp::constant(253_370_764_800, 0);
+
+/// When the clock starts a workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Timing {
+    Cron(String),
+    Every(Duration),
+    /// From the end of a run on.
+    After(Duration),
+}
+
+/// The first time of a workflow that is deployed now.
+pub(super) fn first(timing: &Timing, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    match timing {
+        Timing::Cron(cron) => next(cron, now),
+        Timing::Every(interval) | Timing::After(interval) => Ok(Some(later(now, *interval))),
+    }
+}
+
+/// The time after one that was `due`, as it is `now`.
+fn following(timing: &Timing, due: Timestamp, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    match timing {
+        Timing::Cron(cron) => next(cron, now),
+        Timing::Every(interval) => Ok(Some(on_the_grid(due, *interval, now))),
+        Timing::After(_) => Ok(Some(AT_THE_END)),
+    }
+}
+
+/// The first of `due` plus whole intervals that lies after `now`, so that starts do not drift.
+fn on_the_grid(due: Timestamp, interval: Duration, now: Timestamp) -> Timestamp {
+    let passed = Duration::try_from(now.duration_since(due)).unwrap_or(Duration::ZERO);
+    let (passed, step) = (passed.as_nanos(), interval.as_nanos().max(1));
+    let ahead = (passed / step + 1).saturating_mul(step);
+    later(
+        due,
+        u64::try_from(ahead).map_or(Duration::MAX, Duration::from_nanos),
+    )
+}
+
+fn later(at: Timestamp, duration: Duration) -> Timestamp {
+    at.checked_add(duration)
+        .unwrap_or(AT_THE_END)
+        .min(AT_THE_END)
+}
+
 /// The next time after `now`, or `None` where there is none.
-pub(super) fn next(cron: &str, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+fn next(cron: &str, now: Timestamp) -> Result<Option<Timestamp>, Error> {
     let unusable = |detail: String| Error::Internal {
         detail: format!("the schedule {cron:?}: {detail}"),
     };
@@ -52,12 +100,32 @@ pub(super) fn next(cron: &str, now: Timestamp) -> Result<Option<Timestamp>, Erro
 #[derive(Debug, Default)]
 pub(super) struct Schedules {
     due: Mutex<BTreeMap<WorkflowId, Timestamp>>,
+    /// Workflows that run after their last run, whose runs are to be looked at.
+    ended: Mutex<BTreeSet<WorkflowId>>,
     changed: Notify,
 }
 
 impl Schedules {
     pub(super) fn next(&self, id: &WorkflowId) -> Option<Timestamp> {
         self.locked(|due| due.get(id).copied())
+            .filter(|next| *next < AT_THE_END)
+    }
+
+    /// A run has ended.
+    pub(super) fn ended(&self, workflow: &Workflow) {
+        if matches!(workflow.schedule, Some(flame_dsl::Schedule::After(_))) {
+            self.look_at([workflow.id.clone()]);
+            self.changed.notify_one();
+        }
+    }
+
+    fn look_at(&self, workflows: impl IntoIterator<Item = WorkflowId>) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.extend(workflows);
+    }
+
+    fn to_look_at(&self) -> BTreeSet<WorkflowId> {
+        std::mem::take(&mut self.ended.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes over what the store says now.
@@ -69,7 +137,7 @@ impl Schedules {
             .into_iter()
             .map(|schedule| (schedule.workflow, schedule.next))
             .collect();
-        let due = shared
+        let due: BTreeMap<WorkflowId, Timestamp> = shared
             .definitions
             .scheduled()
             .into_iter()
@@ -78,6 +146,8 @@ impl Schedules {
                 Some((id, next))
             })
             .collect();
+        let without_next = due.iter().filter(|(_, next)| **next >= AT_THE_END);
+        self.look_at(without_next.map(|(id, _)| id.clone()));
         self.locked(|held| *held = due);
         self.changed.notify_one();
         Ok(())
@@ -106,6 +176,13 @@ pub(super) async fn run(shared: Arc<Shared>) {
     while shared.is_accepting() {
         let now = Timestamp::now();
         let mut refused = false;
+        for id in shared.schedules.to_look_at() {
+            if let Err(error) = after_the_end(&shared, &id, now).await {
+                refused = true;
+                tracing::warn!(workflow = %id, %error, "The next start could not be stored");
+                shared.schedules.look_at([id]);
+            }
+        }
         for id in shared.schedules.due(now) {
             if let Err(error) = fire(&shared, &id, now).await {
                 refused = true;
@@ -136,13 +213,9 @@ fn pause(earliest: Option<Timestamp>, now: Timestamp) -> Duration {
 
 /// Starts the run and moves the schedule on, in one commit.
 async fn fire(shared: &Arc<Shared>, id: &WorkflowId, now: Timestamp) -> Result<(), Error> {
-    let cron = shared
-        .definitions
-        .scheduled()
-        .into_iter()
-        .find(|(held, _)| held == id);
-    let next = match cron {
-        Some((_, cron)) => next(&cron, now)?,
+    let due = shared.schedules.locked(|due| due.get(id).copied());
+    let next = match shared.definitions.timing(id) {
+        Some(timing) => following(&timing, due.unwrap_or(now), now)?,
         None => None,
     };
     let key = DefinitionKey::workflow(id);
@@ -166,6 +239,48 @@ async fn fire(shared: &Arc<Shared>, id: &WorkflowId, now: Timestamp) -> Result<(
         Some(next) => due.insert(id.clone(), next),
         None => due.remove(id),
     });
+    Ok(())
+}
+
+/// Puts the next start after the last end, unless a run is in flight.
+async fn after_the_end(shared: &Arc<Shared>, id: &WorkflowId, now: Timestamp) -> Result<(), Error> {
+    let waits = shared
+        .schedules
+        .locked(|due| due.get(id).is_some_and(|next| *next >= AT_THE_END));
+    let (true, Some(Timing::After(after))) = (waits, shared.definitions.timing(id)) else {
+        return Ok(());
+    };
+    let of = |statuses: Vec<RunStatus>| RunFilter {
+        statuses,
+        namespace: Some(id.namespace.to_string()),
+        name: Some(id.name.to_string()),
+        version: Some(id.version.to_string()),
+        ..RunFilter::default()
+    };
+    let (ended, live): (Vec<_>, Vec<_>) = RunStatus::ALL
+        .into_iter()
+        .partition(|status| status.is_terminal());
+    if !shared
+        .store
+        .runs(of(live), Page::first(1))
+        .await?
+        .is_empty()
+    {
+        return Ok(());
+    }
+    let last = shared.store.runs(of(ended), Page::first(1)).await?;
+    let end = last.first().and_then(|run| run.ended).unwrap_or(now);
+    let next = later(end, after);
+    let schedule = Schedule {
+        workflow: DefinitionKey::workflow(id),
+        next,
+        last: Some(end),
+    };
+    shared
+        .store
+        .commit(Operation::PutSchedule(schedule))
+        .await?;
+    shared.schedules.locked(|due| due.insert(id.clone(), next));
     Ok(())
 }
 
@@ -205,6 +320,64 @@ mod tests {
     #[test]
     fn a_day_that_never_comes_is_never_due() {
         assert_eq!(after("0 0 30 2 *", "2026-01-01T00:00:00Z"), None);
+    }
+
+    /// The hour that summer time leaves out and the one that it gives twice: once each day, all the same.
+    #[test]
+    fn a_missed_and_a_doubled_hour_start_one_run_each() {
+        let mut now: Timestamp = "2026-03-28T00:00:00Z".parse().unwrap();
+        let mut days = Vec::new();
+        for _ in 0..3 {
+            now = next("CRON_TZ=Europe/Berlin 30 2 * * *", now)
+                .unwrap()
+                .unwrap();
+            days.push(now.to_string());
+        }
+        assert_eq!(days[0], "2026-03-28T01:30:00Z");
+        assert!(days[1].starts_with("2026-03-29T01:"), "{days:?}");
+        assert_eq!(days[2], "2026-03-30T00:30:00Z");
+        let mut now: Timestamp = "2026-10-24T12:00:00Z".parse().unwrap();
+        let mut days = Vec::new();
+        for _ in 0..2 {
+            now = next("CRON_TZ=Europe/Berlin 30 2 * * *", now)
+                .unwrap()
+                .unwrap();
+            days.push(now.to_string());
+        }
+        assert!(days[0].starts_with("2026-10-25T0"), "{days:?}");
+        assert_eq!(
+            days[1], "2026-10-26T01:30:00Z",
+            "the doubled hour counts once"
+        );
+    }
+
+    #[test]
+    fn an_interval_keeps_to_its_grid_and_skips_what_was_missed() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let every = |due: &str, now: &str| {
+            let timing = Timing::Every(Duration::from_secs(600));
+            following(&timing, at(due), at(now))
+                .unwrap()
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(
+            every("2026-01-01T00:10:00Z", "2026-01-01T00:10:03Z"),
+            "2026-01-01T00:20:00Z"
+        );
+        assert_eq!(
+            every("2026-01-01T00:10:00Z", "2026-01-01T05:14:00Z"),
+            "2026-01-01T05:20:00Z"
+        );
+        assert_eq!(
+            every("2026-01-01T00:10:00Z", "2026-01-01T00:20:00Z"),
+            "2026-01-01T00:30:00Z"
+        );
+        // Clocks that were ten years off do not stop it.
+        assert_eq!(
+            every("2026-01-01T00:10:00Z", "2036-01-01T00:00:00Z"),
+            "2036-01-01T00:10:00Z"
+        );
     }
 
     #[test]

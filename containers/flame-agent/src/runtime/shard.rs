@@ -513,7 +513,7 @@ impl Shard {
             }
         }
         if emitted {
-            self.shared.events.grown();
+            self.shared.log_grown();
             self.shared.announce(|| Change::Events);
         }
         match ended {
@@ -612,6 +612,7 @@ impl Shard {
     fn end(&mut self, run: RunId, status: RunStatus) {
         self.shared.counters.ended(status);
         if let Some(live) = self.live.get_mut(&run) {
+            self.shared.schedules.ended(live.run.workflow());
             live.tell_end();
         }
         self.let_go(run);

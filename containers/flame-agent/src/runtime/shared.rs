@@ -17,6 +17,7 @@ use super::events::Events;
 use super::load::{Counters, Place};
 use super::message::{Loaded, Message};
 use super::schedule::Schedules;
+use super::trigger::Triggers;
 use super::value::Change;
 use super::{Error, Options};
 
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) definitions: Definitions,
     pub(super) schedules: Schedules,
     pub(super) events: Events,
+    pub(super) triggers: Triggers,
     pub(super) connections: Arc<Connections>,
     pub(super) calls: Calls,
     pub(super) counters: Arc<Counters>,
@@ -67,6 +69,12 @@ impl Shared {
             let at = usize::from(u16::from_be_bytes([bytes[14], bytes[15]])) % shards.len();
             let _ = shards[at].send(message);
         }
+    }
+
+    /// Events were committed: whoever reads the log goes on.
+    pub(super) fn log_grown(&self) {
+        self.events.grown();
+        self.triggers.ring();
     }
 
     /// Tells those who follow, if anybody does.

@@ -14,6 +14,8 @@ pub enum Trigger {
     Api,
     Webhook,
     Schedule,
+    /// An event, by `schedule.on`.
+    Event,
     Replay,
     /// A call of the API or the command line that asks for a test.
     Test,
@@ -26,6 +28,7 @@ impl Trigger {
             Self::Api => "api",
             Self::Webhook => "webhook",
             Self::Schedule => "schedule",
+            Self::Event => "event",
             Self::Replay => "replay",
             Self::Test => "test",
         }
@@ -37,6 +40,7 @@ impl Trigger {
             Self::Api,
             Self::Webhook,
             Self::Schedule,
+            Self::Event,
             Self::Replay,
             Self::Test,
         ]

@@ -68,6 +68,8 @@ pub enum Trigger {
     Api,
     Webhook,
     Schedule,
+    /// An event, by `schedule.on`.
+    Event,
     Replay,
 }
 

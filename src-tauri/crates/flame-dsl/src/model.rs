@@ -307,6 +307,30 @@ pub enum DurationSource {
 pub enum Schedule {
     /// Five fields, optionally led by `CRON_TZ=Area/City `; UTC otherwise.
     Cron(Arc<str>),
+    /// A run at each interval, whether or not the one before has ended.
+    Every(Duration),
+    /// A run this long after the one before has ended.
+    After(Duration),
+    /// A run for the events that the strategy takes; its input is the array of them.
+    On(Box<EventTrigger>),
+}
+
+/// A cron expression as it is, the others in words: `every PT1H`.
+impl std::fmt::Display for Schedule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let iso = |duration: Duration| {
+            jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+        };
+        match self {
+            Self::Cron(cron) => f.write_str(cron),
+            Self::Every(every) => write!(f, "every {}", iso(*every)),
+            Self::After(after) => write!(f, "{} after each run", iso(*after)),
+            Self::On(trigger) => match trigger.to.types() {
+                Some(types) => write!(f, "on {}", types.join(", ")),
+                None => f.write_str("on events"),
+            },
+        }
+    }
 }
 
 /// `document.metadata."mastra.io/retention"`: what is kept of runs that have ended.

@@ -3,13 +3,18 @@
 //! Deliberately absent: whose expressions they are. Who asks evaluates them, so that a task's see its
 //! variables, and a schedule's only the workflow.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flame_dsl::expression::ExpressionError;
-use flame_dsl::{AttributeFilter, EventFilter, EventStrategy, ReadAs, Template, Until};
+use flame_dsl::{
+    AttributeFilter, EventFilter, EventStrategy, EventTrigger, ReadAs, Template, Until, Workflow,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::scope::RUNTIME;
 
 /// Evaluates a template; the second value is `.`.
 pub(crate) type Evaluate<'e> = &'e dyn Fn(&Template, Subject<'_>) -> Result<Value, ExpressionError>;
@@ -269,5 +274,59 @@ pub(crate) fn read(event: &Arc<Value>, read: ReadAs) -> Arc<Value> {
             Some(Value::String(text)) => Value::from(text.as_str()),
             Some(value) => Value::from(value.to_string()),
         }),
+    }
+}
+
+/// How far a schedule is whose runs are started by events.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Gathered(Gathering);
+
+impl Gathered {
+    /// Offers an event of the log; gives the input of the run that it starts, after which the gathering
+    /// begins anew. Expressions see `$workflow` and `$runtime`.
+    pub fn offer(
+        &mut self,
+        trigger: &EventTrigger,
+        workflow: &Workflow,
+        event: &Arc<Value>,
+    ) -> Result<Option<Value>, ExpressionError> {
+        let descriptor = OnceCell::new();
+        let evaluate = |template: &Template, subject: Subject<'_>| {
+            let subject = match subject {
+                Subject::Of(value) => value,
+                Subject::Own => &Value::Null,
+            };
+            template.evaluate(subject, &|name| match name {
+                "workflow" => {
+                    Some(descriptor.get_or_init(|| json!({"definition": &*workflow.definition})))
+                }
+                "runtime" => Some(&RUNTIME),
+                _ => None,
+            })
+        };
+        let Some(mut taking) = self.0.judge(&trigger.to, event, &evaluate)? else {
+            return Ok(None);
+        };
+        let item = (!taking.until).then(|| read(event, trigger.read));
+        if let EventStrategy::Any {
+            until: Some(Until::Condition(condition)),
+            ..
+        } = &trigger.to
+        {
+            let mut events = self.0.events.clone();
+            events.extend(item.clone());
+            let condition = Template::Expression(condition.clone());
+            let events = array(&events);
+            let verdict = lenient(evaluate(&condition, Subject::Of(&events)))?;
+            taking.completes = !matches!(verdict, Value::Null | Value::Bool(false));
+        }
+        self.0.take(&taking, item);
+        if !self.0.complete {
+            return Ok(None);
+        }
+        let input = self.0.array();
+        self.0 = Gathering::default();
+        Ok(Some(input))
     }
 }

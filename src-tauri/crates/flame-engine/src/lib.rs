@@ -34,6 +34,7 @@ pub use authentication::{
 };
 pub use error::{Error, StandardError};
 pub use event::{Arrived, Event, Moment};
+pub use gathering::Gathered;
 pub use record::{Ask, FrameId, Next, Record, ReplayOrigin, Slot, TimerPurpose};
 pub use replay::{NotReplayable, ReplayFrom};
 pub use run::{AtWork, Limits, NotRetryable, Run, Step};

@@ -16,7 +16,7 @@ use crate::secrets::Secrets;
 use crate::size;
 use crate::state::{Attempts, Phase, Progress, State};
 
-static RUNTIME: LazyLock<Value> = LazyLock::new(
+pub(crate) static RUNTIME: LazyLock<Value> = LazyLock::new(
     || json!({"name": "mastra", "version": env!("CARGO_PKG_VERSION"), "metadata": {}}),
 );
 

@@ -10,7 +10,7 @@ use crate::blob::{self, Place};
 use crate::file::translate;
 use crate::operation::{
     AppendedEvent, Commit, DeadLetter, Definition, Feed, IdempotencyClaim, JournalBatch, NewRun,
-    Operation, RunState, Schedule,
+    Operation, RunState, Schedule, Subscription,
 };
 use crate::{DefinitionKey, Error, retention, snapshot};
 
@@ -91,6 +91,8 @@ impl Applier<'_> {
             Operation::DeleteRun { id } => self.done(retention::delete(self.connection, *id)),
             Operation::Clear => self.done(retention::clear(self.connection)),
             Operation::Shrink { pages } => self.done(retention::shrink(self.connection, *pages)),
+            Operation::PutSubscription(subscription) => self.put_subscription(subscription),
+            Operation::DeleteSubscription(key) => self.delete_subscription(key),
             Operation::PutSchedule(schedule) => self.put_schedule(schedule),
             Operation::DeleteSchedule(key) => self.delete_schedule(key),
         }
@@ -315,6 +317,7 @@ impl Applier<'_> {
             "DELETE FROM definitions WHERE kind = ?1 AND namespace = ?2 AND name = ?3 AND version = ?4",
             params![key.kind, key.namespace, key.name, key.version],
         )?;
+        self.delete_subscription(key)?;
         self.delete_schedule(key)
     }
 
@@ -440,6 +443,32 @@ impl Applier<'_> {
                 schedule.next.as_microsecond(),
                 schedule.last.map(Timestamp::as_microsecond),
             ],
+        )
+    }
+
+    fn put_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
+        let key = &subscription.workflow;
+        let state = subscription.state.to_string();
+        limit("subscription", state.len())?;
+        self.execute(
+            "INSERT INTO subscriptions (namespace, name, version, position, state) VALUES (?1, ?2, ?3, \
+             COALESCE(?4, (SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0), ?5) \
+             ON CONFLICT (namespace, name, version) \
+             DO UPDATE SET position = excluded.position, state = excluded.state",
+            params![
+                key.namespace,
+                key.name,
+                key.version,
+                subscription.position.map(integer),
+                state,
+            ],
+        )
+    }
+
+    fn delete_subscription(&self, key: &DefinitionKey) -> Result<(), Error> {
+        self.execute(
+            "DELETE FROM subscriptions WHERE namespace = ?1 AND name = ?2 AND version = ?3",
+            params![key.namespace, key.name, key.version],
         )
     }
 

@@ -32,7 +32,7 @@ pub use error::Error;
 pub use health::Health;
 pub use operation::{
     AppendedEvent, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed,
-    IdempotencyClaim, JournalBatch, NewRun, Operation, RunState, Schedule, Snapshot,
+    IdempotencyClaim, JournalBatch, NewRun, Operation, RunState, Schedule, Snapshot, Subscription,
 };
 pub use reader::{Page, RunFilter, StoredEvent};
 pub use retention::Expiry;

@@ -105,6 +105,10 @@ pub enum Operation {
     Shrink {
         pages: u32,
     },
+    /// How far a workflow that events start has read the log; `None` is its end, as it is at this place of
+    /// the commit.
+    PutSubscription(Box<Subscription>),
+    DeleteSubscription(DefinitionKey),
     PutSchedule(Schedule),
     DeleteSchedule(DefinitionKey),
 }
@@ -339,4 +343,14 @@ pub struct Schedule {
     pub workflow: DefinitionKey,
     pub next: Timestamp,
     pub last: Option<Timestamp>,
+}
+
+/// A workflow that events start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subscription {
+    pub workflow: DefinitionKey,
+    /// Everything up to this place of the log was looked at; `None` puts it at the end.
+    pub position: Option<u64>,
+    /// What was gathered for the next start.
+    pub state: Value,
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use crate::blob;
 use crate::operation::{
     DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
+    Subscription,
 };
 use crate::row::{self, Id, Run, RunSummary};
 
@@ -374,6 +375,25 @@ pub(crate) fn listeners(
                 })
                 .optional()
         })
+        .collect()
+}
+
+pub(crate) fn subscriptions(connection: &Connection) -> Outcome<Vec<Subscription>> {
+    connection
+        .prepare_cached("SELECT namespace, name, version, position, state FROM subscriptions")?
+        .query_map([], |row| {
+            let state: String = row.get(4)?;
+            Ok(Subscription {
+                workflow: DefinitionKey {
+                    kind: "workflow".to_owned(),
+                    namespace: row.get(0)?,
+                    name: row.get(1)?,
+                    version: row.get(2)?,
+                },
+                position: Some(row::count(row, 3)?),
+                state: serde_json::from_str(&state).unwrap_or_default(),
+            })
+        })?
         .collect()
 }
 

@@ -17,6 +17,7 @@ use crate::lock::FolderLock;
 use crate::operation::{
     Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
     Snapshot,
+    Subscription,
 };
 use crate::reader::{self, Page, RunFilter, StoredEvent};
 use crate::row::{Run, RunSummary};
@@ -464,6 +465,11 @@ impl Store {
     /// Pages of 4 KiB in the file that hold nothing.
     pub async fn free_pages(&self) -> Result<u64, Error> {
         self.read(retention::free_pages).await
+    }
+
+    /// How far the workflows that events start have read the log.
+    pub async fn subscriptions(&self) -> Result<Vec<Subscription>, Error> {
+        self.read(reader::subscriptions).await
     }
 
     pub async fn schedules(&self) -> Result<Vec<Schedule>, Error> {

@@ -1,6 +1,6 @@
 //! What a text says about itself, as far as it can be read.
 
-use flame_dsl::{Format, Schedule, Severity, WebhookProtection};
+use flame_dsl::{Format, Severity, WebhookProtection};
 use flame_ipc::{Trigger, TriggerKind};
 use flame_types::{Namespace, Version, WorkflowId, WorkflowName};
 use flame_workspace::{Document, DocumentKind};
@@ -62,7 +62,7 @@ fn workflow_facts(text: &str, known_name: &str) -> Facts {
     };
     let trigger = match (&workflow.webhook, &workflow.schedule) {
         (Some(hook), _) => (TriggerKind::Webhook, format!("/hooks/{}", hook.path)),
-        (None, Some(Schedule::Cron(cron))) => (TriggerKind::Schedule, cron.to_string()),
+        (None, Some(schedule)) => (TriggerKind::Schedule, schedule.to_string()),
         (None, None) => (TriggerKind::Manual, String::new()),
     };
     let mut connections = Vec::new();

@@ -42,7 +42,7 @@ pub(crate) fn summary(run: &RunView, titles: &Titles) -> RunSummary {
             kind: match run.trigger {
                 Trigger::Api => StartKind::Api,
                 Trigger::Webhook => StartKind::Webhook,
-                Trigger::Schedule => StartKind::Schedule,
+                Trigger::Schedule | Trigger::Event => StartKind::Schedule,
                 Trigger::Replay => StartKind::Replay,
             },
             detail: run.replay_of.as_ref().map(|origin| origin.task.clone()),

@@ -3,10 +3,10 @@
 use flame_types::WorkflowId;
 
 use super::Lowering;
+use crate::{Retention, Webhook};
 use crate::problem::{Problem, Rule};
 use crate::shape::did_you_mean;
 use crate::source::{Node, pointer_step};
-use crate::{Retention, Schedule, Webhook};
 
 const WEBHOOK_KEY: &str = "mastra.io/webhook";
 const RETENTION_KEY: &str = "mastra.io/retention";
@@ -90,10 +90,6 @@ impl Lowering<'_> {
             let pointer = pointer_step(&format!("{pointer}/timeouts"), &entry.key);
             self.required(&entry.value, "after", &pointer, Self::duration);
         }
-    }
-
-    pub(super) fn schedule(&mut self, node: &Node, pointer: &str) -> Option<Option<Schedule>> {
-        self.optional(node, "cron", pointer, Self::cron)
     }
 
     /// `evaluate`: nothing but the default is there to choose.

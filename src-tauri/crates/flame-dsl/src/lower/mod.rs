@@ -13,6 +13,7 @@ mod http;
 mod listen;
 mod policy;
 mod protocol;
+mod schedule;
 mod schema;
 mod secret;
 mod task;

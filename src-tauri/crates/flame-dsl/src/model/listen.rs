@@ -137,6 +137,13 @@ pub enum ReadAs {
     Raw,
 }
 
+/// `schedule.on` and `schedule.read`.
+#[derive(Debug, Clone)]
+pub struct EventTrigger {
+    pub to: EventStrategy,
+    pub read: ReadAs,
+}
+
 /// What a person is asked.
 #[derive(Debug, Clone)]
 pub struct Person {

@@ -2,7 +2,7 @@
 
 use super::authentication::POLICY;
 use super::tasks::TASKS;
-use super::{Extra, Field, Group, Object, Shape, TextRule};
+use super::{Extra, Field, Group, Object, Shape, TextRule, listen};
 
 const FREE: Shape = Shape::Text(TextRule::Free);
 pub(super) const EXPRESSION: Shape = Shape::Text(TextRule::Expression);
@@ -241,15 +241,31 @@ const SCHEDULE: Shape = Shape::Object(&Object {
     group: Group::Free,
     extra: Extra::Refused,
     fields: &[
-        Field::not_yet("every", "schedules by interval ('every') are"),
+        Field::new(
+            "every",
+            "How long from one start to the next, whether or not the run has ended.",
+            DURATION,
+        ),
         Field::new(
             "cron",
             "Five fields: minute, hour, day, month, weekday; in UTC unless led by CRON_TZ=Area/City.",
             FREE,
         ),
-        Field::not_yet("after", "schedules after a run ('after') are"),
-        Field::not_yet("on", "schedules by events ('on') are"),
-        Field::not_yet("read", "schedules by events ('read') are"),
+        Field::new(
+            "after",
+            "How long from the end of a run to the next start.",
+            DURATION,
+        ),
+        Field::new(
+            "on",
+            "The events that start a run; its input is the list of them.",
+            listen::STRATEGY,
+        ),
+        Field::new(
+            "read",
+            "With 'on', how events stand in the input: data, envelope (unless given) or raw.",
+            listen::READ,
+        ),
     ],
 });
 

@@ -14,9 +14,6 @@ fn expected(name: &str) -> Option<&'static str> {
         ),
         ("mock-service-extension", "extensions are"),
         ("run-", "'run' tasks are"),
-        ("schedule-event-driven", "schedules by events ('on') are"),
-        ("set-expression", "schedules by events ('on') are"),
-        ("set.yaml", "schedules by events ('on') are"),
     ];
     table
         .iter()

@@ -749,7 +749,7 @@ fn what_is_not_there_yet() {
 use:
   extensions: []
   catalogs: {}
-schedule: {every: PT1H, after: PT1H, on: {}}
+schedule: {every: PT1H}
 evaluate: {mode: loose, language: js}
 do:
   - b: {run: {}}
@@ -1333,4 +1333,37 @@ do:
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
         "#]],
     );
+}
+
+#[test]
+fn schedules() {
+    for (schedule, message) in [
+        (
+            "{every: PT1H, cron: '* * * * *'}",
+            "2:25: error: a schedule has one of every, cron, after, on",
+        ),
+        ("{every: PT0S}", "2:19: error: a schedule without a pause"),
+        (
+            "{after: '${ .x }'}",
+            "2:19: error: an expression, where there is no run to evaluate it",
+        ),
+        (
+            "{cron: '* * * * *', read: data}",
+            "2:31: error: 'read' stands with 'on' alone",
+        ),
+        (
+            "{on: {}}",
+            "2:12: error: a listener needs exactly one of 'one', 'all', 'any'; found none",
+        ),
+        (
+            "{on: {one: {with: {data: '${ $input.x }'}}}}",
+            "2:40: error: not a jq expression",
+        ),
+    ] {
+        let text = format!("{HEAD}\nschedule: {schedule}\ndo: []\n");
+        let problems = listed(&examine(&text, Format::Yaml).problems);
+        assert!(problems.starts_with(message), "{schedule}: {problems}");
+    }
+    let good = format!("{HEAD}\nschedule: {{on: {{any: []}}, read: raw}}\ndo: []\n");
+    assert_eq!(listed(&examine(&good, Format::Yaml).problems), "");
 }
