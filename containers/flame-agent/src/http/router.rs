@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::guard::{self, Guard};
 use super::metrics::{self, Metrics};
 use super::routes::{
-    agent, connections, dead_letters, events, pipelines, runs, test_runs, workflows,
+    agent, connections, dead_letters, events, people, pipelines, runs, test_runs, workflows,
 };
 use super::{body, failure, hook};
 use crate::pipeline::Pipelines;
@@ -123,6 +123,8 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::DiscardDeadLetter => on(method, dead_letters::discard),
         Operation::ListEvents => on(method, events::list),
         Operation::PostEvents => on(method, events::post),
+        Operation::ListPersonTasks => on(method, people::list),
+        Operation::Answer => on(method, people::answer),
         Operation::ListPipelines => on(method, pipelines::list),
         Operation::GetPipeline => on(method, pipelines::get),
         Operation::PutPipeline => on(method, pipelines::put),

@@ -216,7 +216,7 @@ pub(super) fn names(endpoint: &Endpoint, url: &str) -> bool {
     }
 }
 
-fn find<'w>(tasks: &'w TaskList, reference: &str) -> Option<&'w Task> {
+pub(super) fn find<'w>(tasks: &'w TaskList, reference: &str) -> Option<&'w Task> {
     tasks.0.iter().find_map(|task| {
         if &*task.reference == reference {
             return Some(task);

@@ -51,6 +51,8 @@ pub enum Error {
     TooManyRequests { in_flight: usize, limit: usize },
     #[error("{waiting} events wait to be handed on, the limit is {limit}; try again in a moment")]
     TooManyEvents { waiting: u64, limit: u64 },
+    #[error("task {task} of run {run} waits for no answer: it was given, or the task is over")]
+    AnswerUnwanted { run: RunId, task: String },
     #[error("there is no connector for connections of kind {kind:?}; there are: {known}")]
     ConnectorUnknown { kind: String, known: String },
     #[error("the settings of connection {name:?} do not fit: {}", .problems.join("; "))]
@@ -85,7 +87,7 @@ impl Error {
             Self::WorkflowUnknown { .. } | Self::RunUnknown { .. } => Code::NotFound,
             Self::WorkflowInUse { .. } => Code::WorkflowInUse,
             Self::HookConflict { .. } => Code::HookConflict,
-            Self::RunNotInState { .. } => Code::RunNotInState,
+            Self::AnswerUnwanted { .. } | Self::RunNotInState { .. } => Code::RunNotInState,
             Self::ReplayImpossible { .. }
             | Self::TestImpossible { .. }
             | Self::ConnectorUnknown { .. }

@@ -15,10 +15,12 @@ use super::connections::Connections;
 use super::events;
 use super::message::{Command, Message};
 use super::open::{self, Threads};
+use super::people;
 use super::shared::{Shared, decode, now, stopping};
 use super::start::{self, Begin};
 use super::value::{
-    Change, CurrentTask, Deployed, JournalEntry, Load, OutboundHost, StartRequest, Started,
+    Change, CurrentTask, Deployed, JournalEntry, Load, OutboundHost, PersonTask, StartRequest,
+    Started,
 };
 use super::{Error, Options, retention};
 
@@ -155,6 +157,19 @@ impl Handle {
     pub async fn publish(&self, events: Vec<Value>) -> Result<(), Error> {
         self.must_accept()?;
         events::publish(&self.shared, events).await
+    }
+
+    /// Tasks that wait for a person, oldest run first.
+    pub fn person_tasks(&self) -> Vec<PersonTask> {
+        self.shared.people.list()
+    }
+
+    /// Gives a task the answer that it waits for; it is on disk when this returns.
+    pub async fn answer(&self, run: RunId, task: &str, data: &Value) -> Result<Run, Error> {
+        self.must_accept()?;
+        self.shared.stored(run).await?;
+        people::answer(&self.shared, run, task, data).await?;
+        self.shared.stored(run).await
     }
 
     /// Waits until a run has ended, at most `timeout`; gives its newest state either way.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use flame_engine::{
@@ -10,6 +11,7 @@ use flame_engine::{
 };
 use flame_store::{Commit, JournalBatch, NewRun, Operation, Run, RunState, RunSummary, Snapshot};
 use flame_types::{RunStatus, Timestamp};
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -31,6 +33,9 @@ const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Told about the outcome of a command.
 pub(super) type Reply = oneshot::Sender<Result<(), Error>>;
+
+/// Told whether an answer was taken.
+pub(super) type AnswerReply = oneshot::Sender<Result<bool, Error>>;
 
 pub(super) struct Live {
     pub(super) run: EngineRun,
@@ -80,6 +85,12 @@ pub(super) enum Item {
         events: Vec<Arrived>,
         bytes: usize,
     },
+    /// The answer of a person.
+    Answer {
+        frame: FrameId,
+        event: Arc<Value>,
+        reply: AnswerReply,
+    },
     /// Decided elsewhere; only the first of a run.
     Step(Step),
     /// What is at work after a load.
@@ -94,6 +105,8 @@ pub(super) struct Pending {
     pub(super) replies: Vec<Reply>,
     /// Tasks that are done with the events that they were given.
     pub(super) heard: Vec<FrameId>,
+    /// Persons whose answers were taken.
+    pub(super) answered: Vec<AnswerReply>,
     /// Of a run that begins.
     pub(super) begun: Option<Begun>,
 }
@@ -246,6 +259,7 @@ impl Live {
             actions: made.actions,
             replies: made.replies,
             heard: made.heard,
+            answered: made.answered,
             begun,
         };
         let commit = match outcome {
@@ -277,6 +291,14 @@ impl Live {
             made.event_bytes += bytes;
             made.heard.push(*frame);
         }
+        let item = match item {
+            Item::Answer {
+                frame,
+                event,
+                reply,
+            } => return self.take_answer(frame, event, reply, made),
+            item => item,
+        };
         let run = &mut self.run;
         // A panic in here would take all runs of this thread along; the run alone is parked instead.
         let step = catch_unwind(AssertUnwindSafe(|| match item {
@@ -285,6 +307,7 @@ impl Live {
                 let event = Event::EventsArrived { frame, events };
                 Ok((run.handle(event, moment), None))
             }
+            Item::Answer { .. } => Ok((Step::default(), None)),
             Item::Step(step) => Ok((step, None)),
             Item::Pending => Ok((run.pending(moment), None)),
             Item::Command(command, reply) => match command.allowed(run) {
@@ -313,6 +336,30 @@ impl Live {
                 ),
             }),
         }
+    }
+
+    /// Whoever answered is told once the answer is on disk, or at once where the task takes none.
+    fn take_answer(
+        &mut self,
+        frame: FrameId,
+        event: Arc<Value>,
+        reply: AnswerReply,
+        made: &mut Made,
+    ) -> Result<(), Error> {
+        let before = made.records.len();
+        let events = vec![Arrived {
+            sequence: None,
+            event,
+        }];
+        self.decide(Item::Event(Event::EventsArrived { frame, events }), made)?;
+        let taken = |record: &Record| matches!(record, Record::EventConsumed { .. });
+        if made.records[before..].iter().any(taken) {
+            made.answered.push(reply);
+        } else {
+            // Whoever answered may have gone.
+            let _ = reply.send(Ok(false));
+        }
+        Ok(())
     }
 
     fn commit(
@@ -482,6 +529,7 @@ struct Made {
     actions: Vec<Action>,
     replies: Vec<Reply>,
     heard: Vec<FrameId>,
+    answered: Vec<AnswerReply>,
     event_bytes: usize,
     reopened: bool,
 }

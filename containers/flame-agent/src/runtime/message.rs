@@ -1,8 +1,11 @@
 //! What a shard is told.
 
+use std::sync::Arc;
+
 use flame_engine::{Arrived, Event, FrameId, Run as EngineRun};
 use flame_store::{Refused, RunSummary};
 use flame_types::{RunId, RunStatus};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Error;
@@ -39,6 +42,13 @@ pub(super) enum Message {
         frame: FrameId,
         events: Vec<Arrived>,
         bytes: usize,
+    },
+    /// The answer of a person; the reply says whether the task took it.
+    Answer {
+        run: RunId,
+        frame: FrameId,
+        event: Arc<Value>,
+        reply: oneshot::Sender<Result<bool, Error>>,
     },
     /// Pure work that gave way to other runs goes on.
     Continue {

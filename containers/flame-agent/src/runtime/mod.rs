@@ -18,6 +18,7 @@ mod message;
 mod open;
 mod options;
 mod outbound;
+mod people;
 mod protocols;
 mod retention;
 mod schedule;
@@ -33,6 +34,6 @@ pub use error::Error;
 pub use handle::Handle;
 pub use options::{Options, OutboundOptions};
 pub use value::{
-    Change, CurrentTask, Deployed, IdempotencyKey, JournalEntry, Load, OutboundHost, StartRequest,
-    Started, Trigger,
+    Change, CurrentTask, Deployed, IdempotencyKey, JournalEntry, Load, OutboundHost, PersonTask,
+    StartRequest, Started, Trigger,
 };

@@ -19,6 +19,7 @@ use super::events::{self, Events, Notes};
 use super::live::Rest;
 use super::message::Message;
 use super::outbound::Outbound;
+use super::people::People;
 use super::schedule::{self, Schedules};
 use super::shared::{Shared, now};
 use super::trigger::{self, Triggers};
@@ -64,6 +65,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
     let (events, notes) = Events::new(store.events_end().await?);
     let shared = Arc::new(Shared {
         events,
+        people: People::default(),
         definitions: Definitions::open(store.clone()).await?,
         schedules: Schedules::default(),
         triggers: Triggers::default(),

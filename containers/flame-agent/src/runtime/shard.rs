@@ -14,6 +14,7 @@ use flame_engine::{Action, Arrived, Event, FrameId, TimerId};
 use flame_store::{Commit, Refused};
 use flame_types::{RunId, RunStatus, Timestamp};
 use jiff::SignedDuration;
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Error;
@@ -137,6 +138,12 @@ impl Shard {
                 events,
                 bytes,
             } => self.events(run, frame, events, bytes),
+            Message::Answer {
+                run,
+                frame,
+                event,
+                reply,
+            } => self.answer(run, frame, event, reply),
             Message::Continue { run } => self.event(run, Event::Continue),
             Message::Command {
                 run,
@@ -301,6 +308,27 @@ impl Shard {
             frame,
             events,
             bytes,
+        });
+        self.turn(run, None);
+    }
+
+    fn answer(
+        &mut self,
+        run: RunId,
+        frame: FrameId,
+        event: Arc<Value>,
+        reply: oneshot::Sender<Result<bool, Error>>,
+    ) {
+        let Some(live) = self.live.get_mut(&run) else {
+            self.shared.people.unlisten(run, frame);
+            // Whoever asked may have gone.
+            let _ = reply.send(Ok(false));
+            return;
+        };
+        live.inbox.push_back(Item::Answer {
+            frame,
+            event,
+            reply,
         });
         self.turn(run, None);
     }
@@ -502,6 +530,10 @@ impl Shard {
             self.shared.counters.started();
             let _ = begun.reply.send(Ok(live.as_stored(begun.input)));
         }
+        for reply in pending.answered {
+            // Whoever answered may have gone.
+            let _ = reply.send(Ok(true));
+        }
         for frame in pending.heard {
             self.shared.events.done(run, frame);
         }
@@ -578,8 +610,15 @@ impl Shard {
             Action::Disarm { timer } => {
                 live.timers.remove(&timer);
             }
-            Action::Listen { frame, interest } => self.shared.events.listen(run, frame, interest),
-            Action::Unlisten { frame } => self.shared.events.unlisten(run, frame),
+            Action::Listen { frame, interest } => {
+                let workflow = live.run.workflow();
+                self.shared.people.listen(run, frame, workflow, &interest);
+                self.shared.events.listen(run, frame, interest);
+            }
+            Action::Unlisten { frame } => {
+                self.shared.people.unlisten(run, frame);
+                self.shared.events.unlisten(run, frame);
+            }
             Action::Yield if !self.is_draining => {
                 // To the end of the queue: others come first.
                 let _ = self.this.send(Message::Continue { run });
@@ -640,6 +679,7 @@ impl Shard {
             return;
         };
         for frame in live.run.listeners() {
+            self.shared.people.unlisten(run, frame);
             self.shared.events.unlisten(run, frame);
         }
         live.effects
@@ -647,6 +687,9 @@ impl Shard {
             .for_each(tokio::task::AbortHandle::abort);
         let Some(pending) = live.pending else { return };
         for reply in pending.replies {
+            let _ = reply.send(Err(error.clone()));
+        }
+        for reply in pending.answered {
             let _ = reply.send(Err(error.clone()));
         }
         if let Some(begun) = pending.begun {

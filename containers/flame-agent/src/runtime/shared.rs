@@ -16,6 +16,7 @@ use super::definitions::Definitions;
 use super::events::Events;
 use super::load::{Counters, Place};
 use super::message::{Loaded, Message};
+use super::people::People;
 use super::schedule::Schedules;
 use super::trigger::Triggers;
 use super::value::Change;
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) definitions: Definitions,
     pub(super) schedules: Schedules,
     pub(super) events: Events,
+    pub(super) people: People,
     pub(super) triggers: Triggers,
     pub(super) connections: Arc<Connections>,
     pub(super) calls: Calls,

@@ -197,3 +197,20 @@ pub struct OutboundHost {
     /// Workflows and connections that called it, by name; the first 100.
     pub callers: Vec<String>,
 }
+
+/// A task that waits for a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PersonTask {
+    pub run: RunId,
+    pub workflow: WorkflowId,
+    /// JSON pointer of the task.
+    pub reference: Arc<str>,
+    /// The type of the event that the answer becomes.
+    pub kind: Arc<str>,
+    pub title: String,
+    pub description: Option<String>,
+    pub assignee: Option<String>,
+    /// JSON Schema of the answer.
+    pub schema: Arc<Value>,
+    pub since: Timestamp,
+}

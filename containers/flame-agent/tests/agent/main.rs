@@ -18,6 +18,7 @@ mod help;
 mod hooks;
 mod http;
 mod operations;
+mod people;
 mod pipelines;
 mod pressure;
 mod proxies;

@@ -11,6 +11,7 @@ mod dead_letter;
 mod event;
 mod openapi;
 mod operation;
+mod person;
 mod pipeline;
 mod problem;
 mod run;
@@ -34,6 +35,7 @@ pub use openapi::{openapi, openapi_json};
 pub use operation::{
     Access, Answer, Body, Description, Method, Operation, Parameter, ParameterPlace, Shape, media,
 };
+pub use person::{AnswerRequest, PersonTaskList, PersonTaskView};
 pub use pipeline::{FeedList, FeedQuery, FeedState, FeedStatus, PipelineList, PipelineView};
 pub use problem::{DefinitionProblem, Problem, Severity};
 pub use run::{

@@ -10,6 +10,7 @@ mod connections;
 mod dead_letters;
 mod error;
 mod events;
+mod people;
 mod pipelines;
 mod runs;
 mod sse;

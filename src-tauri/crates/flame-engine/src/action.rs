@@ -73,7 +73,11 @@ pub enum Interest {
         taken: u64,
     },
     /// The answer of a person.
-    Person { reference: Arc<str>, ask: Ask },
+    Person {
+        reference: Arc<str>,
+        ask: Ask,
+        since: Timestamp,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

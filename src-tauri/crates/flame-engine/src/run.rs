@@ -320,7 +320,8 @@ impl Run {
     fn settle_listeners(&mut self, running: bool, actions: &mut Vec<Action>) {
         let wanted: BTreeMap<FrameId, Interest> = if running {
             let interest = |(id, state): (FrameId, &Listening)| {
-                Some((id, interest(self.state.task(&self.workflow, id)?, state)?))
+                let task = self.state.task(&self.workflow, id)?;
+                Some((id, interest(task, state, self.state.frame(id).started_at)?))
             };
             self.state.listeners().filter_map(interest).collect()
         } else {
@@ -470,7 +471,7 @@ impl Run {
     }
 }
 
-fn interest(task: &Task, state: &Listening) -> Option<Interest> {
+fn interest(task: &Task, state: &Listening, since: Timestamp) -> Option<Interest> {
     let TaskKind::Listen(listen) = &task.kind else {
         return None;
     };
@@ -478,6 +479,7 @@ fn interest(task: &Task, state: &Listening) -> Option<Interest> {
         Some(ask) => Interest::Person {
             reference: Arc::clone(&task.reference),
             ask: ask.clone(),
+            since,
         },
         None => Interest::Log {
             types: listen.to.types(),

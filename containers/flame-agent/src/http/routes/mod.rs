@@ -4,6 +4,7 @@ pub(super) mod agent;
 pub(super) mod connections;
 pub(super) mod dead_letters;
 pub(super) mod events;
+pub(super) mod people;
 pub(super) mod pipelines;
 pub(super) mod runs;
 pub(super) mod test_runs;

@@ -6,6 +6,7 @@ mod dead_letters;
 mod description;
 mod events;
 pub mod media;
+mod people;
 mod pipelines;
 mod runs;
 mod workflows;
@@ -69,6 +70,8 @@ operations! {
     DiscardDeadLetter => dead_letters::DISCARD;
     ListEvents => events::LIST;
     PostEvents => events::POST;
+    ListPersonTasks => people::LIST;
+    Answer => people::ANSWER;
     ListPipelines => pipelines::LIST;
     GetPipeline => pipelines::GET;
     PutPipeline => pipelines::PUT;

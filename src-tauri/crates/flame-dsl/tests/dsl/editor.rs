@@ -59,6 +59,18 @@ fn keys(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
+const BY_INTERVAL: &str = "
+document: {dsl: '1.0.3', namespace: n, name: w, version: '1.0.0'}
+schedule: {every: PT1H}
+do: []
+";
+
+const ON_EVENTS: &str = "
+document: {dsl: '1.0.3', namespace: n, name: w, version: '1.0.0'}
+schedule: {on: {any: []}, read: raw}
+do: []
+";
+
 #[test]
 fn the_schemas_are_schemas() {
     for schema in [editor_schema(), pipeline_editor_schema()] {
@@ -70,8 +82,16 @@ fn the_schemas_are_schemas() {
 #[test]
 fn every_key_that_an_editor_offers_is_read() {
     for (schema, documents, pipeline) in [
-        (editor_schema(), [EVERYTHING, BESIDE_EVERYTHING], false),
-        (pipeline_editor_schema(), [PIPELINE, BESIDE_PIPELINE], true),
+        (
+            editor_schema(),
+            [EVERYTHING, BESIDE_EVERYTHING, BY_INTERVAL, ON_EVENTS],
+            false,
+        ),
+        (
+            pipeline_editor_schema(),
+            [PIPELINE, BESIDE_PIPELINE, PIPELINE, BESIDE_PIPELINE],
+            true,
+        ),
     ] {
         let mut read = BTreeSet::new();
         for document in documents {

@@ -759,12 +759,6 @@ do:
               hint: remove 'extensions' for now
             4:3: error: catalogs other than the default one are not supported yet
               hint: remove 'catalogs' for now
-            5:12: error: schedules by interval ('every') are not supported yet
-              hint: remove 'every' for now
-            5:25: error: schedules after a run ('after') are not supported yet
-              hint: remove 'after' for now
-            5:38: error: schedules by events ('on') are not supported yet
-              hint: remove 'on' for now
             6:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
               hint: write mode: strict
             6:35: error: the language 'js' of expressions is not supported yet (value: js)
