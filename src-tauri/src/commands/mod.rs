@@ -61,6 +61,7 @@ macro_rules! handler {
             $crate::commands::runs::run_cancel,
             $crate::commands::runs::run_suspend,
             $crate::commands::runs::run_resume,
+            $crate::commands::runs::run_compensation,
             $crate::commands::runs::run_retry,
             $crate::commands::runs::run_replay,
             $crate::commands::runs::run_test,

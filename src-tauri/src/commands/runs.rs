@@ -11,6 +11,7 @@ super::adapters! {
     run_cancel: RunCancel,
     run_suspend: RunSuspend,
     run_resume: RunResume,
+    run_compensation: RunCompensation,
     run_retry: RunRetry,
     run_replay: RunReplay,
     run_test: RunTest,

@@ -38,6 +38,16 @@ export type CheckStep = {
 	tookMs: Whole | null,
 };
 
+/**  How far the undoing of a run's completed tasks is, or came. */
+export type CompensationView = {
+	undone: Whole,
+	/**  Given up by a person. */
+	skipped: Whole,
+	left: Whole,
+	/**  Number of the one that waits for a person. */
+	parked: Whole | null,
+};
+
 export type Connection = {
 	id: string,
 	/**  What documents refer to. */
@@ -535,9 +545,17 @@ export type RunBar = {
 	durationMs: Whole | null,
 };
 
-/**  Ends a run that has not ended. */
+/**  Ends a run that has not ended; with `compensate` what it did is undone first. */
 export type RunCancel = {
 	id: string,
+	compensate?: boolean,
+};
+
+/**  Tries the compensation again that waits for a person, or gives it up. */
+export type RunCompensation = {
+	id: string,
+	number: Whole,
+	skip: boolean,
 };
 
 export type RunDetail = {
@@ -551,6 +569,10 @@ export type RunDetail = {
 	durability: Durability,
 	/**  The text that the run is pinned to. */
 	definition: string | null,
+	/**  Once the run undoes what it did. */
+	compensation: CompensationView | null,
+	/**  Some task that completed can be undone, so a cancel may undo it. */
+	undoable: boolean,
 	/**  In order of appearance; tasks that were not reached are pending and carry no times. */
 	tasks: TaskView[],
 	/**  More tasks ran than are shown (a long loop); the journal has all. */
@@ -853,7 +875,7 @@ export type TaskView = {
 	note: string | null,
 	attempts: AttemptView[],
 	idempotencyKey: string | null,
-	/**  Inside `catch.do`: it undoes what was done. */
+	/**  It undoes what was done: by `mastra.io/compensate`, or inside `catch.do`. */
 	compensation: boolean,
 };
 
@@ -987,8 +1009,10 @@ export interface Commands {
   runFollow(input: RunFollow): Promise<Result<null>>;
   /** Ends `run_follow`. */
   runUnfollow(input: RunUnfollow): Promise<Result<null>>;
-  /** Ends a run that has not ended. */
+  /** Ends a run that has not ended; with `compensate` what it did is undone first. */
   runCancel(input: RunCancel): Promise<Result<RunSummary>>;
+  /** Tries the compensation again that waits for a person, or gives it up. */
+  runCompensation(input: RunCompensation): Promise<Result<RunSummary>>;
   /** Halts a run until `run_resume`. */
   runSuspend(input: RunSuspend): Promise<Result<RunSummary>>;
   /** Lets a suspended run go on where it was. */
@@ -1086,6 +1110,7 @@ export function commandsOver(transport: Transport): Commands {
     runFollow: (input) => settle(transport.call("run_follow", input)),
     runUnfollow: (input) => settle(transport.call("run_unfollow", input)),
     runCancel: (input) => settle(transport.call("run_cancel", input)),
+    runCompensation: (input) => settle(transport.call("run_compensation", input)),
     runSuspend: (input) => settle(transport.call("run_suspend", input)),
     runResume: (input) => settle(transport.call("run_resume", input)),
     runRetry: (input) => settle(transport.call("run_retry", input)),

@@ -133,8 +133,8 @@ impl RunFollower {
     async fn state(&self) -> Result<RunView, Failure> {
         let run = self.runtime.run(self.run).await?;
         let run = run.ok_or_else(|| Failure::not_found(format_args!("run {}", self.run)))?;
-        let tasks = self.runtime.current_tasks(self.run).await?;
-        view::run(run, tasks)
+        let inspection = self.runtime.inspect(&run).await?;
+        view::run(run, inspection)
     }
 
     /// Waits until the run has changed; `false` where the agent stops first.

@@ -150,6 +150,7 @@ fn journal_entry(sequence: u64, entry: Entry) -> Result<JournalEntry, Failure> {
             .collect(),
         visit: task.as_ref().map(|task| u64::from(task.visit) + 1),
         attempt: task.as_ref().map(|task| u64::from(task.attempt)),
+        compensation: task.as_ref().and_then(|task| task.compensation),
         input: value(entry.input),
         output: value(entry.output),
         context: value(entry.context),

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::guard::{self, Guard};
 use super::metrics::{self, Metrics};
 use super::routes::{
-    agent, connections, dead_letters, events, people, pipelines, runs, test_runs, workflows,
+    agent, compensations, connections, dead_letters, events, people, pipelines, runs, test_runs, workflows,
 };
 use super::{body, failure, hook};
 use crate::pipeline::Pipelines;
@@ -110,6 +110,8 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::ResumeRun => on(method, runs::resume),
         Operation::RetryRun => on(method, runs::retry),
         Operation::ReplayRun => on(method, runs::replay),
+        Operation::RetryCompensation => on(method, compensations::retry),
+        Operation::SkipCompensation => on(method, compensations::skip),
         Operation::ListConnectors => on(method, connections::connectors),
         Operation::ListConnections => on(method, connections::list),
         Operation::GetConnection => on(method, connections::get),

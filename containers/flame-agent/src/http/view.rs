@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use flame_agent_api::{
-    CurrentTask, OutboundHost, ReplayOf, RunCounts, RunError, RunView, ScheduleView, Trigger,
-    WebhookAnswer, WebhookProtection, WebhookView, WorkflowView,
+    CompensationView, CurrentTask, OutboundHost, ReplayOf, RunCounts, RunError, RunView,
+    ScheduleView, Trigger, WebhookAnswer, WebhookProtection, WebhookView, WorkflowView,
 };
 use flame_dsl::{Schedule, Webhook};
 use flame_errors::Code;
@@ -14,21 +14,28 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::failure::Failure;
-use crate::runtime::{self, Deployed};
+use crate::runtime::{self, Deployed, Inspection};
 
 /// A run with everything.
-pub(super) fn run(run: Run, tasks: Vec<runtime::CurrentTask>) -> Result<RunView, Failure> {
+pub(super) fn run(run: Run, inspection: Inspection) -> Result<RunView, Failure> {
     let input = stored("input", &run.input)?;
     let output = run
         .output
         .as_deref()
         .map(|bytes| stored("output", bytes))
         .transpose()?;
-    let tasks = tasks.into_iter().map(current_task).collect();
+    let tasks = inspection.tasks.into_iter().map(current_task).collect();
+    let compensation = inspection.compensation.map(|progress| CompensationView {
+        undone: progress.undone,
+        skipped: progress.skipped,
+        left: progress.left,
+        parked: progress.parked,
+    });
     Ok(RunView {
         input: Some(input),
         output,
         current_tasks: tasks,
+        compensation,
         ..run_summary(run.summary)?
     })
 }
@@ -51,6 +58,7 @@ pub(super) fn run_summary(run: RunSummary) -> Result<RunView, Failure> {
             task,
             status,
             due,
+            parked: None,
         });
     Ok(RunView {
         id: run.id,
@@ -68,6 +76,7 @@ pub(super) fn run_summary(run: RunSummary) -> Result<RunView, Failure> {
         started_at: (status != RunStatus::Pending).then_some(created),
         ended_at: run.ended.map(stored_time),
         current_tasks: task.into_iter().collect(),
+        compensation: None,
         sequence: run.records,
     })
 }
@@ -94,6 +103,7 @@ fn current_task(task: runtime::CurrentTask) -> CurrentTask {
         name: task.name.to_string(),
         status: task.status,
         due: task.due,
+        parked: task.parked,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
 use flame_dsl::expression::DEPTH_MAX;
-use flame_dsl::{Endpoint, Task, TaskKind, TaskList, Workflow};
+use flame_dsl::{Endpoint, TaskKind, Workflow};
 use flame_engine::{Call, Error, StandardError};
 use flame_types::IdempotencyKey;
 use serde_json::Value;
@@ -199,7 +199,7 @@ impl Drop for Counted<'_> {
 
 /// Whether the document itself names the host that a task calls.
 fn names_host(workflow: &Workflow, reference: &str, url: &str) -> bool {
-    let Some(task) = find(&workflow.tasks, reference) else {
+    let Some(task) = workflow.task(reference) else {
         return false;
     };
     let TaskKind::CallHttp(call) = &task.kind else {
@@ -214,27 +214,6 @@ pub(super) fn names(endpoint: &Endpoint, url: &str) -> bool {
         Endpoint::UriTemplate(template) => is_named_by(template, url),
         Endpoint::Expression(expression) => is_named_by(expression.source(), url),
     }
-}
-
-pub(super) fn find<'w>(tasks: &'w TaskList, reference: &str) -> Option<&'w Task> {
-    tasks.0.iter().find_map(|task| {
-        if &*task.reference == reference {
-            return Some(task);
-        }
-        // A reference is a pointer: what is below a task begins with it.
-        if !reference.starts_with(&*task.reference) {
-            return None;
-        }
-        match &task.kind {
-            TaskKind::Do(tasks) => find(tasks, reference),
-            TaskKind::For(definition) => find(&definition.tasks, reference),
-            TaskKind::Fork(fork) => find(&fork.branches, reference),
-            TaskKind::Listen(listen) => find(&listen.each.as_ref()?.tasks, reference),
-            TaskKind::Try(definition) => find(&definition.tasks, reference)
-                .or_else(|| find(definition.catch.tasks.as_ref()?, reference)),
-            _ => None,
-        }
-    })
 }
 
 /// A connector's fault in the terms of the DSL.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use flame_dsl::Workflow;
+use flame_engine::{CompensationProgress, Record};
 use flame_store::{FieldCondition, Found, Page, Run, RunFilter, RunSummary, Store};
 use flame_types::{RunId, WorkflowId};
 use serde_json::Value;
@@ -19,8 +20,7 @@ use super::people;
 use super::shared::{Shared, decode, now, stopping};
 use super::start::{self, Begin};
 use super::value::{
-    Change, CurrentTask, Deployed, JournalEntry, Load, OutboundHost, PersonTask, StartRequest,
-    Started,
+    Change, Deployed, Inspection, JournalEntry, Load, OutboundHost, PersonTask, StartRequest, Started,
 };
 use super::{Error, Options, retention};
 
@@ -184,8 +184,24 @@ impl Handle {
         self.shared.stored(run).await
     }
 
-    pub async fn cancel(&self, run: RunId) -> Result<Run, Error> {
-        self.command(run, Command::Cancel).await
+    /// With `compensate` what it did is undone first, and it is cancelled then.
+    pub async fn cancel(&self, run: RunId, compensate: bool) -> Result<Run, Error> {
+        let command = if compensate {
+            Command::CancelAndCompensate
+        } else {
+            Command::Cancel
+        };
+        self.command(run, command).await
+    }
+
+    /// Tries the compensation again that waits for a person.
+    pub async fn retry_compensation(&self, run: RunId, number: u64) -> Result<Run, Error> {
+        self.command(run, Command::RetryCompensation(number)).await
+    }
+
+    /// Gives the compensation up that waits for a person.
+    pub async fn skip_compensation(&self, run: RunId, number: u64) -> Result<Run, Error> {
+        self.command(run, Command::SkipCompensation(number)).await
     }
 
     pub async fn suspend(&self, run: RunId) -> Result<Run, Error> {
@@ -283,11 +299,36 @@ impl Handle {
         retention::sweep(&self.shared, now()).await
     }
 
-    /// The tasks of a run that work or wait now; empty for one that has ended.
-    pub async fn current_tasks(&self, run: RunId) -> Result<Vec<CurrentTask>, Error> {
-        let (reply, tasks) = oneshot::channel();
-        self.shared.send(run, Message::Inspect { run, reply });
-        tasks.await.map_err(|_| Error::ShuttingDown)
+    /// What a run is at, or how its undoing came out.
+    pub async fn inspect(&self, run: &Run) -> Result<Inspection, Error> {
+        let RunSummary {
+            id,
+            status,
+            records,
+            ..
+        } = run.summary;
+        if !status.is_terminal() {
+            let (reply, inspection) = oneshot::channel();
+            self.shared.send(id, Message::Inspect { run: id, reply });
+            return inspection.await.map_err(|_| Error::ShuttingDown);
+        }
+        let last = self.journal(id, records.saturating_sub(1), 1).await?.pop();
+        let end = match last.map(|entry| entry.record) {
+            Some(
+                Record::RunFaulted { compensation, .. } | Record::RunCancelled { compensation, .. },
+            ) => compensation,
+            _ => None,
+        };
+        let compensation = end.map(|end| CompensationProgress {
+            undone: end.undone,
+            skipped: end.skipped,
+            left: end.left,
+            parked: None,
+        });
+        Ok(Inspection {
+            tasks: Vec::new(),
+            compensation,
+        })
     }
 
     /// Everything that changes from now on. A receiver that falls behind is told so and reads anew.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::Error;
 use super::live::Rest;
 use super::start::Begin;
-use super::value::CurrentTask;
+use super::value::Inspection;
 
 pub(super) enum Message {
     Begin(Box<Begin>),
@@ -66,7 +66,7 @@ pub(super) enum Message {
     },
     Inspect {
         run: RunId,
-        reply: oneshot::Sender<Vec<CurrentTask>>,
+        reply: oneshot::Sender<Inspection>,
     },
     /// The store has answered.
     Committed {
@@ -92,15 +92,22 @@ pub(super) struct Loaded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
     Cancel,
+    CancelAndCompensate,
     Suspend,
     Resume,
     Retry,
+    /// Of the compensation with this number, and below.
+    RetryCompensation(u64),
+    SkipCompensation(u64),
 }
 
 impl Command {
     pub(super) const fn event(self) -> Event {
         match self {
             Self::Cancel => Event::Cancel,
+            Self::CancelAndCompensate => Event::CancelAndCompensate,
+            Self::RetryCompensation(number) => Event::RetryCompensation { number },
+            Self::SkipCompensation(number) => Event::SkipCompensation { number },
             Self::Suspend => Event::Suspend,
             Self::Resume => Event::Resume,
             Self::Retry => Event::Retry,
@@ -109,7 +116,9 @@ impl Command {
 
     const fn word(self) -> &'static str {
         match self {
-            Self::Cancel => "cancelling",
+            Self::Cancel | Self::CancelAndCompensate => "cancelling",
+            Self::RetryCompensation(_) => "retrying a compensation",
+            Self::SkipCompensation(_) => "skipping a compensation",
             Self::Suspend => "suspending",
             Self::Resume => "resuming",
             Self::Retry => "retrying",
@@ -121,6 +130,15 @@ impl Command {
         let status = run.status();
         let (allowed, needed) = match self {
             Self::Cancel => (!status.is_terminal(), "not at its end"),
+            Self::CancelAndCompensate => (
+                !status.is_terminal() && run.compensation().is_none(),
+                "not at its end and not undone already",
+            ),
+            Self::RetryCompensation(number) | Self::SkipCompensation(number) => (
+                status == RunStatus::Waiting
+                    && run.compensation().is_some_and(|c| c.parked == Some(number)),
+                "waiting for a person with this compensation",
+            ),
             Self::Suspend => (
                 matches!(
                     status,

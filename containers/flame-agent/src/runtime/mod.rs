@@ -34,6 +34,6 @@ pub use error::Error;
 pub use handle::Handle;
 pub use options::{Options, OutboundOptions};
 pub use value::{
-    Change, CurrentTask, Deployed, IdempotencyKey, JournalEntry, Load, OutboundHost, PersonTask,
+    Change, CurrentTask, Deployed, IdempotencyKey, Inspection, JournalEntry, Load, OutboundHost, PersonTask,
     StartRequest, Started, Trigger,
 };

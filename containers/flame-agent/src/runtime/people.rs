@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::Error;
-use super::calls::find;
 use super::depth::is_too_deep;
 use super::message::Message;
 use super::shared::{Shared, now};
@@ -38,7 +37,7 @@ struct Question {
 
 impl Question {
     fn person(&self) -> Option<&Person> {
-        match &find(&self.workflow.tasks, &self.reference)?.kind {
+        match &self.workflow.task(&self.reference)?.kind {
             TaskKind::Listen(listen) => listen.person.as_ref(),
             _ => None,
         }

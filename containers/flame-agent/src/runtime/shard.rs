@@ -24,7 +24,7 @@ use super::load::Resting;
 use super::message::{Command, Loaded, Message};
 use super::shared::{Shared, now};
 use super::start::Begin;
-use super::value::{Change, CurrentTask};
+use super::value::{Change, CurrentTask, Inspection};
 
 /// Deep expressions need room; untouched pages of it cost nothing.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
@@ -374,7 +374,7 @@ impl Shard {
         }
     }
 
-    fn inspect(&mut self, run: RunId, reply: oneshot::Sender<Vec<CurrentTask>>) {
+    fn inspect(&mut self, run: RunId, reply: oneshot::Sender<Inspection>) {
         if self.resting.contains_key(&run) {
             return self.load(run, vec![Message::Inspect { run, reply }]);
         }
@@ -382,22 +382,28 @@ impl Shard {
             loading.waiting.push(Message::Inspect { run, reply });
             return;
         }
-        let tasks = self.live.get(&run).map(|live| {
+        let inspection = self.live.get(&run).map(|live| {
             let at_work = live.run.at_work().into_iter();
-            at_work
+            let tasks = at_work
                 .map(|task| CurrentTask {
                     reference: task.reference,
                     name: task.name,
-                    status: match task.due {
-                        Some(_) => RunStatus::Waiting,
-                        None => RunStatus::Running,
+                    status: if task.due.is_some() || task.parked.is_some() {
+                        RunStatus::Waiting
+                    } else {
+                        RunStatus::Running
                     },
                     due: task.due,
+                    parked: task.parked,
                 })
-                .collect()
+                .collect();
+            Inspection {
+                tasks,
+                compensation: live.run.compensation(),
+            }
         });
         // Whoever asked may have gone.
-        let _ = reply.send(tasks.unwrap_or_default());
+        let _ = reply.send(inspection.unwrap_or_default());
     }
 
     /// Lets a run decide what waits for it, unless its last decision is still being stored.

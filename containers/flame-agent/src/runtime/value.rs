@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flame_dsl::{Webhook, Workflow};
-use flame_engine::{Record, TestPlan};
+use flame_engine::{CompensationProgress, Record, TestPlan};
 use flame_types::{RunId, RunStatus, Timestamp, WorkflowId};
 use serde_json::Value;
 
@@ -140,6 +140,17 @@ pub struct CurrentTask {
     pub status: RunStatus,
     /// When a wait or a retry's delay ends.
     pub due: Option<Timestamp>,
+    /// The number of a compensation that waits for a person.
+    pub parked: Option<u64>,
+}
+
+/// What a run is at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Those that work or wait now; empty for a run that has ended.
+    pub tasks: Vec<CurrentTask>,
+    /// Once the run undoes what it did.
+    pub compensation: Option<CompensationProgress>,
 }
 
 /// Something a window may want to show anew. Sent after the commit that made it true.

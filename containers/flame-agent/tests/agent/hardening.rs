@@ -224,6 +224,7 @@ async fn each_route_takes_its_declared_types_alone() {
             .path
             .replace("{id}", "01920000-0000-7000-8000-000000000000")
             .replace("{letter}", "7")
+            .replace("{number}", "7")
             .replace("{version}", "1.0.0")
             .replace(['{', '}'], "");
         let path = if *operation == Operation::Feed {
@@ -296,6 +297,7 @@ async fn bodies_have_limits_announced_or_not() {
             .path
             .replace("{id}", "01920000-0000-7000-8000-000000000000")
             .replace("{letter}", "7")
+            .replace("{number}", "7")
             .replace("{version}", "1.0.0")
             .replace(['{', '}'], "");
         let send = |body: reqwest::Body| {

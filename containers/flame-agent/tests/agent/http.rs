@@ -501,7 +501,7 @@ async fn each_address_of_the_document_answers() {
 fn filled(part: &str) -> String {
     match part {
         "{id}" => "01920000-0000-7000-8000-000000000000".to_owned(),
-        "{letter}" => "7".to_owned(),
+        "{letter}" | "{number}" => "7".to_owned(),
         "{version}" => "1.0.0".to_owned(),
         variable if variable.starts_with('{') => "none".to_owned(),
         fixed => fixed.to_owned(),

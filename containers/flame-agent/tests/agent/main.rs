@@ -9,6 +9,7 @@
 mod bad_input;
 mod catalog;
 mod command;
+mod compensations;
 mod crash;
 mod events;
 mod feeds;

@@ -44,7 +44,7 @@ async fn a_run_is_followed_to_its_end() {
                 seen.push(entry.sequence);
                 if entry.kind == JournalType::TimerArmed {
                     // It waits now; what follows is written while the stream is open.
-                    client.cancel_run(run).await.unwrap();
+                    client.cancel_run(run, false).await.unwrap();
                 }
             }
             RunEvent::End(run) => {

@@ -6,6 +6,7 @@
 //! converts at its edge.
 
 mod change;
+mod compensation;
 mod connection;
 mod dead_letter;
 mod event;
@@ -23,6 +24,7 @@ mod validation;
 mod workflow;
 
 pub use change::Changes;
+pub use compensation::{CancelRequest, CompensationView};
 pub use connection::{
     CheckStep, ConnectionCheck, ConnectionList, ConnectionPut, ConnectionView, ConnectorList,
     ConnectorView, OperationView,

@@ -159,6 +159,7 @@ fn path_variables(path: &'static str) -> impl Iterator<Item = &'static str> {
 fn path_parameter(name: &str) -> utoipa::openapi::path::Parameter {
     let (description, schema) = match name {
         "id" => ("Id of the run.", run_id()),
+        "number" => ("Number of the compensation, from 1.", u64::schema()),
         "letter" => ("Id of the dead letter.", u64::schema()),
         "version" => ("Semantic version.", String::schema()),
         "connection" => (

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::compensation::CompensationView;
 use crate::schemas;
 use crate::workflow::WorkflowRef;
 
@@ -48,6 +49,9 @@ pub struct RunView {
     /// The tasks that work or wait now; several in a fork. Lists show the first alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub current_tasks: Vec<CurrentTask>,
+    /// Once the run undoes what it did; absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<CompensationView>,
     /// Sequence of the last journal entry; 0 before the first.
     pub sequence: u64,
 }
@@ -112,6 +116,9 @@ pub struct CurrentTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub due: Option<Timestamp>,
+    /// Number of a compensation that waits for a person; the task is the one it undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<u64>,
 }
 
 /// A page of runs, newest first.
@@ -228,6 +235,13 @@ pub enum JournalType {
     RunResumed,
     /// A person runs the task again at which the run faulted.
     RunRetried,
+    /// The run will end with `error`, or cancelled; what it did is undone before.
+    CompensationStarted,
+    /// A completed task is being undone.
+    CompensationBegan,
+    /// It failed too often and waits for a person.
+    CompensationParked,
+    CompensationEnded,
     RunCompleted,
     RunFaulted,
     RunCancelled,
@@ -266,6 +280,9 @@ pub struct JournalEntry {
     /// Attempt of the innermost `try` around it, from 1; of a `try` itself, its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u64>,
+    /// Number of the compensation that it belongs to, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

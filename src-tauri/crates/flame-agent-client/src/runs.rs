@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use flame_agent_api::{
-    JournalEntry, JournalPage, JournalQuery, Operation, ReplayRequest, RunPage, RunQuery, RunView,
-    StartQuery, TestRequest, media,
+    CancelRequest, JournalEntry, JournalPage, JournalQuery, Operation, ReplayRequest, RunPage,
+    RunQuery, RunView, StartQuery, TestRequest, media,
 };
 use flame_types::{RunId, WorkflowId};
 use futures::{Stream, StreamExt};
@@ -134,9 +134,26 @@ impl AgentClient {
             .filter_map(move |event| std::future::ready(run_event(&client, event).transpose())))
     }
 
-    pub async fn cancel_run(&self, id: RunId) -> Result<RunView> {
+    /// Cancels a run; with `compensate` what it did is undone first.
+    pub async fn cancel_run(&self, id: RunId, compensate: bool) -> Result<RunView> {
+        let request = self
+            .request(Operation::CancelRun, &[&id.to_string()])
+            .json(&CancelRequest { compensate });
+        Ok(self.fetch(request).await?.1)
+    }
+
+    pub async fn retry_compensation(&self, id: RunId, number: u64) -> Result<RunView> {
+        let segments = [&*id.to_string(), &*number.to_string()];
         Ok(self
-            .fetch(self.request(Operation::CancelRun, &[&id.to_string()]))
+            .fetch(self.request(Operation::RetryCompensation, &segments))
+            .await?
+            .1)
+    }
+
+    pub async fn skip_compensation(&self, id: RunId, number: u64) -> Result<RunView> {
+        let segments = [&*id.to_string(), &*number.to_string()];
+        Ok(self
+            .fetch(self.request(Operation::SkipCompensation, &segments))
             .await?
             .1)
     }

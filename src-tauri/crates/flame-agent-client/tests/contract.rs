@@ -277,7 +277,9 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
         matches!(events.as_slice(), [Ok(RunEvent::Journal(_))]),
         "{events:?}"
     );
-    client.cancel_run(run).await?;
+    client.cancel_run(run, true).await?;
+    client.retry_compensation(run, 1).await?;
+    client.skip_compensation(run, 1).await?;
     client.suspend_run(run).await?;
     client.resume_run(run).await?;
     client.retry_run(run).await?;

@@ -36,6 +36,15 @@ pub struct Workflow {
     pub secrets: Arc<[Arc<str>]>,
     pub retention: Option<Retention>,
     pub tasks: TaskList,
+    /// Whether any of its tasks can be undone.
+    pub compensates: bool,
+}
+
+impl Workflow {
+    /// The task at a JSON pointer, however deep, also among those that undo another.
+    pub fn task(&self, reference: &str) -> Option<&Task> {
+        self.tasks.task(reference)
+    }
 }
 
 /// `input` or `output` of a workflow or task: `schema` plus `from` or `as`.
@@ -70,6 +79,36 @@ impl std::fmt::Debug for Schema {
 #[derive(Debug, Clone, Default)]
 pub struct TaskList(pub Vec<Task>);
 
+impl TaskList {
+    fn task(&self, reference: &str) -> Option<&Task> {
+        self.0.iter().find_map(|task| {
+            let below = reference.strip_prefix(&*task.reference)?;
+            match below.chars().next() {
+                None => Some(task),
+                Some('/') => task.lists().find_map(|list| list.task(reference)),
+                Some(_) => None,
+            }
+        })
+    }
+}
+
+impl Task {
+    /// Every list of tasks that stands in this one.
+    fn lists(&self) -> impl Iterator<Item = &TaskList> {
+        let (body, handler) = match &self.kind {
+            TaskKind::Do(tasks) => (Some(tasks), None),
+            TaskKind::For(definition) => (Some(&definition.tasks), None),
+            TaskKind::Fork(fork) => (Some(&fork.branches), None),
+            TaskKind::Listen(listen) => (listen.each.as_ref().map(|each| &each.tasks), None),
+            TaskKind::Try(definition) => (Some(&definition.tasks), definition.catch.tasks.as_ref()),
+            _ => (None, None),
+        };
+        [body, handler, self.compensation.as_ref()]
+            .into_iter()
+            .flatten()
+    }
+}
+
 /// One task with what every kind shares.
 #[derive(Debug, Clone)]
 pub struct Task {
@@ -87,6 +126,8 @@ pub struct Task {
     pub timeout: Option<DurationSource>,
     pub then: Flow,
     pub metadata: Map<String, Value>,
+    /// `metadata."mastra.io/compensate"`: the tasks that undo this one.
+    pub compensation: Option<TaskList>,
     pub kind: TaskKind,
 }
 

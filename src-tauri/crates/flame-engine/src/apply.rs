@@ -10,6 +10,7 @@ use flame_types::{RunStatus, Timestamp};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::compensation::Compensation;
 use crate::error::Error;
 use crate::gathering::Gathering;
 use crate::record::{Ask, FrameId, Next, Record, Slot, TimerPurpose};
@@ -147,6 +148,10 @@ impl Folding<'_> {
                 Ok(())
             }
             Record::AttemptStarted { frame, attempt, .. } => self.attempt_started(*frame, *attempt),
+            Record::CompensationStarted { .. }
+            | Record::CompensationBegan { .. }
+            | Record::CompensationParked { .. }
+            | Record::CompensationEnded { .. } => self.compensation(record),
             _ => self.run_level(record),
         }
     }
@@ -160,7 +165,9 @@ impl Folding<'_> {
             Err(format!("the id {id} was used before, or can't be"))
         };
         match record {
-            Record::TaskStarted { frame, .. } => fresh(frame.0, self.state.next_frame)?,
+            Record::TaskStarted { frame, .. } | Record::CompensationBegan { frame, .. } => {
+                fresh(frame.0, self.state.next_frame)?;
+            }
             Record::EffectRequested { effect, .. } => fresh(effect.0, self.state.next_effect)?,
             Record::TimerArmed { timer, .. }
             | Record::RetryScheduled {
@@ -180,7 +187,11 @@ impl Folding<'_> {
             | Record::RunCancelled { .. } => Ok(()),
             Record::EffectHeld { .. } => self.expect_status(RunStatus::Suspended),
             // The tasks of a suspended run are cancelled with it.
-            Record::TaskCancelled { .. } if self.state.status == RunStatus::Suspended => Ok(()),
+            Record::TaskCancelled { .. } | Record::CompensationStarted { .. }
+                if self.state.status == RunStatus::Suspended =>
+            {
+                Ok(())
+            }
             _ => self.expect_status(RunStatus::Running),
         }
     }
@@ -220,15 +231,20 @@ impl Folding<'_> {
                 self.state.output = Some(output);
                 self.end(RunStatus::Completed, *at)?;
             }
-            Record::RunFaulted { error, frame, at } => {
+            Record::RunFaulted {
+                error, frame, at, ..
+            } => {
                 self.expect_status(RunStatus::Running)?;
-                // The tree stays: a retry goes on in it.
+                if self.state.compensation.is_some() {
+                    self.end(RunStatus::Faulted, *at)?;
+                }
+                // Else the tree stays: a retry goes on in it.
                 self.state.status = RunStatus::Faulted;
                 self.state.error = Some(error.clone());
                 self.state.origin = *frame;
                 self.state.halted_at = Some(*at);
             }
-            Record::RunCancelled { at } => self.end(RunStatus::Cancelled, *at)?,
+            Record::RunCancelled { at, .. } => self.end(RunStatus::Cancelled, *at)?,
             _ => return Err("it is of a kind that this place does not take".to_owned()),
         }
         Ok(())
@@ -374,7 +390,9 @@ impl Folding<'_> {
 
     /// Hands a task's output to its parent and moves the flow on.
     fn deliver(&mut self, parent: FrameId, index: usize, output: &Arc<Value>, next: Next) -> Fold {
+        let is_undo = self.state.is_undo(parent);
         let slot = match &self.frame(parent)?.progress {
+            _ if is_undo => Slot::Undo,
             Progress::Try(Attempts {
                 phase: Phase::Handler { .. },
                 ..
@@ -567,6 +585,7 @@ impl Folding<'_> {
         if let Some(context) = context {
             self.state.context = Arc::clone(context);
         }
+        self.state.remember(self.workflow, id, &output);
         self.remove(id);
         self.deliver(parent, index, &output, next)
     }
@@ -591,10 +610,112 @@ impl Folding<'_> {
 
     fn attempt_started(&mut self, id: FrameId, attempt: u32) -> Fold {
         self.state.steps += 1;
+        if self.state.is_undo(id) {
+            self.state.steps = 0;
+        }
         let input = Arc::clone(&self.frame(id)?.input);
         let attempts = self.attempts(id)?;
         attempts.attempt = attempt;
         attempts.phase = Phase::Body(Pass::new(input));
+        self.refresh(id);
+        Ok(())
+    }
+
+    fn compensation(&mut self, record: &Record) -> Fold {
+        let root = FrameId::ROOT;
+        match record {
+            Record::CompensationStarted { error, .. } => {
+                if self.state.compensation.is_some() {
+                    return Err("the run is undone already".to_owned());
+                }
+                self.state.compensation = Some(Compensation {
+                    error: error.clone(),
+                    begun: 0,
+                    undone: 0,
+                    skipped: 0,
+                    task: None,
+                });
+                self.state.status = RunStatus::Running;
+                self.state.halted_at = None;
+                self.state.frames.retain(|id, _| *id == root);
+                self.state.ready.clear();
+                let frame = self.frame(root)?;
+                frame.timeout = None;
+                frame.progress = Progress::List(Pass::new(Arc::new(Value::Null)));
+            }
+            Record::CompensationBegan {
+                frame,
+                number,
+                reference,
+                at,
+            } => return self.compensation_began(*frame, *number, reference, *at),
+            Record::CompensationParked { frame, error, .. } => {
+                self.drop_below(*frame);
+                self.attempts(*frame)?.phase = Phase::Parked(error.clone());
+                self.refresh(*frame);
+                return Ok(());
+            }
+            Record::CompensationEnded { frame, skipped, .. } => {
+                if !self.state.is_undo(*frame) {
+                    return Err(format!("task execution {} undoes nothing", frame.0));
+                }
+                self.drop_below(*frame);
+                self.remove(*frame);
+                let compensation = self
+                    .state
+                    .compensation
+                    .as_mut()
+                    .ok_or("nothing is undone")?;
+                compensation.task = None;
+                compensation.undone += u64::from(!skipped);
+                compensation.skipped += u64::from(*skipped);
+                self.pass(root)?.cursor = Cursor::At(0);
+            }
+            _ => return Err("it is not about a compensation".to_owned()),
+        }
+        self.refresh(root);
+        Ok(())
+    }
+
+    fn compensation_began(
+        &mut self,
+        id: FrameId,
+        number: u64,
+        reference: &Arc<str>,
+        at: Timestamp,
+    ) -> Fold {
+        let last = self.state.completed.pop();
+        let task = last.filter(|task| task.reference == *reference);
+        let task = task.ok_or_else(|| format!("{reference} is not the next to be undone"))?;
+        let compensation = self.state.compensation.as_mut();
+        let compensation = compensation.filter(|c| c.task.is_none() && c.begun + 1 == number);
+        let compensation = compensation.ok_or("another one is being undone")?;
+        let (input, output) = (Arc::clone(&task.input), Arc::clone(&task.output));
+        compensation.begun = number;
+        compensation.task = Some(task);
+        let frame = Frame {
+            parent: Some(FrameId::ROOT),
+            slot: Slot::Undo,
+            index: 0,
+            // Tells the keys of its effects from those of the other compensations.
+            visit: u32::try_from(number).map_err(|_| "too many compensations")?,
+            raw: input,
+            input: Arc::clone(&output),
+            started_at: at,
+            timeout: None,
+            faulted: false,
+            progress: Progress::Try(Attempts {
+                attempt: 1,
+                first_at: at,
+                timer: None,
+                phase: Phase::Body(Pass::new(output)),
+            }),
+        };
+        self.state.steps = 0;
+        self.state.next_frame = id.0 + 1;
+        self.pass(FrameId::ROOT)?.cursor = Cursor::In(id);
+        self.state.frames.insert(id, frame);
+        self.refresh(FrameId::ROOT);
         self.refresh(id);
         Ok(())
     }
@@ -669,6 +790,9 @@ impl Folding<'_> {
         self.state.status = status;
         self.state.halted_at = Some(at);
         self.state.frames.clear();
+        if self.state.compensation.is_none() {
+            self.state.completed.clear();
+        }
         self.state.ready.clear();
         Ok(())
     }

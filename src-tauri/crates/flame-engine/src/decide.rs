@@ -7,10 +7,11 @@ use flame_types::RunStatus;
 use serde_json::{Value, json};
 
 use crate::action::{EffectId, TimerId};
+use crate::compensation;
 use crate::data_flow::{check, transform, unless_same};
 use crate::error::Error;
 use crate::event::Event;
-use crate::record::{FrameId, Record, ReplayOrigin, TimerPurpose};
+use crate::record::{CompensationEnd, FrameId, Record, ReplayOrigin, TimerPurpose};
 use crate::scope::{RunView, Scope};
 use crate::size;
 use crate::state::{Phase, Progress};
@@ -28,9 +29,17 @@ pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
                 tasks::listen::offer(turn, frame, arrived);
             }
         }
-        Event::Cancel if !status.is_terminal() => {
-            turn.cancel_below(FrameId::ROOT, &[]);
-            turn.emit(Record::RunCancelled { at });
+        Event::Cancel if !status.is_terminal() => cancel(turn),
+        Event::CancelAndCompensate if !status.is_terminal() => {
+            if turn.state.compensation.is_none() && !compensation::begin(turn, None, None) {
+                cancel(turn);
+            }
+        }
+        Event::RetryCompensation { number } if status == RunStatus::Running => {
+            compensation::retry(turn, number);
+        }
+        Event::SkipCompensation { number } if status == RunStatus::Running => {
+            compensation::skip(turn, number);
         }
         Event::Suspend if status == RunStatus::Running => turn.emit(Record::RunSuspended { at }),
         Event::Resume if status == RunStatus::Suspended => turn.emit(Record::RunResumed { at }),
@@ -39,6 +48,19 @@ pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
         // `Continue` needs nothing but its turn; the others came too late or too early.
         _ => {}
     }
+}
+
+fn cancel(turn: &mut Turn<'_>) {
+    let progress = turn.state.compensation_progress();
+    turn.cancel_below(FrameId::ROOT, &[]);
+    turn.emit(Record::RunCancelled {
+        compensation: progress.map(|progress| CompensationEnd {
+            undone: progress.undone,
+            skipped: progress.skipped,
+            left: progress.left,
+        }),
+        at: turn.moment.now,
+    });
 }
 
 /// Begins the run. Without input it is an empty object (DSL 1.0.3). `false` where the input is refused.
@@ -159,6 +181,7 @@ fn timer_fired(turn: &mut Turn<'_>, timer: TimerId) {
         return;
     };
     match (&frame.progress, &task.kind) {
+        _ if turn.state.is_undo(id) => compensation::attempt(turn, id),
         (Progress::Waiting(_), _) => tasks::wait::fired(turn, id, task),
         (Progress::Try(attempts), TaskKind::Try(definition)) => match attempts.phase {
             Phase::Delay(_) => tasks::try_catch::attempt(turn, id, task, definition),

@@ -38,6 +38,16 @@ pub enum Event {
         events: Vec<Arrived>,
     },
     Cancel,
+    /// Undoes what the run did, and cancels it then.
+    CancelAndCompensate,
+    /// Tries the compensation of this number again, which waits for a person.
+    RetryCompensation {
+        number: u64,
+    },
+    /// Gives it up.
+    SkipCompensation {
+        number: u64,
+    },
     Suspend,
     Resume,
     /// Faults the run from outside: what it decided can't be kept.

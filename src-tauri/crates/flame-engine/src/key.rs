@@ -18,6 +18,17 @@ pub(crate) fn idempotency_key(
     frame: FrameId,
     reference: &str,
 ) -> IdempotencyKey {
+    let key = IdempotencyKey::new(&format!("{run}{}", place(state, frame, reference)));
+    if key.as_str().len() <= LENGTH_MAX {
+        return key;
+    }
+    let digest = Sha256::digest(key.as_str().as_bytes());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    IdempotencyKey::new(&format!("{run}#{digest}"))
+}
+
+/// The key without its run.
+pub(crate) fn place(state: &State, frame: FrameId, reference: &str) -> String {
     let mut levels: Vec<String> = state
         .outwards(frame)
         .filter(|(id, _)| *id != FrameId::ROOT)
@@ -32,13 +43,7 @@ pub(crate) fn idempotency_key(
         })
         .collect();
     levels.reverse();
-    let key = IdempotencyKey::new(&format!("{run}{reference}#{}", levels.join(".")));
-    if key.as_str().len() <= LENGTH_MAX {
-        return key;
-    }
-    let digest = Sha256::digest(key.as_str().as_bytes());
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    IdempotencyKey::new(&format!("{run}#{digest}"))
+    format!("{reference}#{}", levels.join("."))
 }
 
 /// Indices of the loops around a task execution, from the outside in.

@@ -7,6 +7,7 @@
 mod action;
 mod apply;
 mod authentication;
+mod compensation;
 mod data_flow;
 mod decide;
 mod duration;
@@ -32,10 +33,11 @@ pub use apply::Corrupt;
 pub use authentication::{
     Client, ClientProof, Credentials, Grant, TokenEndpoint, TokenRequest, TypedToken, User,
 };
+pub use compensation::CompensationProgress;
 pub use error::{Error, StandardError};
 pub use event::{Arrived, Event, Moment};
 pub use gathering::Gathered;
-pub use record::{Ask, FrameId, Next, Record, ReplayOrigin, Slot, TimerPurpose};
+pub use record::{Ask, CompensationEnd, FrameId, Next, Record, ReplayOrigin, Slot, TimerPurpose};
 pub use replay::{NotReplayable, ReplayFrom};
 pub use run::{AtWork, Limits, NotRetryable, Run, Step};
 pub use secrets::Secrets;

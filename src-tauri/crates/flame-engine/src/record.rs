@@ -38,6 +38,8 @@ pub enum Slot {
     Handler,
     /// `fork.branches`.
     Branch,
+    /// `metadata."mastra.io/compensate"`.
+    Undo,
 }
 
 impl Slot {
@@ -103,6 +105,18 @@ pub struct ReplayOrigin {
     pub run: RunId,
     /// JSON pointer of the task.
     pub task: String,
+}
+
+/// What the undoing of a run came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompensationEnd {
+    pub undone: u64,
+    /// A person gave them up.
+    pub skipped: u64,
+    /// A person cancelled the run before it came to them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left: u64,
 }
 
 /// One journalled fact. Folding them in order gives the state.
@@ -346,6 +360,37 @@ pub enum Record {
     RunRetried {
         at: Timestamp,
     },
+    /// The run will end, faulted with the error or cancelled without; what it did is undone before.
+    CompensationStarted {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Error>,
+        /// The task that raised it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        frame: Option<FrameId>,
+        at: Timestamp,
+    },
+    /// The task that completed last, of those that are left, is being undone.
+    CompensationBegan {
+        frame: FrameId,
+        /// Counts from 1 within the run.
+        number: u64,
+        /// The task that is undone.
+        reference: Arc<str>,
+        at: Timestamp,
+    },
+    /// It failed too often and waits for a person.
+    CompensationParked {
+        frame: FrameId,
+        error: Error,
+        at: Timestamp,
+    },
+    CompensationEnded {
+        frame: FrameId,
+        /// A person gave it up.
+        #[serde(default, skip_serializing_if = "is_false")]
+        skipped: bool,
+        at: Timestamp,
+    },
     RunCompleted {
         /// Absent where it is the last task's output.
         #[serde(
@@ -361,9 +406,14 @@ pub enum Record {
         /// The task that raised it; absent where the workflow itself did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         frame: Option<FrameId>,
+        /// What it did was undone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        compensation: Option<CompensationEnd>,
         at: Timestamp,
     },
     RunCancelled {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        compensation: Option<CompensationEnd>,
         at: Timestamp,
     },
 }
@@ -415,6 +465,10 @@ impl Record {
             Self::RunSuspended { .. } => "runSuspended",
             Self::RunResumed { .. } => "runResumed",
             Self::RunRetried { .. } => "runRetried",
+            Self::CompensationStarted { .. } => "compensationStarted",
+            Self::CompensationBegan { .. } => "compensationBegan",
+            Self::CompensationParked { .. } => "compensationParked",
+            Self::CompensationEnded { .. } => "compensationEnded",
             Self::RunCompleted { .. } => "runCompleted",
             Self::RunFaulted { .. } => "runFaulted",
             Self::RunCancelled { .. } => "runCancelled",
@@ -442,7 +496,10 @@ impl Record {
             | Self::ErrorCaught { frame, .. }
             | Self::RetryScheduled { frame, .. }
             | Self::AttemptStarted { frame, .. } => Some(*frame),
-            Self::RunFaulted { frame, .. } => *frame,
+            Self::CompensationBegan { frame, .. }
+            | Self::CompensationParked { frame, .. }
+            | Self::CompensationEnded { frame, .. } => Some(*frame),
+            Self::CompensationStarted { frame, .. } | Self::RunFaulted { frame, .. } => *frame,
             _ => None,
         }
     }
@@ -504,9 +561,13 @@ impl Record {
             | Self::RunSuspended { at }
             | Self::RunResumed { at }
             | Self::RunRetried { at }
+            | Self::CompensationStarted { at, .. }
+            | Self::CompensationBegan { at, .. }
+            | Self::CompensationParked { at, .. }
+            | Self::CompensationEnded { at, .. }
             | Self::RunCompleted { at, .. }
             | Self::RunFaulted { at, .. }
-            | Self::RunCancelled { at } => *at,
+            | Self::RunCancelled { at, .. } => *at,
         }
     }
 }
@@ -522,6 +583,14 @@ pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<V
 )]
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 #[cfg(test)]

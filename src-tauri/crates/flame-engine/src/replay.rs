@@ -41,6 +41,8 @@ pub enum NotReplayable {
     NotReached(String),
     #[error("the task {task} is in a branch of the fork {fork}; replay from the fork instead")]
     InsideFork { task: String, fork: String },
+    #[error("the task {0} undid another one; replay from a task that did something")]
+    Compensation(String),
     #[error("the run is a test; start another test with the input, context and task that you want")]
     Test,
     #[error(
@@ -90,6 +92,9 @@ impl Run {
             .filter(|id| *id != FrameId::ROOT)
             .collect();
         path.reverse();
+        if past.compensation.is_some() {
+            return Err(NotReplayable::Compensation(from.reference.to_owned()));
+        }
         refuse_scopes(&workflow, &past, &path)?;
         let mut run = Self::new(id, Arc::clone(&workflow));
         run.know(secrets);

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::action::{Action, Call, EffectId, Interest, TimerId};
 use crate::apply::{Corrupt, apply};
+use crate::compensation::CompensationProgress;
 use crate::decide;
 use crate::error::Error;
 use crate::event::{Event, Moment};
@@ -94,6 +95,8 @@ pub struct AtWork {
     pub since: Timestamp,
     /// When its timer is due, where it waits for one.
     pub due: Option<Timestamp>,
+    /// The number of a compensation that waits for a person; the task is the one it undoes.
+    pub parked: Option<u64>,
 }
 
 /// Why a run can't be retried.
@@ -105,6 +108,8 @@ pub enum NotRetryable {
         "the run's input was refused, and a retry has the same input; start a new run with another one"
     )]
     InputRefused,
+    #[error("what the run did was undone; start a new run")]
+    Compensated,
 }
 
 impl Run {
@@ -430,17 +435,27 @@ impl Run {
         if self.state.status != RunStatus::Faulted {
             return Err(NotRetryable::Status(self.status()));
         }
+        if self.state.compensation.is_some() {
+            return Err(NotRetryable::Compensated);
+        }
         if self.state.frames.is_empty() {
             return Err(NotRetryable::InputRefused);
         }
         Ok(())
     }
 
+    /// How far the undoing of what the run did is, or came; `None` where it was not begun.
+    pub fn compensation(&self) -> Option<CompensationProgress> {
+        self.state.compensation_progress()
+    }
+
     /// The innermost tasks at work.
     pub fn at_work(&self) -> Vec<AtWork> {
         let frames = self.state.frames.iter().filter(|(id, frame)| {
             let inside = match &frame.progress {
-                Progress::Try(attempts) => !matches!(attempts.phase, Phase::Delay(_)),
+                Progress::Try(attempts) => {
+                    !matches!(attempts.phase, Phase::Delay(_) | Phase::Parked(_))
+                }
                 Progress::List(_) | Progress::Loop(_) | Progress::Fork(_) => true,
                 Progress::Listening(state) => state.pass.is_some(),
                 _ => false,
@@ -465,6 +480,11 @@ impl Run {
                 attempt: key::attempt(&self.state, *id),
                 since: frame.started_at,
                 due,
+                parked: self
+                    .state
+                    .parked()
+                    .filter(|(_, parked)| *parked == *id)
+                    .map(|(number, _)| number),
             })
         };
         frames.filter_map(at_work).collect()

@@ -231,13 +231,22 @@ fn date_time(at: Timestamp) -> Value {
 }
 
 /// Loop and error variables that stand for tasks of this parent, from the inside out.
-fn variables<'a>(
+pub(crate) fn variables<'a>(
     state: &'a State,
     workflow: &'a Workflow,
     parent: FrameId,
 ) -> Vec<(&'a str, &'a Value)> {
     let mut found = Vec::new();
     for (id, frame) in state.outwards(parent) {
+        if state.is_undo(id) {
+            // The tasks that undo see what the task that they undo had and gave, and stood among.
+            found.push(("input", &*frame.raw));
+            found.push(("output", &*frame.input));
+            let completed = state.compensation.as_ref().and_then(|c| c.task.as_ref());
+            let variables = completed.into_iter().flat_map(|task| &task.variables);
+            found.extend(variables.map(|(name, value)| (&**name, value)));
+            continue;
+        }
         match &frame.progress {
             Progress::Loop(progress) if progress.pass.is_some() => {
                 if let Some(TaskKind::For(task)) = state.task(workflow, id).map(|task| &task.kind) {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::action::{EffectId, TimerId};
+use crate::compensation::{Compensation, Completed};
 use crate::error::Error;
 use crate::gathering::{Gathering, array};
 use crate::record::{Ask, FrameId, ReplayOrigin, Slot, present};
@@ -39,6 +40,12 @@ pub(crate) struct State {
     pub(crate) started_at: Option<Timestamp>,
     /// When the run last came to a halt: ended or was suspended.
     pub(crate) halted_at: Option<Timestamp>,
+    /// Completed tasks that can be undone, in the order of their completion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) completed: Vec<Completed>,
+    /// Once the run undoes what it did; stays when it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compensation: Option<Compensation>,
     pub(crate) frames: BTreeMap<FrameId, Frame>,
     /// Task executions with something to do now, in the order in which they get their turn.
     pub(crate) ready: VecDeque<FrameId>,
@@ -190,6 +197,8 @@ pub(crate) enum Phase {
     },
     /// Caught, and there is no `catch.do`.
     Caught,
+    /// A compensation that failed with this and waits for a person.
+    Parked(Error),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -213,6 +222,8 @@ impl State {
             test: None,
             started_at: None,
             halted_at: None,
+            completed: Vec::new(),
+            compensation: None,
             frames: BTreeMap::new(),
             ready: VecDeque::new(),
             next_frame: 1,
@@ -249,9 +260,13 @@ impl State {
         })
     }
 
-    /// The task that a frame executes; `None` for the workflow itself and for what does not fit.
+    /// The task that a frame executes, or undoes; `None` for the workflow itself and for what does not fit.
     pub(crate) fn task<'w>(&self, workflow: &'w Workflow, id: FrameId) -> Option<&'w Task> {
         let frame = self.frames.get(&id)?;
+        if self.is_undo(id) {
+            let completed = self.compensation.as_ref()?.task.as_ref()?;
+            return workflow.task(&completed.reference);
+        }
         self.list(workflow, frame.parent?, frame.slot)?
             .0
             .get(frame.index)
@@ -354,6 +369,7 @@ impl State {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => pass.is_ready(),
                 Phase::Delay(timer) => timer.is_none(),
                 Phase::Caught => true,
+                Phase::Parked(_) => false,
             },
             Progress::Fork(branches) => {
                 let done = |branch: &Branch| matches!(branch, Branch::Done(_));
@@ -417,7 +433,7 @@ impl Progress {
             Self::Listening(state) => state.pass.as_ref(),
             Self::Try(attempts) => match &attempts.phase {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
-                Phase::Delay(_) | Phase::Caught => None,
+                Phase::Delay(_) | Phase::Caught | Phase::Parked(_) => None,
             },
             _ => None,
         }
@@ -430,7 +446,7 @@ impl Progress {
             Self::Listening(state) => state.pass.as_mut(),
             Self::Try(attempts) => match &mut attempts.phase {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
-                Phase::Delay(_) | Phase::Caught => None,
+                Phase::Delay(_) | Phase::Caught | Phase::Parked(_) => None,
             },
             _ => None,
         }
@@ -475,6 +491,7 @@ pub(crate) fn list_of(task: &Task, slot: Slot) -> Option<&TaskList> {
         (TaskKind::Try(state), Slot::Handler) => state.catch.tasks.as_ref(),
         (TaskKind::Fork(fork), Slot::Branch) => Some(&fork.branches),
         (TaskKind::Listen(listen), Slot::Body) => listen.each.as_ref().map(|each| &each.tasks),
+        (_, Slot::Undo) => task.compensation.as_ref(),
         _ => None,
     }
 }

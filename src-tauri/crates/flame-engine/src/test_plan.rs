@@ -60,7 +60,8 @@ impl TestPlan {
     /// Refuses tasks that the workflow does not have.
     pub(crate) fn check(&self, workflow: &Workflow) -> Result<(), NotTestable> {
         let task = |reference: &str| {
-            find(&workflow.tasks, reference)
+            workflow
+                .task(reference)
                 .ok_or_else(|| NotTestable::UnknownTask(reference.to_owned()))
         };
         for reference in self.pins.keys().chain(&self.task) {
@@ -115,7 +116,7 @@ pub(crate) fn narrowed(workflow: &Workflow, record: &Record) -> Option<Arc<Workf
 }
 
 pub(crate) fn alone(workflow: &Workflow, plan: &TestPlan) -> Option<Arc<Workflow>> {
-    let mut task = find(&workflow.tasks, plan.task.as_deref()?)?.clone();
+    let mut task = workflow.task(plan.task.as_deref()?)?.clone();
     // Wherever the flow would go, the run is over.
     task.then = Flow::End;
     match &mut task.kind {
@@ -130,30 +131,4 @@ pub(crate) fn alone(workflow: &Workflow, plan: &TestPlan) -> Option<Arc<Workflow
         timeout: None,
         ..workflow.clone()
     }))
-}
-
-/// The task at a JSON pointer, however deep.
-pub(crate) fn find<'w>(list: &'w TaskList, reference: &str) -> Option<&'w Task> {
-    list.0.iter().find_map(|task| {
-        if *task.reference == *reference {
-            return Some(task);
-        }
-        let below = reference.strip_prefix(&*task.reference)?;
-        if !below.starts_with('/') {
-            return None;
-        }
-        lists(task).find_map(|list| find(list, reference))
-    })
-}
-
-/// Every list of tasks that stands in a task.
-fn lists(task: &Task) -> impl Iterator<Item = &TaskList> {
-    let (body, more) = match &task.kind {
-        TaskKind::Do(tasks) => (Some(tasks), None),
-        TaskKind::For(definition) => (Some(&definition.tasks), None),
-        TaskKind::Fork(fork) => (Some(&fork.branches), None),
-        TaskKind::Try(definition) => (Some(&definition.tasks), definition.catch.tasks.as_ref()),
-        _ => (None, None),
-    };
-    body.into_iter().chain(more)
 }

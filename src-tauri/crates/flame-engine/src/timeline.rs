@@ -67,6 +67,9 @@ pub struct TaskOf {
     pub visit: u32,
     /// Of the innermost `try` around it, from 1; of a `try` itself, its own.
     pub attempt: u32,
+    /// The number of the compensation that it belongs to, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<u64>,
 }
 
 /// Reads a journal from its beginning, or from a snapshot, one record at a time.
@@ -186,7 +189,13 @@ impl Timeline {
                 entry.output = output.clone().or(entry.output.take());
                 entry.context.clone_from(context);
             }
-            Record::TaskFaulted { error, .. }
+            Record::CompensationStarted { error, .. } => entry.error.clone_from(error),
+            Record::CompensationBegan { frame, .. } => {
+                let frame = self.state.frames.get(frame);
+                entry.input = frame.map(|frame| Arc::clone(&frame.raw));
+            }
+            Record::CompensationParked { error, .. }
+            | Record::TaskFaulted { error, .. }
             | Record::ErrorCaught { error, .. }
             | Record::RunFaulted { error, .. } => entry.error = Some(error.clone()),
             Record::RetryScheduled { error, due, .. } => {
@@ -224,10 +233,25 @@ impl Timeline {
             reference: Arc::clone(&task.reference),
             name: Arc::clone(&task.name),
             task_kind: task.kind.name(),
-            iteration: key::iterations(&self.state, parent),
+            iteration: self.iteration(id, parent),
             visit: frame.visit,
             attempt: key::own_attempt(&self.state, id),
+            compensation: self.state.compensation_of(id),
         })
+    }
+
+    /// Of what undoes a task: the task's own, and the loops inside.
+    fn iteration(&self, id: FrameId, parent: FrameId) -> Vec<usize> {
+        let undone = self
+            .state
+            .compensation
+            .as_ref()
+            .and_then(|c| c.task.as_ref());
+        let undone = undone.filter(|_| self.state.compensation_of(id).is_some());
+        let outer = undone.map(|task| task.iteration.clone());
+        let mut iteration = outer.unwrap_or_default();
+        iteration.extend(key::iterations(&self.state, parent));
+        iteration
     }
 
     fn skipped(&self, record: &Record) -> Option<TaskOf> {
@@ -256,6 +280,7 @@ impl Timeline {
             iteration: key::iterations(&self.state, *parent),
             visit: 0,
             attempt: key::own_attempt(&self.state, *parent),
+            compensation: self.state.compensation_of(*parent),
         })
     }
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::action::{Call, EffectId, TimerId};
 use crate::apply::apply;
 use crate::authentication;
+use crate::compensation;
 use crate::data_flow::{check, transform, unless_same};
 use crate::duration;
 use crate::error::{Error, StandardError};
@@ -96,13 +97,18 @@ impl<'r> Turn<'r> {
                 self.limits.steps_max
             ),
         );
-        self.fault_run(None, error);
+        if !compensation::exhausted(self, &error) {
+            self.fault_run(None, error);
+        }
     }
 
     fn advance(&mut self, id: FrameId) {
         let Some(task) = self.state.task(self.workflow, id) else {
             return tasks::do_list::workflow(self);
         };
+        if self.state.is_undo(id) {
+            return compensation::advance(self, id);
+        }
         let Frame { progress, .. } = self.state.frame(id);
         if let Progress::Answered(answer) = progress {
             let answer = answer.clone();
@@ -351,6 +357,11 @@ impl<'r> Turn<'r> {
     fn end_from(&mut self, from: FrameId, output: &Arc<Value>) {
         let mut frame = from;
         while let Some(parent) = self.state.frame(frame).parent {
+            if self.state.is_undo(frame) {
+                // What undoes one task ends by itself; the others are still to be undone.
+                self.cancel_below(frame, &[]);
+                return compensation::end(self, frame, false);
+            }
             self.cancel_below(frame, &[]);
             let given = unless_same(Arc::clone(output), &self.state.own_output(frame));
             let at = self.moment.now;
@@ -400,19 +411,21 @@ impl<'r> Turn<'r> {
             if let Some(task) = self.state.task(self.workflow, origin) {
                 error = error.at(&task.reference);
             }
-            let chain: Vec<FrameId> = self
+            let mut chain: Vec<FrameId> = self
                 .state
                 .outwards(origin)
                 .map(|(id, _)| id)
                 .filter(|id| *id != FrameId::ROOT)
                 .collect();
+            let undo = chain.pop_if(|id| self.state.is_undo(*id));
             let caught = tasks::try_catch::find(self, &chain, &error);
             let reach = match &caught {
                 Ok(None) => chain.len(),
                 Ok(Some(place)) | Err((place, _)) => *place,
             };
             // In an uncaught fault the branches beside it stay in the tree, for a retry.
-            let cancelled_in = chain.get(reach).copied().unwrap_or(origin);
+            let around = chain.get(reach).copied().or(undo);
+            let cancelled_in = around.unwrap_or(origin);
             self.cancel_below(cancelled_in, &chain);
             for frame in &chain[..reach] {
                 let (error, at) = (error.clone(), self.moment.now);
@@ -423,7 +436,12 @@ impl<'r> Turn<'r> {
                 });
             }
             let next = match caught {
-                Ok(None) => return self.fault_run(Some(origin), error),
+                Ok(None) => {
+                    return match undo {
+                        Some(undo) => compensation::failed(self, undo, error),
+                        None => self.fault_run(Some(origin), error),
+                    };
+                }
                 Ok(Some(place)) => (place, tasks::try_catch::caught(self, chain[place], &error)),
                 Err((place, own)) => (place, Err(own)),
             };
@@ -434,12 +452,17 @@ impl<'r> Turn<'r> {
         }
     }
 
-    /// Faults the run; its tree stays for a retry.
+    /// Faults the run, once what it did is undone. Where there is nothing to undo its tree stays for a
+    /// retry.
     pub(crate) fn fault_run(&mut self, frame: Option<FrameId>, error: Error) {
         let error = error.at(WORKFLOW);
+        if compensation::begin(self, Some(&error), frame) {
+            return;
+        }
         self.emit(Record::RunFaulted {
             error,
             frame,
+            compensation: None,
             at: self.moment.now,
         });
     }

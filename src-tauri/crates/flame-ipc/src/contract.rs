@@ -137,8 +137,10 @@ contract! {
     "run_follow" RunFollow { id: String } -> ();
     /// Ends `run_follow`.
     "run_unfollow" RunUnfollow { id: String } -> ();
-    /// Ends a run that has not ended.
-    "run_cancel" RunCancel { id: String } -> RunSummary;
+    /// Ends a run that has not ended; with `compensate` what it did is undone first.
+    "run_cancel" RunCancel { id: String, #[serde(default)] compensate: bool } -> RunSummary;
+    /// Tries the compensation again that waits for a person, or gives it up.
+    "run_compensation" RunCompensation { id: String, number: Whole, skip: bool } -> RunSummary;
     /// Halts a run until `run_resume`.
     "run_suspend" RunSuspend { id: String } -> RunSummary;
     /// Lets a suspended run go on where it was.

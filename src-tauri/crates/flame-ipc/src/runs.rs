@@ -127,10 +127,26 @@ pub struct RunDetail {
     pub durability: crate::DurabilityView,
     /// The text that the run is pinned to.
     pub definition: Option<String>,
+    /// Once the run undoes what it did.
+    pub compensation: Option<CompensationView>,
+    /// Some task that completed can be undone, so a cancel may undo it.
+    pub undoable: bool,
     /// In order of appearance; tasks that were not reached are pending and carry no times.
     pub tasks: Vec<TaskView>,
     /// More tasks ran than are shown (a long loop); the journal has all.
     pub tasks_omitted: Whole,
+}
+
+/// How far the undoing of a run's completed tasks is, or came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct CompensationView {
+    pub undone: Whole,
+    /// Given up by a person.
+    pub skipped: Whole,
+    pub left: Whole,
+    /// Number of the one that waits for a person.
+    pub parked: Option<Whole>,
 }
 
 /// One visit of one task.
@@ -159,7 +175,7 @@ pub struct TaskView {
     pub note: Option<String>,
     pub attempts: Vec<AttemptView>,
     pub idempotency_key: Option<String>,
-    /// Inside `catch.do`: it undoes what was done.
+    /// It undoes what was done: by `mastra.io/compensate`, or inside `catch.do`.
     pub compensation: bool,
 }
 

@@ -98,6 +98,19 @@ describe("a running run", () => {
     expect(screen.queryByTestId("run-resume")).toBeNull();
   });
 
+  it("undoes what it did, and a person settles what can't be undone", async () => {
+    const world = restart("full");
+    const run = world.runs.find((known) => known.status === "running")!;
+    await visit(`runs/${run.id}`);
+    await userEvent.click(await screen.findByTestId("run-undo"));
+    await screen.findByTestId("parked-note");
+    expect(screen.getByText("Compensating, 0 of 1")).toBeDefined();
+    await userEvent.click(screen.getByTestId("compensation-skip"));
+    await waitFor(() => expect(screen.getByTestId("run-status").textContent).toContain("Cancelled"));
+    expect(screen.queryByTestId("parked-note")).toBeNull();
+    expect(screen.getByText("Compensated, 0 of 1")).toBeDefined();
+  });
+
   it("is cancelled", async () => {
     const world = restart("full");
     const run = world.runs.find((known) => known.status === "running")!;

@@ -33,5 +33,15 @@ export function resumeRun(view: RunView): Promise<void> {
 }
 
 export function cancelRun(view: RunView): Promise<void> {
-  return act(view, "cancel", () => commands.runCancel({ id: view.id }), "The run was cancelled");
+  return act(view, "cancel", () => commands.runCancel({ id: view.id, compensate: false }), "The run was cancelled");
+}
+
+/** Undoes what the run did, the last first, and cancels it then. */
+export function undoRun(view: RunView): Promise<void> {
+  return act(view, "undo", () => commands.runCancel({ id: view.id, compensate: true }), "The run undoes what it did");
+}
+
+/** Tries the compensation again that waits for a person, or gives it up. */
+export function settleCompensation(view: RunView, number: number, skip: boolean): Promise<void> {
+  return act(view, "compensation", () => commands.runCompensation({ id: view.id, number, skip }), skip ? "It was given up" : "It is tried again");
 }

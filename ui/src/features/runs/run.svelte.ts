@@ -6,7 +6,7 @@ import { hasEnded } from "./status";
 
 const FOLLOW_MS = 250;
 
-export type RunAct = "retry" | "suspend" | "resume" | "cancel";
+export type RunAct = "retry" | "suspend" | "resume" | "cancel" | "undo" | "compensation";
 
 export class RunView {
   detail: Resource<RunDetail>;

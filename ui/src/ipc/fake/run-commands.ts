@@ -6,7 +6,7 @@ import { failure, type World } from "./world";
 
 type Part = Pick<
   Handlers,
-  "runStart" | "runsList" | "runGet" | "runJournal" | "runTaskInput" | "runFollow" | "runUnfollow" | "runSuspend" | "runResume" | "runCancel" | "runRetry" | "runReplay" | "runTest"
+  "runStart" | "runsList" | "runGet" | "runJournal" | "runTaskInput" | "runFollow" | "runUnfollow" | "runSuspend" | "runResume" | "runCancel" | "runCompensation" | "runRetry" | "runReplay" | "runTest"
 >;
 
 const TASK_MS = 600;
@@ -36,7 +36,8 @@ export function runHandlers(world: World): Part {
     },
     runGet: ({ id }) => {
       world.needAgent();
-      return detailOf(world.run(id), Date.now());
+      const detail = detailOf(world.run(id), Date.now());
+      return { ...detail, compensation: world.compensations.get(id) ?? null };
     },
     runJournal: ({ id, after, limit }) => {
       const detail = detailOf(world.run(id), Date.now());
@@ -60,9 +61,24 @@ export function runHandlers(world: World): Part {
     },
     runFollow: () => null,
     runUnfollow: () => null,
-    runCancel: ({ id }) => {
+    runCancel: ({ id, compensate }) => {
       const run = world.run(id);
       if (run.endedAt) throw failure("MD-212", "The run is not in a state that allows this", `The run is ${run.status}.`, { value: run.status });
+      if (compensate) {
+        // As if the first one failed too often.
+        run.status = "waiting";
+        world.compensations.set(id, { undone: 0, skipped: 0, left: 1, parked: 1 });
+        world.tell(run);
+        return run;
+      }
+      end(world, run, "cancelled");
+      return run;
+    },
+    runCompensation: ({ id, number, skip }) => {
+      const run = world.run(id);
+      const compensation = world.compensations.get(id);
+      if (compensation?.parked !== number) throw failure("MD-212", "The run is not in a state that allows this", `The run is ${run.status}.`, { value: run.status });
+      world.compensations.set(id, { undone: compensation.undone + (skip ? 0 : 1), skipped: compensation.skipped + (skip ? 1 : 0), left: 0, parked: null });
       end(world, run, "cancelled");
       return run;
     },

@@ -131,6 +131,8 @@ export function detailOf(run: RunSummary, now: number): RunDetail {
     journalLength: tasks.length * 3 + 2,
     durability: "full",
     definition: null,
+    compensation: null,
+    undoable: reached > 2 && !run.endedAt,
     tasks,
     tasksOmitted: 0,
   };

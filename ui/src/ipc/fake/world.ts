@@ -1,5 +1,6 @@
 //! The state of the fake agent and shell: documents, runs, connections, dead letters, settings.
 import type {
+  CompensationView,
   Connection,
   DeadLetter,
   DocumentSummary,
@@ -53,6 +54,7 @@ export class World {
   inputs = new Map<string, string>();
   /** How many entries of a run's journal are not kept any more. */
   compacted = new Map<string, number>();
+  compensations = new Map<string, CompensationView>();
   vault: VaultStatusView = { store: "keychain", state: "ready", detail: null };
   settings: Settings = {
     theme: "system",

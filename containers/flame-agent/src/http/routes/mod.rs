@@ -1,6 +1,7 @@
 //! The handlers, one file for each group of the API.
 
 pub(super) mod agent;
+pub(super) mod compensations;
 pub(super) mod connections;
 pub(super) mod dead_letters;
 pub(super) mod events;

@@ -6,7 +6,8 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flame_agent_api::{
-    JournalPage, JournalQuery, Operation, ReplayRequest, RunPage, RunQuery, RunView, StartQuery,
+    CancelRequest, JournalPage, JournalQuery, Operation, ReplayRequest, RunPage, RunQuery, RunView,
+    StartQuery,
 };
 use flame_errors::Code;
 use flame_store::{Page, Run, RunFilter};
@@ -71,12 +72,8 @@ pub(in crate::http) async fn start(
 
 /// The run with the tasks that it is at.
 pub(super) async fn whole(runtime: &Handle, run: Run) -> Result<RunView, Failure> {
-    let tasks = if run.summary.status.is_terminal() {
-        Vec::new()
-    } else {
-        runtime.current_tasks(run.summary.id).await?
-    };
-    view::run(run, tasks)
+    let inspection = runtime.inspect(&run).await?;
+    view::run(run, inspection)
 }
 
 pub(in crate::http) async fn list(
@@ -229,8 +226,9 @@ pub(in crate::http) async fn cancel(
     Segments(id): Segments<RunId>,
     request: Request,
 ) -> Result<Json<RunView>, Failure> {
-    body::none(Operation::CancelRun, request).await?;
-    let run = runtime.cancel(id).await?;
+    let cancel = body::take_json::<CancelRequest>(Operation::CancelRun, request).await?;
+    let compensate = cancel.unwrap_or_default().compensate;
+    let run = runtime.cancel(id, compensate).await?;
     whole(&runtime, run).await.map(Json)
 }
 

@@ -7,7 +7,7 @@ use flame_types::{RunId, RunStatus};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use super::{PATIENCE, deploy, open, options, output, run, start, until};
+use super::{PATIENCE, deploy, open, options, output, run, start, tasks_of, until};
 use crate::server::{Server, json};
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn runs_that_wait_for_long_take_no_place_in_memory() {
         runs.push(start(&handle, &workflow, json!({})).await);
     }
 
-    let tasks = handle.current_tasks(runs[0]).await.unwrap();
+    let tasks = tasks_of(&handle, runs[0]).await;
     assert_eq!(&*tasks[0].name, "sleep");
     assert!(tasks[0].due.is_some());
     assert_eq!(
@@ -126,10 +126,10 @@ async fn runs_that_wait_for_long_take_no_place_in_memory() {
     );
     for run in &runs {
         // Also puts it back to rest, so that what is counted has settled.
-        assert_eq!(handle.current_tasks(*run).await.unwrap().len(), 1);
+        assert_eq!(tasks_of(&handle, *run).await.len(), 1);
     }
     let mut changes = handle.changes();
-    handle.cancel(runs[4]).await.unwrap();
+    handle.cancel(runs[4], false).await.unwrap();
     while handle.run(runs[4]).await.unwrap().unwrap().summary.status != RunStatus::Cancelled {
         let _ = changes.recv().await;
     }
@@ -150,7 +150,8 @@ async fn a_run_of_before_answers_at_once() {
     handle.drain(Duration::ZERO).await;
     drop(handle);
     let handle = open(folder.path()).await;
-    let cancelled = futures::future::join_all(runs.iter().map(|run| handle.cancel(*run))).await;
+    let cancelled =
+        futures::future::join_all(runs.iter().map(|run| handle.cancel(*run, false))).await;
     for run in cancelled {
         assert_eq!(run.unwrap().summary.status, RunStatus::Cancelled);
     }

@@ -24,12 +24,9 @@ async fn a_commanded_run_does_what_its_state_allows_and_says_why_not() {
             "{attempt:?}"
         );
     }
-    assert_eq!(
-        handle.current_tasks(sleeper).await.unwrap()[0]
-            .name
-            .as_ref(),
-        "sleep"
-    );
+    let stored = handle.run(sleeper).await.unwrap().unwrap();
+    let inspection = handle.inspect(&stored).await.unwrap();
+    assert_eq!(inspection.tasks[0].name.as_ref(), "sleep");
     assert_eq!(
         handle.suspend(sleeper).await.unwrap().summary.status,
         RunStatus::Suspended
@@ -40,16 +37,19 @@ async fn a_commanded_run_does_what_its_state_allows_and_says_why_not() {
         RunStatus::Waiting
     );
     assert_eq!(
-        handle.cancel(sleeper).await.unwrap().summary.status,
+        handle.cancel(sleeper, false).await.unwrap().summary.status,
         RunStatus::Cancelled
     );
-    let again = handle.cancel(sleeper).await;
+    let again = handle.cancel(sleeper, false).await;
     assert!(
         matches!(again, Err(Error::RunNotInState { .. })),
         "{again:?}"
     );
     let nobody = handle
-        .cancel("0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e5f".parse().unwrap())
+        .cancel(
+            "0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e5f".parse().unwrap(),
+            false,
+        )
         .await;
     assert!(
         matches!(nobody, Err(Error::RunUnknown { .. })),

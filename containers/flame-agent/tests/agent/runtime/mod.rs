@@ -17,7 +17,7 @@ mod triggers;
 use std::path::Path;
 use std::time::Duration;
 
-use flame_agent::runtime::{Error, Handle, Options, StartRequest};
+use flame_agent::runtime::{CurrentTask, Error, Handle, Options, StartRequest};
 use flame_store::Run;
 use flame_types::{Durability, RunId, RunStatus, WorkflowId};
 use serde_json::Value;
@@ -87,6 +87,12 @@ pub(crate) async fn start(handle: &Handle, workflow: &WorkflowId, input: Value) 
         .run
         .summary
         .id
+}
+
+/// The tasks that a run is at.
+pub(crate) async fn tasks_of(handle: &Handle, run: RunId) -> Vec<CurrentTask> {
+    let run = handle.run(run).await.unwrap().unwrap();
+    handle.inspect(&run).await.unwrap().tasks
 }
 
 pub(crate) fn output(run: &Run) -> Value {

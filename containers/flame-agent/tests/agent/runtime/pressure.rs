@@ -36,7 +36,7 @@ async fn one_run_too_many_is_refused_until_another_ends() {
         ),
         "{error}"
     );
-    handle.cancel(first).await.unwrap();
+    handle.cancel(first, false).await.unwrap();
     start(&handle, &workflow, json!({})).await;
     handle.drain(Duration::ZERO).await;
 }
@@ -65,7 +65,7 @@ async fn an_endless_loop_starves_nobody() {
         );
     }
     assert_eq!(
-        handle.cancel(spinning).await.unwrap().summary.status,
+        handle.cancel(spinning, false).await.unwrap().summary.status,
         RunStatus::Cancelled
     );
     handle.drain(Duration::ZERO).await;

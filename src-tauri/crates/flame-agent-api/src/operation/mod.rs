@@ -1,6 +1,7 @@
 //! The one table of addresses: what each takes, answers and refuses.
 
 mod agent;
+mod compensations;
 mod connections;
 mod dead_letters;
 mod description;
@@ -57,6 +58,8 @@ operations! {
     ResumeRun => runs::RESUME;
     RetryRun => runs::RETRY;
     ReplayRun => runs::REPLAY;
+    RetryCompensation => compensations::RETRY;
+    SkipCompensation => compensations::SKIP;
     ListConnectors => connections::CONNECTORS;
     ListConnections => connections::LIST;
     GetConnection => connections::GET;

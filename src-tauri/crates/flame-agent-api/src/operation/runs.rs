@@ -5,6 +5,7 @@ use flame_errors::Code;
 use super::agent::CURSOR;
 use super::description::{Access, Answer, Body, Description, Method, Parameter, Shape};
 use super::media;
+use crate::compensation::CancelRequest;
 use crate::run::{JournalEntry, JournalPage, ReplayRequest, RunPage, RunView};
 use crate::test_run::TestRequest;
 
@@ -173,8 +174,18 @@ pub(super) const CANCEL: Description = Description {
     id: "cancelRun",
     method: Method::Post,
     path: "/api/v1/runs/{id}/cancel",
-    summary: "Cancel a run",
-    answers: &[Answer::json::<RunView>(200, "It is cancelled.")],
+    summary: "Cancel a run, with what it did undone first where that is asked for",
+    body: Some(Body {
+        description: "Whether to compensate; not without a body.",
+        types: &[media::JSON],
+        shape: Some(Shape::of::<CancelRequest>()),
+        required: false,
+        bytes_max: Some(1024),
+    }),
+    answers: &[Answer::json::<RunView>(
+        200,
+        "It is cancelled, or it undoes what it did and is cancelled then.",
+    )],
     codes: &[Code::NotFound, Code::RunNotInState],
     ..BASE
 };

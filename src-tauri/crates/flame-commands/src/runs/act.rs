@@ -6,7 +6,8 @@ use flame_agent_client::StartOptions;
 use flame_agent_client::api::{ReplayRequest, TestRequest};
 use flame_errors::Code;
 use flame_ipc::{
-    ErrorView, RunCancel, RunReplay, RunResume, RunRetry, RunStart, RunSummary, RunSuspend, RunTest,
+    ErrorView, RunCancel, RunCompensation, RunReplay, RunResume, RunRetry, RunStart, RunSummary,
+    RunSuspend, RunTest,
 };
 use flame_workspace::DocumentKind;
 use uuid::Uuid;
@@ -50,7 +51,12 @@ impl Execute for RunStart {
 impl Execute for RunCancel {
     async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
         let id = parse_id(&self.id)?;
-        let run = app.agent().await?.cancel_run(id).await.or_view()?;
+        let run = app
+            .agent()
+            .await?
+            .cancel_run(id, self.compensate)
+            .await
+            .or_view()?;
         let titles = documents::titles(&app).await?;
         Ok(summary(&run, &titles))
     }
@@ -115,5 +121,19 @@ impl Execute for RunTest {
         let run = agent.start_test(&workflow, &test, None).await.or_view()?;
         let titles = documents::titles(&app).await?;
         Ok(summary(&run, &titles))
+    }
+}
+
+impl Execute for RunCompensation {
+    async fn execute(self, app: Arc<App>) -> Result<RunSummary, ErrorView> {
+        let (id, number) = (parse_id(&self.id)?, self.number.get());
+        let agent = app.agent().await?;
+        let run = if self.skip {
+            agent.skip_compensation(id, number).await
+        } else {
+            agent.retry_compensation(id, number).await
+        };
+        let titles = documents::titles(&app).await?;
+        Ok(summary(&run.or_view()?, &titles))
     }
 }

@@ -8,13 +8,13 @@ use flame_agent_client::api::{
 };
 use flame_errors::Code;
 use flame_ipc::{
-    ErrorView, JournalPage, RunDetail, RunFollow, RunGet, RunJournal, RunPage, RunTaskInput,
-    RunUnfollow, RunsList, TaskInput, Whole,
+    CompensationView, ErrorView, JournalPage, RunDetail, RunFollow, RunGet, RunJournal, RunPage,
+    RunTaskInput, RunUnfollow, RunsList, TaskInput, Whole,
 };
 use flame_types::{RunId, RunStatus};
 use serde_json::Value;
 
-use super::timeline::{Timeline, journal_entry};
+use super::timeline::{Timeline, journal_entry, undoable};
 use super::{error, parse_id, summary};
 use crate::app::App;
 use crate::documents;
@@ -71,10 +71,18 @@ impl Execute for RunGet {
         for entry in &entries {
             timeline.take(entry);
         }
+        let tasks = timeline.finish(run.status, definition.as_deref());
         let durability = agent.status().await.or_view()?.storage.durability;
         Ok(RunDetail {
             summary: summary(&run, &titles),
-            tasks: timeline.finish(run.status, definition.as_deref()),
+            undoable: run.compensation.is_none() && undoable(&tasks, definition.as_deref()),
+            compensation: run.compensation.map(|progress| CompensationView {
+                undone: Whole::new(progress.undone),
+                skipped: Whole::new(progress.skipped),
+                left: Whole::new(progress.left),
+                parked: progress.parked.map(Whole::new),
+            }),
+            tasks,
             input: run.input.unwrap_or_default().into(),
             output: run.output.map(Into::into),
             error: run.error.as_ref().map(error),

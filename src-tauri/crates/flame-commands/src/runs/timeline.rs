@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use flame_agent_client::api::{JournalEntry as Entry, JournalType};
-use flame_dsl::{Format, TaskKind, TaskList};
+use flame_dsl::{Format, TaskKind, TaskList, Workflow};
 use flame_ipc::{AttemptView, JournalEntry, Json, Moment, RunStatusView, TaskView, Whole};
 use flame_types::RunStatus;
 
@@ -37,7 +37,9 @@ pub(super) struct Timeline {
 impl Timeline {
     pub(super) fn take(&mut self, entry: &Entry) {
         match entry.kind {
-            JournalType::TaskStarted => self.begin(entry),
+            JournalType::TaskStarted | JournalType::CompensationBegan => self.begin(entry),
+            JournalType::CompensationEnded => self.end_compensation(entry),
+            JournalType::CompensationParked => self.park(entry),
             JournalType::TaskSkipped => self.skip(entry),
             JournalType::TaskCompleted => self.end(entry, RunStatusView::Completed),
             JournalType::TaskFaulted => self.end(entry, RunStatusView::Faulted),
@@ -57,6 +59,8 @@ impl Timeline {
             JournalType::RetryScheduled => self.schedule(entry),
             JournalType::AttemptStarted => self.with(entry, |task| {
                 task.status = RunStatusView::Running;
+                task.error = None;
+                task.note = None;
             }),
             JournalType::ErrorCaught => self.with(entry, |task| {
                 task.note = entry.error.as_ref().map(|caught| {
@@ -92,11 +96,7 @@ impl Timeline {
                 }
             }
         }
-        let format = match definition.map(str::trim_start) {
-            Some(text) if text.starts_with('{') => Format::Json,
-            _ => Format::Yaml,
-        };
-        if let Some(workflow) = definition.and_then(|text| flame_dsl::parse(text, format).ok()) {
+        if let Some(workflow) = definition.and_then(model) {
             let mut place = 0;
             add_unreached(&mut self.tasks, &workflow.tasks, &mut place, 0, None);
         }
@@ -159,6 +159,32 @@ impl Timeline {
         });
     }
 
+    /// Undone, unless a person gave it up after it had failed.
+    fn end_compensation(&mut self, entry: &Entry) {
+        self.with(entry, |task| {
+            let skipped = task.error.is_some();
+            task.status = if skipped {
+                RunStatusView::Cancelled
+            } else {
+                RunStatusView::Completed
+            };
+            task.note = skipped.then(|| "given up by a person".to_owned());
+            task.ended_at = Some(entry.at.into());
+            if let Some(attempt) = task.attempts.last_mut() {
+                attempt.status = task.status;
+                attempt.ended_at = Some(entry.at.into());
+            }
+        });
+    }
+
+    fn park(&mut self, entry: &Entry) {
+        self.with(entry, |task| {
+            task.status = RunStatusView::Waiting;
+            task.error = entry.error.as_ref().map(error);
+            task.note = Some("waits for a person: try it again or give it up".to_owned());
+        });
+    }
+
     /// The wait before the next attempt belongs to every task below the `try` that has just failed.
     fn schedule(&mut self, entry: &Entry) {
         let Some(due) = entry.due else { return };
@@ -202,11 +228,17 @@ impl Timeline {
             .and_then(|parent| self.by_execution.get(&parent));
         let parent = parent.map(|place| self.tasks[*place].key.clone());
         let iteration = iteration(entry).unwrap_or_default();
+        // What undoes a task stands under the task's own reference.
+        let undo = entry
+            .compensation
+            .filter(|_| entry.kind != JournalType::TaskStarted);
         let key = format!(
-            "{}{}#{iteration}#{}",
+            "{}{}{}#{iteration}#{}",
             parent
                 .as_deref()
                 .map(|parent| format!("{parent}>"))
+                .unwrap_or_default(),
+            undo.map(|number| format!("undo {number} "))
                 .unwrap_or_default(),
             entry.task.as_deref().unwrap_or_default(),
             entry.visit.unwrap_or(1)
@@ -225,11 +257,15 @@ impl Timeline {
         let around = parent.as_ref().and_then(|parent| self.by_key.get(parent));
         TaskView {
             depth: around.map_or(0, |place| self.tasks[*place].depth + 1),
-            compensation: is_compensation(&reference),
+            compensation: entry.compensation.is_some() || is_compensation(&reference),
             reference,
             key,
             name: entry.name.clone().unwrap_or_default(),
-            kind: entry.task_kind.clone().unwrap_or_default(),
+            kind: if entry.kind == JournalType::CompensationBegan {
+                "compensation".to_owned()
+            } else {
+                entry.task_kind.clone().unwrap_or_default()
+            },
             parent,
             iteration: iteration(entry),
             status,
@@ -243,6 +279,30 @@ impl Timeline {
             idempotency_key: None,
         }
     }
+}
+
+/// Whether a task that completed can be undone.
+pub(super) fn undoable(tasks: &[TaskView], definition: Option<&str>) -> bool {
+    let Some(workflow) = definition.and_then(model) else {
+        return false;
+    };
+    let mut completed = tasks
+        .iter()
+        .filter(|task| task.status == RunStatusView::Completed);
+    workflow.compensates
+        && completed.any(|task| {
+            let task = workflow.task(&task.reference);
+            task.is_some_and(|task| task.compensation.is_some())
+        })
+}
+
+fn model(text: &str) -> Option<Workflow> {
+    let format = if text.trim_start().starts_with('{') {
+        Format::Json
+    } else {
+        Format::Yaml
+    };
+    flame_dsl::parse(text, format).ok()
 }
 
 fn iteration(entry: &Entry) -> Option<String> {
@@ -265,10 +325,13 @@ fn add_unreached(
 ) {
     for task in &list.0 {
         let below = format!("{}/", task.reference);
-        let first = tasks.iter().find(|view| *view.reference == *task.reference);
+        let first = tasks
+            .iter()
+            .find(|view| *view.reference == *task.reference && !view.compensation);
         let reached = first.map(|view| view.key.clone());
         let last = tasks.iter().rposition(|view| {
-            *view.reference == *task.reference || view.reference.starts_with(&below)
+            (*view.reference == *task.reference || view.reference.starts_with(&below))
+                && !is_undo(view)
         });
         match (reached, last) {
             (Some(key), Some(last)) => {
@@ -289,6 +352,11 @@ fn add_unreached(
             }
         }
     }
+}
+
+/// Below the tasks of the workflow: they stand there for all that was undone.
+fn is_undo(view: &TaskView) -> bool {
+    view.kind == "compensation" || view.reference.contains("/metadata/mastra.io~1compensate/")
 }
 
 fn unreached(task: &flame_dsl::Task, depth: u32, parent: Option<&str>) -> TaskView {
@@ -428,6 +496,59 @@ do:
         let pay = tasks.iter().find(|task| task.name == "pay").unwrap();
         assert_eq!(pay.status, RunStatusView::Cancelled);
         assert_eq!(tasks[0].name, "total", "an unreached task keeps its place");
+    }
+
+    #[test]
+    fn what_undoes_a_task_is_a_row_of_its_own_below_all_others() {
+        let total = |kind: &str, execution: u64, rest: Value| {
+            let mut entry = json!({"type": kind, "task": "/do/0/total", "name": "total",
+                "taskKind": "set", "execution": execution, "visit": 1});
+            for (key, value) in rest.as_object().unwrap() {
+                entry[key] = value.clone();
+            }
+            entry
+        };
+        let undo = |kind: &str, execution: u64| {
+            json!({"type": kind, "task": "/do/0/total/metadata/mastra.io~1compensate/0/undo",
+                "name": "undo", "taskKind": "set", "execution": execution, "parent": 7, "visit": 1,
+                "compensation": 1})
+        };
+        let number = json!({"compensation": 1});
+        let failed = json!({"compensation": 1, "error": {"type": "t", "status": 503}});
+        let tasks = fold(
+            json!([
+                total("taskStarted", 1, json!({})),
+                total("taskCompleted", 1, json!({})),
+                total("compensationBegan", 7, number.clone()),
+                undo("taskStarted", 8),
+                undo("taskFaulted", 8),
+                total("compensationParked", 7, failed),
+            ]),
+            RunStatus::Running,
+        );
+        let rows: Vec<_> = tasks
+            .iter()
+            .map(|task| {
+                (
+                    task.name.as_str(),
+                    task.kind.as_str(),
+                    task.status,
+                    task.compensation,
+                )
+            })
+            .collect();
+        use RunStatusView::{Completed, Faulted, Pending, Waiting};
+        assert_eq!(rows[0], ("total", "set", Completed, false));
+        assert!(rows[1..3].iter().all(|row| row.2 == Pending), "{rows:?}");
+        assert_eq!(
+            rows[3..],
+            [
+                ("total", "compensation", Waiting, true),
+                ("undo", "set", Faulted, true)
+            ]
+        );
+        assert_eq!(tasks[4].parent.as_deref(), Some(tasks[3].key.as_str()));
+        assert_eq!(tasks[3].error.as_ref().unwrap().status, 503);
     }
 
     #[test]

@@ -210,7 +210,13 @@ async fn a_followed_run_tells_its_entries_and_a_cancel_ends_it() {
     assert!(again.is(Code::RunNotInState), "{again}");
     let on = stage.run(RunResume { id }).await.unwrap();
     assert_eq!(on.status, RunStatusView::Waiting);
-    let cancelled = stage.run(RunCancel { id: run.id.clone() }).await.unwrap();
+    let cancelled = stage
+        .run(RunCancel {
+            id: run.id.clone(),
+            compensate: false,
+        })
+        .await
+        .unwrap();
     assert_eq!(cancelled.status, RunStatusView::Cancelled);
     let entries = stage
         .event(|event| match event {
@@ -219,7 +225,13 @@ async fn a_followed_run_tells_its_entries_and_a_cancel_ends_it() {
         })
         .await;
     assert_eq!(entries.run, run.id);
-    let again = stage.run(RunCancel { id: run.id }).await.unwrap_err();
+    let again = stage
+        .run(RunCancel {
+            id: run.id,
+            compensate: false,
+        })
+        .await
+        .unwrap_err();
     assert!(again.is(Code::RunNotInState), "{again}");
     stage.close().await;
 }
@@ -257,5 +269,55 @@ async fn bad_input_is_refused_with_the_value() {
     let missing = "0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e5f".to_owned();
     let error = stage.run(RunGet { id: missing }).await.unwrap_err();
     assert!(error.is(Code::NotFound), "{error}");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_undoes_what_the_run_did_and_the_timeline_shows_it() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let text = "document: {dsl: 1.0.3, namespace: test, name: undo, version: 1.0.0}\n\
+                do:\n  - book:\n      set: {booked: true}\n      metadata:\n        \
+                mastra.io/compensate: [{release: {set: {was: '${ $output.booked }'}}}]\n  \
+                - rest: {wait: {hours: 1}}\n";
+    let create = DocumentCreate {
+        kind: DocumentKind::Workflow,
+        text: text.to_owned(),
+    };
+    let document = stage.run(create).await.unwrap();
+    let start = RunStart {
+        document_id: document.id,
+        input: "{}".to_owned(),
+    };
+    let run = stage.run(start).await.unwrap();
+    let detail = stage.run(RunGet { id: run.id.clone() }).await.unwrap();
+    assert!(detail.undoable && detail.compensation.is_none());
+    let cancel = RunCancel {
+        id: run.id.clone(),
+        compensate: true,
+    };
+    stage.run(cancel).await.unwrap();
+    assert_eq!(
+        ended(&stage, &run.id).await.status,
+        RunStatusView::Cancelled
+    );
+    let detail = stage.run(RunGet { id: run.id.clone() }).await.unwrap();
+    let compensation = detail.compensation.unwrap();
+    assert_eq!((compensation.undone.get(), compensation.left.get()), (1, 0));
+    let undoing: Vec<&str> = detail
+        .tasks
+        .iter()
+        .filter(|task| task.compensation)
+        .map(|task| task.name.as_str())
+        .collect();
+    assert_eq!(undoing, ["book", "release"]);
+    let number = Whole::new(1);
+    let nothing = RunCompensation {
+        id: run.id,
+        number,
+        skip: true,
+    };
+    let error = stage.run(nothing).await.unwrap_err();
+    assert!(error.is(Code::RunNotInState), "{error}");
     stage.close().await;
 }

@@ -4,6 +4,7 @@
 //! check has refused gives `None` here without another word.
 
 mod authentication;
+mod compensation;
 mod custom;
 mod expression;
 mod flow;
@@ -53,6 +54,10 @@ pub(crate) struct Lowering<'t> {
     /// Names of `use.secrets`.
     secrets: Vec<Arc<str>>,
     functions: custom::Functions,
+    /// Tasks that can be undone.
+    compensations: usize,
+    /// Among the tasks that undo another.
+    in_compensation: bool,
 }
 
 impl<'t> Lowering<'t> {
@@ -67,6 +72,8 @@ impl<'t> Lowering<'t> {
             referred_authentications: BTreeSet::new(),
             secrets: Vec::new(),
             functions: custom::Functions::default(),
+            compensations: 0,
+            in_compensation: false,
         }
     }
 

@@ -51,6 +51,7 @@ impl Lowering<'_> {
         let then = self.optional(node, "then", reference, |this, node, pointer| {
             this.flow(node, pointer, targets)
         });
+        let compensation = self.compensation(node, reference);
         let kind = self.kind(node, reference, targets);
         let metadata = match node.get("metadata").map(Node::to_json) {
             Some(Value::Object(metadata)) => metadata,
@@ -76,6 +77,7 @@ impl Lowering<'_> {
             timeout: timeout?,
             then: then?.unwrap_or(Flow::Continue),
             metadata,
+            compensation: compensation?,
             kind: kind?,
         })
     }

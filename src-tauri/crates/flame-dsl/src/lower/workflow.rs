@@ -29,6 +29,7 @@ pub(crate) fn workflow(
     if let Some(uses) = root.get("use") {
         lowering.definitions(uses, "/use");
     }
+    let compensates = lowering.compensations > 0;
     let head = head?;
     let definition = root.to_json();
     Some(Workflow {
@@ -45,5 +46,6 @@ pub(crate) fn workflow(
         secrets: lowering.secrets.into(),
         retention: head.retention,
         tasks: tasks?,
+        compensates,
     })
 }

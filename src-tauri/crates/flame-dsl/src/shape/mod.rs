@@ -19,7 +19,7 @@ pub(crate) use protocols::spoken;
 pub(crate) use schema::document_schema;
 pub use suggest::did_you_mean;
 pub(crate) use tables::{PIPELINE, WORKFLOW};
-pub(crate) use tasks::KINDS;
+pub(crate) use tasks::{COMPENSATE, KINDS};
 pub(crate) use text::TextRule;
 
 /// What a value may be.

@@ -10,6 +10,9 @@ const VARIABLE: Shape = Shape::Text(TextRule::Variable);
 const FLOW_HELP: &str =
     "What comes next: continue, exit, end, or the name of a task in the same list.";
 
+/// The key of a task's metadata under which the tasks stand that undo it.
+pub(crate) const COMPENSATE: &str = "mastra.io/compensate";
+
 /// A list of tasks.
 pub(super) const TASKS: Shape = Shape::Named {
     of: &Shape::Task,
@@ -56,7 +59,11 @@ pub(crate) const COMMON: &[Field] = &[
         TIMEOUT,
     ),
     Field::new("then", FLOW_HELP, FLOW),
-    Field::new("metadata", "More about the task.", METADATA),
+    Field::new(
+        "metadata",
+        "More about the task; 'mastra.io/compensate' says how it is undone.",
+        METADATA,
+    ),
 ];
 
 const METADATA: Shape = Shape::Object(&Object {
@@ -64,12 +71,25 @@ const METADATA: Shape = Shape::Object(&Object {
     definition: "taskMetadata",
     group: Group::Free,
     extra: Extra::Taken,
-    fields: &[Field::new(
+    fields: &[
+    Field::new(
         "mastra.io/person",
         "Of a listen task: what a person is asked.",
         listen::PERSON,
     )
-    .own()],
+    .own(),
+    Field::new(
+        COMPENSATE,
+        "Tasks that undo this one when the run faults or is cancelled with compensation. They see its \
+         input as $input and its output as $output; the output flows into the first of them.",
+        Shape::Named {
+            of: &Shape::Task,
+            min: 1,
+            item: "a task",
+        },
+    )
+    .own(),
+    ],
 });
 
 pub(crate) static KINDS: &[Kind] = &[

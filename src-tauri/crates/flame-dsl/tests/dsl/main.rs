@@ -1,6 +1,7 @@
 //! Tests of the document reader through its public interface.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compensations;
 mod editor;
 mod examples;
 mod limits;

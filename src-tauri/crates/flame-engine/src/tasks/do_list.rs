@@ -2,6 +2,7 @@
 
 use flame_dsl::{Task, TaskList};
 
+use crate::compensation;
 use crate::record::{FrameId, Record, Slot};
 use crate::state::Cursor;
 use crate::turn::Turn;
@@ -13,8 +14,11 @@ pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
     }
 }
 
-/// The workflow's own list.
+/// The workflow's own list, or what undoes it.
 pub(crate) fn workflow(turn: &mut Turn<'_>) {
+    if turn.state.compensation.is_some() {
+        return compensation::next(turn);
+    }
     continue_as_new(turn);
     if !next(turn, FrameId::ROOT, Slot::Body) {
         turn.finish();

@@ -27,6 +27,8 @@ pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task, definition:
             let output = turn.state.own_output(id);
             return turn.complete(id, task, output, handled);
         }
+        // Of a compensation alone.
+        Phase::Parked(_) => return,
     };
     if !do_list::next(turn, id, slot) {
         let output = turn.state.own_output(id);
@@ -92,8 +94,8 @@ pub(crate) fn find(
     error: &Error,
 ) -> Result<Option<usize>, (usize, Error)> {
     for (place, id) in chain.iter().enumerate().skip(1) {
-        let in_body =
-            attempts(turn, *id).is_some_and(|attempts| matches!(attempts.phase, Phase::Body(_)));
+        let in_body = !turn.state.is_undo(*id)
+            && attempts(turn, *id).is_some_and(|attempts| matches!(attempts.phase, Phase::Body(_)));
         let Some(task) = turn.state.task(turn.workflow, *id).filter(|_| in_body) else {
             continue;
         };

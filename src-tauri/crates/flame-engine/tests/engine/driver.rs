@@ -90,6 +90,8 @@ pub(crate) struct Driver {
     /// Lengths of the journal at the ends of steps.
     pub(crate) commits: Vec<usize>,
     limits: Limits,
+    /// Steps between two looks whether the journal folds to the live state; 1 is after each.
+    fold_every: usize,
 }
 
 impl Driver {
@@ -119,7 +121,14 @@ impl Driver {
             asked: BTreeMap::new(),
             commits: Vec::new(),
             limits: Limits::default(),
+            fold_every: 1,
         }
+    }
+
+    /// Folding anew is quadratic: many runs are held to the law now and then, and at every crash.
+    pub(crate) fn folding_every(mut self, steps: usize) -> Self {
+        self.fold_every = steps;
+        self
     }
 
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
@@ -178,22 +187,13 @@ impl Driver {
             self.commits.push(self.journal.len());
         }
         // Folding anew is quadratic: a long journal is held to the law now and then.
-        if self.journal.len() < 200 || self.commits.len().is_multiple_of(32) {
-            let restored = Run::restore(
-                self.run.id(),
-                Arc::clone(&self.workflow),
-                &self.run.snapshot(),
-            );
-            assert!(
-                restored.as_ref() == Ok(&self.run),
-                "the snapshot gives another state:
-{self:#?}"
-            );
-            assert!(
-                self.fold() == self.run,
-                "the journal folds to another state:
-{self:#?}"
-            );
+        let every = if self.journal.len() < 200 {
+            self.fold_every
+        } else {
+            self.fold_every.max(32)
+        };
+        if self.commits.len().is_multiple_of(every) {
+            self.assert_folds();
         }
         self.yielded = false;
         for action in step.actions {
@@ -286,6 +286,28 @@ impl Driver {
 
     pub(crate) fn fold(&self) -> Run {
         Run::resume(self.run.id(), Arc::clone(&self.workflow), self.records()).unwrap()
+    }
+
+    pub(crate) fn assert_folds(&self) {
+        assert!(
+            self.fold() == self.run,
+            "the journal folds to another state:
+{self:#?}"
+        );
+        let snapshot = self.run.snapshot();
+        let restored = Run::restore(self.run.id(), Arc::clone(&self.workflow), &snapshot);
+        assert!(
+            restored.as_ref() == Ok(&self.run),
+            "the snapshot gives another state:
+{self:#?}"
+        );
+    }
+
+    /// The store refuses what follows from an event: the run goes on from what is on disk.
+    pub(crate) fn refuse(&mut self, event: Event) {
+        let moment = self.moment();
+        self.run.handle(event, moment);
+        self.crash();
     }
 
     /// Forgets all but the journal, as a killed process does, and goes on from there.

@@ -7,6 +7,7 @@
 )]
 
 mod calls;
+mod compensations;
 mod control;
 mod data_flow;
 mod driver;

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use flame_dsl::{Format, Workflow};
-use flame_engine::{Event, Limits};
+use flame_engine::{Event, Limits, Record};
 use flame_types::RunStatus;
 use serde_json::{Map, Value, json};
 
@@ -82,6 +83,12 @@ impl World {
             ));
         } else if !driver.timers.is_empty() {
             driver.fire();
+        } else if let Some(number) = driver
+            .run
+            .compensation()
+            .and_then(|progress| progress.parked)
+        {
+            driver.handle(Event::SkipCompensation { number });
         } else {
             return false;
         }
@@ -94,6 +101,8 @@ struct Author {
     dice: Dice,
     names: u64,
     tasks_left: u64,
+    /// Among tasks that undo another.
+    undoing: bool,
 }
 
 impl Author {
@@ -160,6 +169,12 @@ impl Author {
                 "timeout".to_owned(),
                 json!({"after": {"seconds": self.dice.below(6) + 1}}),
             );
+        }
+        if self.dice.chance(15) && !self.undoing {
+            self.undoing = true;
+            let undo = self.tasks(3, 2, false);
+            self.undoing = false;
+            task.insert("metadata".to_owned(), json!({"mastra.io/compensate": undo}));
         }
         if self.dice.chance(12) {
             let left = names.len().saturating_sub(place).max(1);
@@ -266,12 +281,18 @@ fn document(seed: u64) -> (Value, Arc<Workflow>) {
         dice: Dice::new(seed),
         names: 0,
         tasks_left: 12,
+        undoing: false,
     };
     let document = author.document();
     let workflow = flame_dsl::parse(&document.to_string(), Format::Json)
         .unwrap_or_else(|problems| panic!("seed {seed}: {problems:#?}\n{document:#}"));
     (document, Arc::new(workflow))
 }
+
+/// Seeds of a test run.
+const SEEDS: u64 = 1_000;
+/// Things that happen to a run under interference.
+const STEPS: usize = 200;
 
 const LIMITS: Limits = Limits {
     steps_per_turn: 7,
@@ -281,7 +302,9 @@ const LIMITS: Limits = Limits {
 };
 
 fn begun(workflow: &Arc<Workflow>) -> Driver {
-    let mut driver = Driver::new(Arc::clone(workflow)).with_limits(LIMITS);
+    let mut driver = Driver::new(Arc::clone(workflow))
+        .with_limits(LIMITS)
+        .folding_every(16);
     driver.start(json!({"k": 1}));
     driver
 }
@@ -307,21 +330,106 @@ fn crashes_change_nothing(seed: u64) {
         whole.status()
     );
     assert_eq!(whole.finished, [whole.status()], "it ended once");
+    compensation_keeps_its_promise(&workflow, &whole);
     let crashed = play(40);
     assert_eq!(crashed.journal, whole.journal);
     assert_eq!(crashed.emitted, whole.emitted, "no event is emitted twice");
 }
 
-/// Answers in random order, crashes, and people who cancel, suspend, resume and retry.
+/// What completed is undone in reverse, each once, and all of it before the run ends.
+fn compensation_keeps_its_promise(workflow: &Workflow, driver: &Driver) {
+    let mut tasks = BTreeMap::new();
+    let mut completed = Vec::new();
+    let (mut begun, mut ended) = (Vec::new(), BTreeSet::new());
+    let mut started = false;
+    for record in driver.records() {
+        match record {
+            Record::TaskStarted {
+                frame, reference, ..
+            } => {
+                tasks.insert(frame, reference);
+            }
+            Record::TaskCompleted { frame, .. } if !started => {
+                let reference = &tasks[&frame];
+                let task = workflow.task(reference).unwrap();
+                if task.compensation.is_some() {
+                    completed.push(Arc::clone(reference));
+                }
+            }
+            Record::CompensationStarted { .. } => started = true,
+            Record::CompensationBegan {
+                number, reference, ..
+            } => {
+                begun.push(reference);
+                assert_eq!(number, begun.len() as u64);
+                assert_eq!(ended.len() + 1, begun.len(), "one at a time");
+            }
+            Record::CompensationEnded { frame, .. } => {
+                assert!(ended.insert(frame), "it was undone before");
+            }
+            Record::RunFaulted { compensation, .. } | Record::RunCancelled { compensation, .. } => {
+                let settled = compensation.map_or(0, |end| end.undone + end.skipped);
+                assert_eq!(settled, ended.len() as u64);
+                if compensation.is_some_and(|end| end.left == 0) {
+                    let undone: BTreeSet<_> = begun.iter().collect();
+                    assert_eq!(undone, completed.iter().collect(), "nothing is left");
+                }
+            }
+            _ => {}
+        }
+    }
+    // An effect that a retried `try` made twice is undone once, so that some may be left out.
+    let mut left = completed.iter().rev();
+    let reversed = begun.iter().all(|undone| left.any(|task| task == undone));
+    assert!(reversed, "{begun:?} is not the reverse of {completed:?}");
+}
+
+/// Ten years, less than which no clock is off.
+const JUMP: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// The wall clock goes to the other of three places: ten years back, right, ten years ahead.
+fn jump(driver: &mut Driver, jumped: &mut i32, ahead: bool) {
+    let (now, place) = match ahead {
+        true => (driver.now + JUMP, *jumped + 1),
+        false => (driver.now - JUMP, *jumped - 1),
+    };
+    if (-1..=1).contains(&place) {
+        (driver.now, *jumped) = (now, place);
+    }
+}
+
+/// Answers in random order, crashes, a store that refuses, a clock that jumps, and people who cancel,
+/// suspend, resume, retry and give compensations up.
 fn interference_breaks_nothing(seed: u64) {
     let (_, workflow) = document(seed);
     let mut dice = Dice::new(seed ^ 0x1F7E);
     let mut world = World::new(seed);
     let mut driver = begun(&workflow);
     let mut answered = BTreeSet::new();
-    for _ in 0..400 {
-        match dice.below(100) {
+    let mut jumped = 0;
+    for _ in 0..STEPS {
+        let number = dice.below(3) + 1;
+        match dice.below(112) {
             0 => driver.handle(Event::Cancel),
+            100..=101 => driver.handle(Event::CancelAndCompensate),
+            102..=103 => driver.handle(Event::RetryCompensation { number }),
+            104 => driver.handle(Event::SkipCompensation { number }),
+            105..=106 => jump(&mut driver, &mut jumped, dice.chance(50)),
+            107..=108 => {
+                // A clock that went back wakes whoever waits too early.
+                if let Some(timer) = driver.timers.keys().next().copied() {
+                    driver.handle(Event::TimerFired { timer });
+                }
+            }
+            109 => driver.refuse(Event::Suspend),
+            110 => driver.refuse(Event::CancelAndCompensate),
+            111 => {
+                if let Some(call) = driver.in_flight.values().next().cloned() {
+                    let outcome = Ok(Arc::new(json!(1)));
+                    let effect = call.effect;
+                    driver.refuse(Event::EffectDone { effect, outcome });
+                }
+            }
             1..=5 => driver.handle(Event::Suspend),
             6..=15 => driver.handle(Event::Resume),
             16..=20 => driver.handle(Event::Retry),
@@ -345,8 +453,11 @@ fn interference_breaks_nothing(seed: u64) {
             }
         }
     }
+    driver.assert_folds();
     driver.handle(Event::Cancel);
     assert!(driver.status().is_terminal());
+    driver.assert_folds();
+    compensation_keeps_its_promise(&workflow, &driver);
     let ended = driver
         .records()
         .into_iter()
@@ -372,12 +483,24 @@ fn seeds() -> Vec<u64> {
         number("ENGINE_SIMULATION_SEEDS"),
     ) {
         (Some(seed), _) => vec![seed],
-        (None, count) => (0..count.unwrap_or(200)).collect(),
+        (None, count) => (0..count.unwrap_or(SEEDS)).collect(),
     }
 }
 
+/// On all cores, since each seed is a world of its own.
 fn for_each_seed(check: fn(u64)) {
-    for seed in seeds() {
+    let seeds = seeds();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = seeds.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        for part in seeds.chunks(share) {
+            scope.spawn(move || each_seed(part, check));
+        }
+    });
+}
+
+fn each_seed(seeds: &[u64], check: fn(u64)) {
+    for seed in seeds.iter().copied() {
         let result = std::panic::catch_unwind(|| check(seed));
         if let Err(cause) = result {
             let (document, _) = document(seed);
