@@ -115,7 +115,7 @@ impl Calls {
                     ledger: &self.ledger,
                     key: &invoked.key,
                     workflow: &invoked.workflow.id,
-                    task: find(&invoked.workflow.tasks, &invoked.reference),
+                    task: invoked.workflow.task(&invoked.reference),
                 };
                 let outcome = self.protocols.call(&caller, request).await;
                 outcome.map(Arc::new)
