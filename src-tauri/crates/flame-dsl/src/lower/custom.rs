@@ -102,6 +102,7 @@ impl Lowering<'_> {
             timeout: None,
             then: Flow::Continue,
             metadata: Map::new(),
+            compensation: None,
             kind: TaskKind::Set(template),
         });
         Some(TaskKind::Do(TaskList(
