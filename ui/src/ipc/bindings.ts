@@ -815,7 +815,9 @@ export type Severity = "error" | "warning";
 
 export type StartKind = 
 /**  Over the API: from this window or by another program. */
-"api" | "webhook" | "schedule" | "replay";
+"api" | "webhook" | "schedule" | "replay" | 
+/**  A task of another run. */
+"workflow";
 
 export type StartedBy = {
 	kind: StartKind,

@@ -266,6 +266,7 @@ mod tests {
             trigger: "api".to_owned(),
             subject: None,
             replay_of: None,
+            parent: None,
             created: Timestamp::UNIX_EPOCH,
             status,
             task: None,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use flame_agent_api::{
-    CompensationView, CurrentTask, OutboundHost, ReplayOf, RunCounts, RunError, RunView,
-    ScheduleView, Trigger, WebhookAnswer, WebhookProtection, WebhookView, WorkflowView,
+    CompensationView, CurrentTask, OutboundHost, ParentRun, ReplayOf, RunCounts, RunError, RunView, ScheduleView,
+    Trigger, WebhookAnswer, WebhookProtection, WebhookView, WorkflowView,
 };
 use flame_dsl::{Schedule, Webhook};
 use flame_errors::Code;
@@ -69,6 +69,7 @@ pub(super) fn run_summary(run: RunSummary) -> Result<RunView, Failure> {
         test: run.trigger == runtime::Trigger::Test.as_str(),
         subject: run.subject,
         replay_of: run.replay_of.map(|(run, task)| ReplayOf { run, task }),
+        parent: run.parent.map(|(run, task)| ParentRun { run, task }),
         input: None,
         output: None,
         error,
@@ -93,6 +94,7 @@ fn trigger(word: &str) -> Trigger {
         Some(runtime::Trigger::Schedule) => Trigger::Schedule,
         Some(runtime::Trigger::Event) => Trigger::Event,
         Some(runtime::Trigger::Replay) => Trigger::Replay,
+        Some(runtime::Trigger::Workflow) => Trigger::Workflow,
         Some(runtime::Trigger::Api | runtime::Trigger::Test) | None => Trigger::Api,
     }
 }

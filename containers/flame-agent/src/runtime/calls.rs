@@ -120,6 +120,12 @@ impl Calls {
                 let outcome = self.protocols.call(&caller, request).await;
                 outcome.map(Arc::new)
             }
+            Call::Process(_) => Err(StandardError::Configuration.with(
+                "Processes are off",
+                "this agent starts no containers, scripts or shell commands",
+            )),
+            Call::Workflow(_) => Err(StandardError::Runtime
+                .with("Not a call", "a child run is started by the runtime itself")),
         }
     }
 

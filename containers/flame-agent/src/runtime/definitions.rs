@@ -8,7 +8,7 @@ use flame_dsl::{Format, Retention, Schedule, Workflow};
 use flame_store::{
     Commit, Definition, DefinitionKey, Operation, Page, RunFilter, Store, Subscription,
 };
-use flame_types::{RunStatus, Timestamp, WorkflowId};
+use flame_types::{Namespace, RunStatus, Timestamp, WorkflowId, WorkflowName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -250,6 +250,24 @@ impl Definitions {
 
     pub(super) fn ids(&self) -> Vec<WorkflowId> {
         self.read(|table| table.by_id.keys().cloned().collect())
+    }
+
+    /// The newest version of a workflow: the highest release, or the highest of all where none is released.
+    pub(super) fn newest(&self, namespace: &Namespace, name: &WorkflowName) -> Option<WorkflowId> {
+        let order = |id: &&WorkflowId| {
+            let version = semver::Version::parse(id.version.as_str()).ok();
+            (
+                version.as_ref().map(|version| version.pre.is_empty()),
+                version,
+            )
+        };
+        self.read(|table| {
+            let versions = table
+                .by_id
+                .keys()
+                .filter(|id| id.namespace == *namespace && id.name == *name);
+            versions.max_by_key(order).cloned()
+        })
     }
 
     /// The workflow that answers at a webhook path.

@@ -18,6 +18,8 @@ pub enum Error {
     },
     #[error("there is no workflow {workflow}; put it first")]
     WorkflowUnknown { workflow: WorkflowId },
+    #[error("there is no workflow {namespace}/{name} in any version; put it first")]
+    WorkflowMissing { namespace: String, name: String },
     #[error("{workflow} has {runs} run(s) in flight; cancel them or wait for their end")]
     WorkflowInUse { workflow: WorkflowId, runs: u64 },
     #[error("{holder} answers at the webhook path {path:?} already; choose another path")]
@@ -84,7 +86,9 @@ impl Error {
             Self::Store(error) => error.code(),
             Self::DefinitionInvalid { .. } => Code::DefinitionInvalid,
             Self::PathMismatch { .. } => Code::PathMismatch,
-            Self::WorkflowUnknown { .. } | Self::RunUnknown { .. } => Code::NotFound,
+            Self::WorkflowUnknown { .. }
+            | Self::WorkflowMissing { .. }
+            | Self::RunUnknown { .. } => Code::NotFound,
             Self::WorkflowInUse { .. } => Code::WorkflowInUse,
             Self::HookConflict { .. } => Code::HookConflict,
             Self::AnswerUnwanted { .. } | Self::RunNotInState { .. } => Code::RunNotInState,

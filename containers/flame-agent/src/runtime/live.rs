@@ -46,6 +46,8 @@ pub(super) struct Live {
     /// A commit that the store could not take yet.
     pub(super) held: Option<Commit>,
     pub(super) effects: BTreeMap<EffectId, AbortHandle>,
+    /// Child runs that are waited for; told where the run has no use for them any more.
+    pub(super) children: BTreeMap<EffectId, oneshot::Sender<()>>,
     pub(super) timers: BTreeSet<TimerId>,
     /// Tasks that have a place in the store from which they listen.
     listening: BTreeSet<FrameId>,
@@ -145,6 +147,10 @@ impl Live {
             trigger: begin.trigger.as_str().to_owned(),
             subject: begin.subject,
             replay_of: begin.replay_of,
+            parent: begin
+                .child
+                .as_ref()
+                .map(|child| (child.parent, child.task.clone())),
             created: begin.created,
             status: RunStatus::Pending,
             task: None,
@@ -154,9 +160,10 @@ impl Live {
             error: None,
             records: 0,
         };
-        let mut operations = Vec::with_capacity(begin.extra.len() + 3);
+        let mut operations = Vec::with_capacity(begin.extra.len() + 4);
         operations.extend(begin.claim.map(Operation::ClaimKey));
         operations.extend(begin.extra);
+        operations.extend(begin.child.map(Operation::AddChild));
         let new = NewRun {
             id: summary.id,
             workflow: summary.workflow.clone(),
@@ -203,6 +210,7 @@ impl Live {
             pending: None,
             held: None,
             effects: BTreeMap::new(),
+            children: BTreeMap::new(),
             timers: BTreeSet::new(),
             watchers: Vec::new(),
             end: None,
@@ -487,7 +495,8 @@ impl Live {
         let is_idle = self.pending.is_none()
             && self.held.is_none()
             && self.inbox.is_empty()
-            && self.effects.is_empty();
+            && self.effects.is_empty()
+            && self.children.is_empty();
         if !is_idle {
             return None;
         }

@@ -68,6 +68,12 @@ pub(super) enum Message {
         run: RunId,
         reply: oneshot::Sender<Inspection>,
     },
+    /// Whether the run waits for that child; dropped where the run is not here.
+    Awaits {
+        run: RunId,
+        child: RunId,
+        reply: oneshot::Sender<bool>,
+    },
     /// The store has answered.
     Committed {
         run: RunId,

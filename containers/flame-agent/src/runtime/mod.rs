@@ -26,6 +26,7 @@ mod shard;
 mod shared;
 mod snapshots;
 mod start;
+mod subflow;
 mod trigger;
 mod value;
 

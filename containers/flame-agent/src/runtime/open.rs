@@ -23,7 +23,7 @@ use super::people::People;
 use super::schedule::{self, Schedules};
 use super::shared::{Shared, now};
 use super::trigger::{self, Triggers};
-use super::{Error, Options, retention, shard};
+use super::{Error, Options, retention, shard, subflow};
 
 /// Changes that a slow follower may be behind before it has to read anew.
 const CHANGES_MAX: usize = 1_024;
@@ -134,6 +134,9 @@ async fn set_going(shared: &Arc<Shared>, notes: Notes) -> Result<watch::Receiver
     tokio::spawn(async move {
         if let Err(error) = recover(&recovering).await {
             tracing::error!(%error, "The runs of before could not all be taken up");
+        }
+        if let Err(error) = subflow::cancel_abandoned(&recovering).await {
+            tracing::error!(%error, "Child runs that nobody waits for could not be looked for");
         }
         // An error means that nobody waits for it.
         let _ = done.send(true);

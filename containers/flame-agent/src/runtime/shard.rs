@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use flame_engine::{Action, Arrived, Event, FrameId, TimerId};
+use flame_engine::{Action, Arrived, Call, Event, FrameId, TimerId};
 use flame_store::{Commit, Refused};
 use flame_types::{RunId, RunStatus, Timestamp};
 use jiff::SignedDuration;
@@ -24,6 +24,7 @@ use super::load::Resting;
 use super::message::{Command, Loaded, Message};
 use super::shared::{Shared, now};
 use super::start::Begin;
+use super::subflow;
 use super::value::{Change, CurrentTask, Inspection};
 
 /// Deep expressions need room; untouched pages of it cost nothing.
@@ -152,6 +153,7 @@ impl Shard {
             } => self.command(run, command, reply),
             Message::Watch { run, ended } => self.watch(run, ended),
             Message::Inspect { run, reply } => self.inspect(run, reply),
+            Message::Awaits { run, child, reply } => self.awaits(run, child, reply),
             Message::Committed { run, outcome } => self.committed(run, outcome),
             Message::Drain { idle } => {
                 self.is_draining = true;
@@ -292,6 +294,7 @@ impl Shard {
         };
         if let Event::EffectDone { effect, .. } = &event {
             live.effects.remove(effect);
+            live.children.remove(effect);
         }
         if live.inbox.len() < ASIDE_MAX {
             live.inbox.push_back(Item::Event(event));
@@ -371,6 +374,18 @@ impl Shard {
             loading.waiting.push(Message::Watch { run, ended });
         } else {
             self.load(run, vec![Message::Watch { run, ended }]);
+        }
+    }
+
+    fn awaits(&mut self, run: RunId, child: RunId, reply: oneshot::Sender<bool>) {
+        if self.resting.contains_key(&run) {
+            return self.load(run, vec![Message::Awaits { run, child, reply }]);
+        }
+        if let Some(loading) = self.loading.get_mut(&run) {
+            loading.waiting.push(Message::Awaits { run, child, reply });
+        } else if let Some(live) = self.live.get(&run) {
+            // Whoever asked may have gone.
+            let _ = reply.send(live.run.awaits(child));
         }
     }
 
@@ -596,6 +611,18 @@ impl Shard {
                     call,
                 };
                 let (shared, this) = (Arc::clone(&self.shared), self.this.clone());
+                if let Call::Workflow(call) = invoked.call {
+                    let (abandon, abandoned) = oneshot::channel();
+                    live.children.insert(effect, abandon);
+                    self.shared.reactor.spawn(async move {
+                        if let Some(outcome) = subflow::run(&shared, &call, abandoned).await {
+                            let event = Event::EffectDone { effect, outcome };
+                            // As below: the next start finds the child.
+                            let _ = this.send(Message::Event { run, event });
+                        }
+                    });
+                    return;
+                }
                 let task = self.shared.reactor.spawn(async move {
                     let outcome = shared.calls.invoke(&invoked).await;
                     let event = Event::EffectDone { effect, outcome };
@@ -607,6 +634,10 @@ impl Shard {
             Action::Abort { effect } => {
                 if let Some(task) = live.effects.remove(&effect) {
                     task.abort();
+                }
+                if let Some(abandon) = live.children.remove(&effect) {
+                    // An error means that the child has just ended.
+                    let _ = abandon.send(());
                 }
             }
             Action::Arm { timer, due } => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flame_dsl::Workflow;
 use flame_dsl::expression::DEPTH_MAX;
 use flame_engine::{Event, Moment, NotReplayable, ReplayFrom, Run as EngineRun, Step};
-use flame_store::{IdempotencyClaim, Operation, Run};
+use flame_store::{Child, IdempotencyClaim, Operation, Run};
 use flame_types::{RunId, Timestamp, WorkflowId};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -48,6 +48,8 @@ pub(super) struct Begin {
     pub(super) trigger: Trigger,
     pub(super) subject: Option<String>,
     pub(super) replay_of: Option<(RunId, String)>,
+    /// Of a run that another one's task starts.
+    pub(super) child: Option<Child>,
     pub(super) created: Timestamp,
     pub(super) claim: Option<IdempotencyClaim>,
     /// What is committed together with the run.
@@ -114,6 +116,7 @@ impl Begin {
             input: request.input,
             trigger: request.trigger,
             replay_of: None,
+            child: None,
             created: now,
             claim,
             extra,
@@ -195,6 +198,7 @@ impl Begin {
             input: run_input,
             trigger: Trigger::Replay,
             replay_of: Some((summary.id, task.to_owned())),
+            child: None,
             created: now,
             claim: None,
             extra: Vec::new(),
@@ -206,7 +210,9 @@ impl Begin {
 
     /// Hands the run to its shard and waits until it is on disk.
     pub(super) async fn send(mut self, shared: &Shared) -> Result<Started, Error> {
-        self.place = Some(shared.admit()?);
+        if self.place.is_none() {
+            self.place = Some(shared.admit()?);
+        }
         let (reply, begun) = oneshot::channel();
         self.reply = Some(reply);
         let claim = self.claim.clone();
@@ -305,7 +311,7 @@ fn fits(workflow: &Workflow, input: &Value) -> Result<(), Error> {
 }
 
 /// The first member that tells this input from others, at the top or one level below.
-fn subject(input: &Value) -> Option<String> {
+pub(super) fn subject(input: &Value) -> Option<String> {
     let text = |value: &Value| match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),

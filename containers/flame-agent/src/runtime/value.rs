@@ -19,6 +19,8 @@ pub enum Trigger {
     Replay,
     /// A call of the API or the command line that asks for a test.
     Test,
+    /// A task of another run.
+    Workflow,
 }
 
 impl Trigger {
@@ -31,6 +33,7 @@ impl Trigger {
             Self::Event => "event",
             Self::Replay => "replay",
             Self::Test => "test",
+            Self::Workflow => "workflow",
         }
     }
 
@@ -43,6 +46,7 @@ impl Trigger {
             Self::Event,
             Self::Replay,
             Self::Test,
+            Self::Workflow,
         ]
         .into_iter()
         .find(|trigger| trigger.as_str() == name)

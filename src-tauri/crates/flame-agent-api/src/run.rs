@@ -29,6 +29,8 @@ pub struct RunView {
     pub subject: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<ReplayOf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentRun>,
     /// Absent in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
@@ -75,12 +77,24 @@ pub enum Trigger {
     /// An event, by `schedule.on`.
     Event,
     Replay,
+    /// A task of another run.
+    Workflow,
 }
 
 /// The run and task that a replay starts from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayOf {
+    #[schema(value_type = String, format = Uuid)]
+    pub run: RunId,
+    /// JSON pointer of the task.
+    pub task: String,
+}
+
+/// The run and task that a run was started by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ParentRun {
     #[schema(value_type = String, format = Uuid)]
     pub run: RunId,
     /// JSON pointer of the task.
@@ -141,6 +155,9 @@ pub struct RunQuery {
     /// `namespace`, `namespace/name` or `namespace/name/version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<String>,
+    /// Started by a task of this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<RunId>,
     /// Created at or after this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,

@@ -14,6 +14,7 @@ mod model;
 mod parse;
 mod pipeline;
 mod problem;
+mod process;
 mod shape;
 mod source;
 mod uri_template;
@@ -30,6 +31,10 @@ pub use pipeline::{
     examine_pipeline, parse_pipeline,
 };
 pub use problem::{PROBLEMS_MAX, Problem, Rule, Severity};
+pub use process::{
+    Cleanup, Container, Process, ProcessInput, ProcessReturn, PullPolicy, RunTask, Script,
+    ScriptCode, ScriptLanguage, Shell, Subflow,
+};
 pub use shape::did_you_mean;
 pub use source::{Format, NESTING_MAX, TEXT_BYTES_MAX, VALUES_MAX};
 pub use uri_template::{UriTemplate, UriTemplateError, UriTemplateGap};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::expression::Expression;
+use crate::process::{Process, RunTask};
 
 mod listen;
 mod protocol;
@@ -159,6 +160,7 @@ pub enum TaskKind {
     CallFunction(FunctionCall),
     Listen(Box<Listen>),
     CallProtocol(Box<ProtocolCall>),
+    Run(Box<RunTask>),
 }
 
 impl TaskKind {
@@ -178,6 +180,12 @@ impl TaskKind {
             Self::CallFunction(_) => "call function",
             Self::Listen(_) => "listen",
             Self::CallProtocol(call) => call.protocol.task_name(),
+            Self::Run(task) => match task.process {
+                Process::Container(_) => "run container",
+                Process::Script(_) => "run script",
+                Process::Shell(_) => "run shell",
+                Process::Workflow(_) => "run workflow",
+            },
         }
     }
 }

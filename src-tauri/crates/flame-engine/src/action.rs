@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_dsl::{HttpOutput, Protocol};
-use flame_types::{IdempotencyKey, RunStatus, Timestamp};
+use flame_dsl::{HttpOutput, Protocol, PullPolicy, ScriptLanguage};
+use flame_types::{IdempotencyKey, Namespace, RunId, RunStatus, Timestamp, Version, WorkflowName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::authentication::Credentials;
-use crate::record::{Ask, FrameId};
+use crate::record::{Ask, FrameId, ParentRun};
 
 /// Numbers an effect within its run; never reused, also not by a retry of the same task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,6 +90,8 @@ pub enum Call {
         arguments: Arc<Value>,
     },
     Protocol(ProtocolRequest),
+    Process(Box<ProcessCall>),
+    Workflow(SubflowCall),
 }
 
 /// A call that another document describes, with every expression evaluated. The caller sends the
@@ -115,6 +117,61 @@ impl ProtocolRequest {
             .find_map(|key| self.arguments[key].as_str())
             .unwrap_or_default()
     }
+}
+
+/// A process to start and, unless it is not awaited, its result: `{code, stdout, stderr}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProcessCall {
+    pub program: Program,
+    pub stdin: Option<String>,
+    pub arguments: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    /// What is left of the task's timeout, if it has one.
+    pub timeout: Option<Duration>,
+    pub awaits: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Program {
+    Container(Box<ContainerCall>),
+    Script(ScriptLanguage, ScriptText),
+    /// A command for `sh -c`.
+    Shell(Arc<str>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScriptText {
+    Inline(Arc<str>),
+    /// The address to fetch it from.
+    Source(String),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerCall {
+    pub image: String,
+    pub name: Option<String>,
+    /// A command for `sh -c` in the container.
+    pub command: Option<Arc<str>>,
+    /// Port of this machine, port of the container.
+    pub ports: Vec<(u16, u16)>,
+    /// Path on this machine, path in the container.
+    pub volumes: Vec<(String, String)>,
+    /// How long after its end it is removed; `None` keeps it.
+    pub remove_after: Option<Duration>,
+    pub pull: PullPolicy,
+}
+
+/// A child run to start under this id, unless it was started before, and its output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubflowCall {
+    pub run: RunId,
+    pub namespace: Namespace,
+    pub name: WorkflowName,
+    /// `None` is the newest one.
+    pub version: Option<Version>,
+    pub input: Arc<Value>,
+    pub awaits: bool,
+    pub parent: ParentRun,
 }
 
 /// An HTTP request with every expression evaluated. The caller adds `Idempotency-Key` unless

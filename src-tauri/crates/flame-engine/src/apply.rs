@@ -59,10 +59,12 @@ impl Folding<'_> {
                 refused,
                 replay,
                 test,
+                parent,
                 at,
             } => {
                 self.state.replay.clone_from(replay);
                 self.state.test.clone_from(test);
+                self.state.depth = parent.as_ref().map_or(0, |parent| parent.depth);
                 self.run_started(input, data.as_ref(), *refused, *at)
             }
             Record::ContextRestored { context, .. } => {

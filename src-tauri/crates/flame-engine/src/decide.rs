@@ -11,7 +11,7 @@ use crate::compensation;
 use crate::data_flow::{check, transform, unless_same};
 use crate::error::Error;
 use crate::event::Event;
-use crate::record::{CompensationEnd, FrameId, Record, ReplayOrigin, TimerPurpose};
+use crate::record::{CompensationEnd, FrameId, ParentRun, Record, ReplayOrigin, TimerPurpose};
 use crate::scope::{RunView, Scope};
 use crate::size;
 use crate::state::{Phase, Progress};
@@ -21,7 +21,20 @@ use crate::turn::Turn;
 pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
     let (status, at) = (turn.state.status, turn.moment.now);
     match event {
-        Event::Start { input } if status == RunStatus::Pending => start(turn, input, None),
+        Event::Start { input } if status == RunStatus::Pending => {
+            start(turn, input, Origin::default());
+        }
+        Event::StartChild { input, parent } if status == RunStatus::Pending => {
+            let parent = Some(parent);
+            start(
+                turn,
+                input,
+                Origin {
+                    parent,
+                    ..Origin::default()
+                },
+            );
+        }
         Event::EffectDone { effect, outcome } => effect_done(turn, effect, outcome),
         Event::TimerFired { timer } if status == RunStatus::Running => timer_fired(turn, timer),
         Event::EventsArrived { frame, events } if status == RunStatus::Running => {
@@ -63,8 +76,16 @@ fn cancel(turn: &mut Turn<'_>) {
     });
 }
 
+/// Where a run comes from, other than from outside.
+#[derive(Default)]
+pub(crate) struct Origin {
+    pub(crate) replay: Option<ReplayOrigin>,
+    pub(crate) parent: Option<ParentRun>,
+}
+
 /// Begins the run. Without input it is an empty object (DSL 1.0.3). `false` where the input is refused.
-pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, replay: Option<ReplayOrigin>) {
+pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, origin: Origin) {
+    let Origin { replay, parent } = origin;
     let input = if input.is_null() {
         Arc::new(json!({}))
     } else {
@@ -80,6 +101,7 @@ pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, replay: Option<Repla
                 refused: false,
                 replay,
                 test,
+                parent,
                 at,
             });
             arm_workflow_timeout(turn);
@@ -91,6 +113,7 @@ pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, replay: Option<Repla
                 refused: true,
                 replay,
                 test,
+                parent,
                 at,
             });
             turn.fault_run(None, error);

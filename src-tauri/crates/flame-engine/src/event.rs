@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
-use crate::record::FrameId;
+use crate::record::{FrameId, ParentRun};
 
 /// What the world knows when an event arrives: the engine has no clock and no dice.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,11 @@ pub enum Event {
     /// Begins the run. Only on a fresh run.
     Start {
         input: Arc<Value>,
+    },
+    /// Begins a run that another one asked for. Only on a fresh run.
+    StartChild {
+        input: Arc<Value>,
+        parent: ParentRun,
     },
     /// Continues pure work that the step budget interrupted.
     Continue,

@@ -28,7 +28,10 @@ mod test_plan;
 mod timeline;
 mod turn;
 
-pub use action::{Action, Call, EffectId, HttpRequest, Interest, ProtocolRequest, TimerId};
+pub use action::{
+    Action, Call, ContainerCall, EffectId, HttpRequest, Interest, ProcessCall, Program,
+    ProtocolRequest, ScriptText, SubflowCall, TimerId,
+};
 pub use apply::Corrupt;
 pub use authentication::{
     Client, ClientProof, Credentials, Grant, TokenEndpoint, TokenRequest, TypedToken, User,
@@ -37,7 +40,9 @@ pub use compensation::CompensationProgress;
 pub use error::{Error, StandardError};
 pub use event::{Arrived, Event, Moment};
 pub use gathering::Gathered;
-pub use record::{Ask, CompensationEnd, FrameId, Next, Record, ReplayOrigin, Slot, TimerPurpose};
+pub use record::{
+    Ask, CompensationEnd, FrameId, Next, ParentRun, Record, ReplayOrigin, Slot, TimerPurpose,
+};
 pub use replay::{NotReplayable, ReplayFrom};
 pub use run::{AtWork, Limits, NotRetryable, Run, Step};
 pub use secrets::Secrets;

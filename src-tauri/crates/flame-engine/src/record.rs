@@ -119,6 +119,16 @@ pub struct CompensationEnd {
     pub left: u64,
 }
 
+/// The task that a run is started by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentRun {
+    pub run: RunId,
+    /// JSON pointer of the task.
+    pub task: String,
+    /// Runs around the child, from 1.
+    pub depth: u32,
+}
+
 /// One journalled fact. Folding them in order gives the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
@@ -145,6 +155,8 @@ pub enum Record {
         /// Of a test run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         test: Option<Arc<TestPlan>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<ParentRun>,
         at: Timestamp,
     },
     /// `$context` as it was in the run that is replayed.

@@ -103,7 +103,11 @@ impl Run {
             task: from.reference.to_owned(),
         };
         let step = run.decide(moment, |turn| {
-            decide::start(turn, Arc::clone(&past.input), Some(origin));
+            let origin = decide::Origin {
+                replay: Some(origin),
+                parent: None,
+            };
+            decide::start(turn, Arc::clone(&past.input), origin);
             if turn.state.status == RunStatus::Running {
                 enter(turn, &past, &path, from);
             }

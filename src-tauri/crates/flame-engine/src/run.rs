@@ -415,6 +415,23 @@ impl Run {
         self.state.test.as_ref()
     }
 
+    /// Whether a task of this run waits for that child.
+    pub fn awaits(&self, child: RunId) -> bool {
+        self.state.effects().into_values().any(|frame| {
+            let task = self.state.task(&self.workflow, frame);
+            task.is_some_and(|task| {
+                tasks::run::awaits(task)
+                    && child
+                        == tasks::run::child_id(&tasks::run::Asking {
+                            run: self.id,
+                            state: &self.state,
+                            frame,
+                            task,
+                        })
+            })
+        })
+    }
+
     /// Records that the run stands on; the number of the next one.
     pub const fn sequence(&self) -> u64 {
         self.state.sequence

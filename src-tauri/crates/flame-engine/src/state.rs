@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) origin: Option<FrameId>,
     pub(crate) replay: Option<ReplayOrigin>,
     pub(crate) test: Option<Arc<TestPlan>>,
+    /// Runs around this one.
+    pub(crate) depth: u32,
     pub(crate) started_at: Option<Timestamp>,
     /// When the run last came to a halt: ended or was suspended.
     pub(crate) halted_at: Option<Timestamp>,
@@ -220,6 +222,7 @@ impl State {
             origin: None,
             replay: None,
             test: None,
+            depth: 0,
             started_at: None,
             halted_at: None,
             completed: Vec::new(),

@@ -35,7 +35,8 @@ pub struct TestPlan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Mock {
-    /// The JSON pointer of the task, the beginning of the URL, or a function such as `sqlite.upsert`.
+    /// The JSON pointer of the task, the beginning of the URL, or a function such as `sqlite.upsert`. A
+    /// process answers with `{code, stdout, stderr}`, a child run with its output.
     pub call: String,
     pub answer: MockAnswer,
 }
@@ -70,7 +71,7 @@ impl TestPlan {
         for mock in self.mocks.iter().filter(|mock| mock.call.starts_with('/')) {
             let found = task(&mock.call)?;
             let kind = found.kind.name();
-            if !kind.starts_with("call") {
+            if !kind.starts_with("call") && !kind.starts_with("run") {
                 let task = mock.call.clone();
                 return Err(NotTestable::NoCall { task, kind });
             }
@@ -94,6 +95,7 @@ impl TestPlan {
             Call::Protocol(request) => {
                 wanted.split_once('.') == Some((request.protocol.name(), request.operation()))
             }
+            Call::Process(_) | Call::Workflow(_) => false,
         };
         let mock = self.mocks.iter().find(|mock| fits(&mock.call))?;
         Some(match &mock.answer {

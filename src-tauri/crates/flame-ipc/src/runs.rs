@@ -102,6 +102,8 @@ pub enum StartKind {
     Webhook,
     Schedule,
     Replay,
+    /// A task of another run.
+    Workflow,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]

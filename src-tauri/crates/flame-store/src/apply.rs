@@ -95,6 +95,10 @@ impl Applier<'_> {
             Operation::DeleteSubscription(key) => self.delete_subscription(key),
             Operation::PutSchedule(schedule) => self.put_schedule(schedule),
             Operation::DeleteSchedule(key) => self.delete_schedule(key),
+            Operation::AddChild(child) => self.execute(
+                "INSERT INTO children (run, parent, task, awaited) VALUES (?1, ?2, ?3, ?4)",
+                params![id(child.run), id(child.parent), child.task, child.awaited],
+            ),
         }
     }
 

@@ -31,7 +31,7 @@ pub use backup::{Backup, latest as latest_backup, restore};
 pub use error::Error;
 pub use health::Health;
 pub use operation::{
-    AppendedEvent, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed,
+    AppendedEvent, Child, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed,
     IdempotencyClaim, JournalBatch, NewRun, Operation, RunState, Schedule, Snapshot, Subscription,
 };
 pub use reader::{Page, RunFilter, StoredEvent};

@@ -111,6 +111,8 @@ pub enum Operation {
     DeleteSubscription(DefinitionKey),
     PutSchedule(Schedule),
     DeleteSchedule(DefinitionKey),
+    /// Says which run's task started a run; in the commit that creates it.
+    AddChild(Child),
 }
 
 impl Operation {
@@ -147,6 +149,17 @@ pub struct NewRun {
     /// JSON.
     pub input: Vec<u8>,
     pub state: RunState,
+}
+
+/// A run that a task of another run started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    pub run: RunId,
+    pub parent: RunId,
+    /// JSON pointer of the parent's task.
+    pub task: String,
+    /// Whether the task waits for the run's end.
+    pub awaited: bool,
 }
 
 /// What lists show of a run and what changes while it runs.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use crate::blob;
 use crate::operation::{
-    DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
+    Child, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
     Subscription,
 };
 use crate::row::{self, Id, Run, RunSummary};
@@ -58,6 +58,8 @@ pub struct RunFilter {
     pub version: Option<String>,
     pub trigger: Option<String>,
     pub replay_of: Option<RunId>,
+    /// Runs that a task of this run started.
+    pub parent: Option<RunId>,
     pub created_from: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
     pub ended_from: Option<Timestamp>,
@@ -125,6 +127,12 @@ pub(crate) fn narrow(query: &mut Query, filter: &RunFilter, after: Option<RunId>
             .replay_of
             .map(|run| run.as_uuid().as_bytes().to_vec()),
     );
+    if let Some(parent) = filter.parent {
+        query.condition(
+            "id IN (SELECT run FROM children WHERE parent = ?)",
+            [Sql::Blob(parent.as_uuid().as_bytes().to_vec())],
+        );
+    }
     query.compare(
         "created >=",
         filter.created_from.map(Timestamp::as_microsecond),
@@ -160,6 +168,31 @@ pub(crate) fn live_runs(connection: &Connection, page: Page<RunId>) -> Outcome<V
         page.after.map(|run| run.as_uuid().as_bytes().to_vec()),
     );
     query.rows(connection, "id", page.limit(), row::summary)
+}
+
+/// Runs that have not ended and that another run's task waits for, oldest first.
+pub(crate) fn awaited_children(connection: &Connection, page: Page<RunId>) -> Outcome<Vec<Child>> {
+    let mut query = Query::new(
+        "SELECT children.run, children.parent, children.task, children.awaited FROM children \
+         JOIN runs ON runs.id = children.run",
+    );
+    let live = RunStatus::ALL
+        .into_iter()
+        .filter(|status| !status.is_terminal());
+    query.any_of("status", live.map(RunStatus::as_str));
+    query.condition("children.awaited", []);
+    query.compare(
+        "children.run >",
+        page.after.map(|run| run.as_uuid().as_bytes().to_vec()),
+    );
+    query.rows(connection, "children.run", page.limit(), |row| {
+        Ok(Child {
+            run: row::run_id(row, 0)?,
+            parent: row::run_id(row, 1)?,
+            task: row.get(2)?,
+            awaited: row.get(3)?,
+        })
+    })
 }
 
 pub(crate) fn workflow_run_counts(

@@ -18,6 +18,8 @@ pub struct RunSummary {
     pub subject: Option<String>,
     /// The run that this one replays, and the task it starts at.
     pub replay_of: Option<(RunId, String)>,
+    /// The run whose task started this one, and that task.
+    pub parent: Option<(RunId, String)>,
     pub created: Timestamp,
     pub status: RunStatus,
     pub task: Option<String>,
@@ -40,7 +42,9 @@ pub struct Run {
 
 pub(crate) const SUMMARY_COLUMNS: &str = "id, namespace, name, version, hash, started_by, subject, \
     replay_of, replay_task, created, status, task, updated, ended, wakes, error, \
-    (SELECT first + count FROM journal WHERE run = runs.id ORDER BY first DESC LIMIT 1)";
+    (SELECT first + count FROM journal WHERE run = runs.id ORDER BY first DESC LIMIT 1), \
+    (SELECT parent FROM children WHERE run = runs.id), \
+    (SELECT children.task FROM children WHERE run = runs.id)";
 
 pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     Ok(RunSummary {
@@ -52,6 +56,10 @@ pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         replay_of: row
             .get::<_, Option<Id>>(7)?
             .map(|run| Ok::<_, rusqlite::Error>((RunId::new(run.0), row.get(8)?)))
+            .transpose()?,
+        parent: row
+            .get::<_, Option<Id>>(17)?
+            .map(|run| Ok::<_, rusqlite::Error>((RunId::new(run.0), row.get(18)?)))
             .transpose()?,
         created: instant(row, 9)?,
         status: named(row, 10, RunStatus::from_name)?,
@@ -67,8 +75,8 @@ pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
 }
 
 /// Columns behind those of a summary.
-pub(crate) const OUTPUT: usize = 17;
-pub(crate) const INPUT: usize = 18;
+pub(crate) const OUTPUT: usize = 19;
+pub(crate) const INPUT: usize = 20;
 
 /// Payloads as they are stored, so without their large values.
 pub(crate) fn run(row: &Row<'_>) -> rusqlite::Result<Run> {

@@ -15,7 +15,7 @@ use crate::file::{failed, open_reader, open_writer, translate};
 use crate::health::Gauges;
 use crate::lock::FolderLock;
 use crate::operation::{
-    Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
+    Child, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
     Snapshot,
     Subscription,
 };
@@ -306,6 +306,12 @@ impl Store {
     /// Runs that have not ended, oldest first.
     pub async fn live_runs(&self, page: Page<RunId>) -> Result<Vec<RunSummary>, Error> {
         self.read(move |connection| reader::live_runs(connection, page))
+            .await
+    }
+
+    /// Runs that have not ended and that another run's task waits for, oldest first.
+    pub async fn awaited_children(&self, page: Page<RunId>) -> Result<Vec<Child>, Error> {
+        self.read(move |connection| reader::awaited_children(connection, page))
             .await
     }
 

@@ -26,6 +26,11 @@ impl RunId {
         Self(id)
     }
 
+    /// An id of that moment, in milliseconds since 1970, with these bits for randomness.
+    pub const fn made_at(milliseconds: u64, random: [u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid())
+    }
+
     pub const fn as_uuid(&self) -> &Uuid {
         &self.0
     }

@@ -38,6 +38,6 @@ export function tookMs(run: RunSummary, now: number): number {
 
 /** Who or what started it, in words. */
 export function startedBy(by: StartedBy): { word: string; detail: string | null } {
-  const WORDS = { api: "A person or program", webhook: "Webhook", schedule: "Schedule", replay: "Replay" };
+  const WORDS = { api: "A person or program", webhook: "Webhook", schedule: "Schedule", replay: "Replay", workflow: "Another run" };
   return { word: WORDS[by.kind], detail: by.detail };
 }

@@ -147,6 +147,7 @@ fn filter(query: RunQuery) -> Result<RunFilter, Failure> {
         ended_from: query.ended_since,
         ended_before: query.ended_until,
         text: query.text.filter(|text| !text.is_empty()),
+        parent: query.parent,
         ..RunFilter::default()
     })
 }

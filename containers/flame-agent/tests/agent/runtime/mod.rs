@@ -12,6 +12,7 @@ mod protocols;
 mod retention;
 mod schedules;
 mod secrets;
+mod subflows;
 mod triggers;
 
 use std::path::Path;

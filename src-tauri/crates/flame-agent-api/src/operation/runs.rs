@@ -103,6 +103,7 @@ pub(super) const LIST: Description = Description {
             "workflow",
             "`namespace`, `namespace/name` or `namespace/name/version`.",
         ),
+        Parameter::query::<String>("parent", "Started by a task of the run with this id."),
         Parameter::query::<String>("since", "Created at or after this moment (RFC 3339)."),
         Parameter::query::<String>("until", "Created before this moment (RFC 3339)."),
         Parameter::query::<String>("endedSince", "Ended at or after this moment (RFC 3339)."),

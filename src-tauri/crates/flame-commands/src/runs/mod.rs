@@ -44,8 +44,12 @@ pub(crate) fn summary(run: &RunView, titles: &Titles) -> RunSummary {
                 Trigger::Webhook => StartKind::Webhook,
                 Trigger::Schedule | Trigger::Event => StartKind::Schedule,
                 Trigger::Replay => StartKind::Replay,
+                Trigger::Workflow => StartKind::Workflow,
             },
-            detail: run.replay_of.as_ref().map(|origin| origin.task.clone()),
+            detail: match (&run.replay_of, &run.parent) {
+                (Some(origin), _) => Some(origin.task.clone()),
+                (None, parent) => parent.as_ref().map(|parent| parent.task.clone()),
+            },
             replay_of: run.replay_of.as_ref().map(|origin| origin.run.to_string()),
         },
         test: run.test,

@@ -34,6 +34,7 @@ macro_rules! pages {
 pub const fn help_pages() -> &'static [HelpPage] {
     pages![
         "set", "do", "switch", "for", "try", "raise", "wait", "call", "fork", "emit", "listen",
+        "run",
     ]
 }
 

@@ -14,6 +14,7 @@ mod http;
 mod listen;
 mod policy;
 mod protocol;
+mod run;
 mod schedule;
 mod schema;
 mod secret;

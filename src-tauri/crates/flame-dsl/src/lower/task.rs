@@ -110,6 +110,7 @@ impl Lowering<'_> {
                     })
                 })?)
             }
+            "run" => TaskKind::Run(Box::new(self.required(node, "run", pointer, Self::run)?)),
             "call" if node.get("call").and_then(Node::text) == Some("http") => {
                 let call = self.required(node, "with", pointer, Self::http_call)?;
                 TaskKind::CallHttp(Box::new(call))

@@ -8,6 +8,7 @@ mod authentication;
 mod check;
 mod listen;
 mod protocols;
+mod run;
 mod schema;
 mod suggest;
 mod tables;

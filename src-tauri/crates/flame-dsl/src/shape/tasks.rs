@@ -1,6 +1,7 @@
 //! The tables of the task kinds.
 
 use super::authentication::REFERABLE;
+use super::run::RUN;
 use super::tables::{DURATION, ERROR, EXPORT, EXPRESSION, INPUT, OUTPUT, RETRY, TIMEOUT};
 use super::{Extra, Field, Group, Object, Shape, Support, TextRule, listen, protocols};
 
@@ -154,8 +155,8 @@ pub(crate) static KINDS: &[Kind] = &[
         keyword: "run",
         name: "a run task",
         description: "Runs a container, script, shell command or workflow.",
-        fields: &[],
-        support: Support::NotYet("'run' tasks are"),
+        fields: &[Field::new("run", "What to run.", RUN).required()],
+        support: Support::Full,
     },
     Kind {
         keyword: "set",

@@ -13,7 +13,6 @@ fn expected(name: &str) -> Option<&'static str> {
             "functions from an address are",
         ),
         ("mock-service-extension", "extensions are"),
-        ("run-", "'run' tasks are"),
     ];
     table
         .iter()

@@ -752,7 +752,6 @@ use:
 schedule: {every: PT1H}
 evaluate: {mode: loose, language: js}
 do:
-  - b: {run: {}}
 "#,
         expect![[r#"
             3:3: error: extensions are not supported yet

@@ -96,6 +96,11 @@ fn references_are_json_pointers_and_flows_are_places() {
         /do/18/tools: call mcp
         /do/19/program: call mcp
         /do/20/agent: call a2a
+        /do/21/image: run container
+        /do/22/code: run script
+        /do/23/fetched: run script
+        /do/24/command: run shell
+        /do/25/child: run workflow
     "#]]
     .assert_eq(&text);
     for line in text.lines() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use flame_dsl::{Endpoint, FunctionCall, HttpCall, Task, TaskKind, Template, UriTemplate};
 use serde_json::{Map, Value};
 
+use super::run::Asking;
 use crate::action::{Call, EffectId, HttpRequest};
 use crate::authentication::Credentials;
 use crate::data_flow::transform;
@@ -51,6 +52,12 @@ pub(crate) fn answered(
     task: &Task,
     answer: Result<Arc<Value>, Error>,
 ) {
+    let answer = match &task.kind {
+        TaskKind::Run(definition) => {
+            answer.and_then(|answer| super::run::output(turn.state, id, definition, answer))
+        }
+        _ => answer,
+    };
     match answer {
         Ok(output) => turn.complete(id, task, output, task.then),
         Err(error) => turn.fault(id, error),
@@ -73,6 +80,12 @@ pub(crate) fn evaluate(
         _ => &view.state.context,
     };
     let input = input(view, frame, task)?;
+    let asking = Asking {
+        run: view.id,
+        state: view.state,
+        frame: id,
+        task,
+    };
     let mut scope = task_scope(view, id, task).on(&input);
     scope.input = Some(&input);
     scope.context = Some(context);
@@ -82,6 +95,7 @@ pub(crate) fn evaluate(
         TaskKind::CallProtocol(call) => {
             protocol::request(&scope, call, &input, timeout).map(Call::Protocol)
         }
+        TaskKind::Run(definition) => super::run::evaluate(&scope, &asking, definition, timeout),
         kind => Err(StandardError::Runtime.with(
             "Not a call",
             format!("a {} task makes no call", kind.name()),
@@ -152,7 +166,7 @@ fn http(
     };
     Ok(HttpRequest {
         method: method.to_ascii_uppercase(),
-        url: http_url(scope, &call.endpoint, input)?,
+        url: http_url(scope, &call.endpoint, input, "with.endpoint")?,
         headers: pairs(scope, call.headers.as_ref(), "with.headers")?,
         query: pairs(scope, call.query.as_ref(), "with.query")?,
         body: body.map(Arc::new),
@@ -188,14 +202,19 @@ pub(crate) fn url(
     }
 }
 
-fn http_url(scope: &Scope<'_>, endpoint: &Endpoint, input: &Value) -> Result<String, Error> {
-    let url = url(scope, endpoint, input, "with.endpoint")?;
+pub(super) fn http_url(
+    scope: &Scope<'_>,
+    endpoint: &Endpoint,
+    input: &Value,
+    property: &str,
+) -> Result<String, Error> {
+    let url = url(scope, endpoint, input, property)?;
     let scheme = url
         .split_once("://")
         .map(|(scheme, _)| scheme.to_ascii_lowercase());
     if !matches!(scheme.as_deref(), Some("http" | "https")) {
         return Err(invalid(format!(
-            "with.endpoint gave {url:?}; it needs an http:// or https:// URL"
+            "{property} gave {url:?}; it needs an http:// or https:// URL"
         )));
     }
     Ok(url)

@@ -8,6 +8,7 @@ pub(crate) mod fork;
 pub(crate) mod listen;
 pub(crate) mod protocol;
 pub(crate) mod raise;
+pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod switch;
 pub(crate) mod try_catch;

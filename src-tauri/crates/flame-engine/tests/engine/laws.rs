@@ -27,6 +27,8 @@ pub(crate) fn saga() -> String {
               retry: {{delay: {{seconds: 1}}, jitter: {{from: {{seconds: 0}}, to: {{seconds: 3}}}}, limit: {{attempt: {{count: 2}}}}}}
               do:
                 - undo: {{{GET}, output: {{as: $input}}, export: {{as: '{{undone: (($context.undone // 0) + 1)}}'}}}}
+        - note: {{run: {{shell: {{command: note}}, return: all}}, output: {{as: $input}}}}
+        - child: {{run: {{workflow: {{namespace: n, name: child, version: latest}}}}, output: {{as: $input}}}}
         - tell: {{emit: {{event: {{with: {{type: t.order, data: '${{ $o }}'}}}}}}, output: {{as: $input}}}}
   - sum: {{set: {{n: '${{ .n }}', undone: '${{ $context.undone // 0 }}'}}}}
 "

@@ -20,6 +20,7 @@ mod listens;
 mod lists;
 mod loops;
 mod replays;
+mod runs;
 mod secrets;
 mod simulation;
 mod test_runs;

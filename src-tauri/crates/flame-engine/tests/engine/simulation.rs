@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flame_dsl::{Format, Workflow};
-use flame_engine::{Event, Limits, Record};
+use flame_engine::{Call, Event, Limits, Record};
 use flame_types::RunStatus;
 use serde_json::{Map, Value, json};
 
-use crate::driver::{Answer, Driver, communication};
+use crate::driver::{Answer, Driver, Invocation, communication};
 
 /// SplitMix64.
 #[derive(Debug, Clone)]
@@ -54,7 +54,18 @@ impl World {
         }
     }
 
-    fn answer(&mut self, key: &str) -> Answer {
+    fn answer(&mut self, invocation: &Invocation) -> Answer {
+        let answer = self.roll(&invocation.key);
+        match (&invocation.call, &answer) {
+            (Call::Process(_), Ok(number)) => {
+                let code = u64::from(number == 9);
+                Ok(json!({"code": code, "stdout": format!("{number}\n"), "stderr": ""}))
+            }
+            _ => answer,
+        }
+    }
+
+    fn roll(&mut self, key: &str) -> Answer {
         let times = self.answered.entry(key.to_owned()).or_default();
         let text = key.bytes().fold(self.seed, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
@@ -73,7 +84,7 @@ impl World {
         if driver.yielded {
             driver.handle(Event::Continue);
         } else if let Some(call) = driver.in_flight.values().next().cloned() {
-            let answer = self.answer(&call.key);
+            let answer = self.answer(&call);
             driver.answer(call.effect, answer);
         } else if driver.deliver() {
         } else if !driver.listening.is_empty() {
@@ -192,7 +203,7 @@ impl Author {
     fn task(&mut self, depth: u64) -> Map<String, Value> {
         self.tasks_left = self.tasks_left.saturating_sub(1);
         let leaf = depth >= 3 || self.tasks_left == 0;
-        let task = match self.dice.below(if leaf { 8 } else { 14 }) {
+        let task = match self.dice.below(if leaf { 10 } else { 16 }) {
             0 => json!({"set": {"v": "${ (tojson | length) % 7 }", "k": "${ $context.n }"}}),
             1 | 2 => {
                 json!({"call": "http", "with": {"method": "post", "endpoint": "http://x.test/", "body": "${ . }"}})
@@ -207,13 +218,19 @@ impl Author {
             }
             6 => json!({"set": {"fixed": true}}),
             7 => self.listen(),
-            8 => json!({"do": self.list(depth + 1, 3)}),
-            9 => self.listen_to_each(depth),
-            10 => json!({
+            8 => {
+                json!({"run": {"shell": {"command": "x", "stdin": "${ . }"}, "await": self.dice.chance(80)}})
+            }
+            9 => {
+                json!({"run": {"workflow": {"namespace": "n", "name": "child", "version": "latest", "input": {"of": "${ . }"}}, "await": self.dice.chance(80)}})
+            }
+            10 => json!({"do": self.list(depth + 1, 3)}),
+            11 => self.listen_to_each(depth),
+            12 => json!({
                 "for": {"in": "[range((tojson | length) % 4)]"}, "while": "$index < 3",
                 "do": self.list(depth + 1, 2),
             }),
-            11 => {
+            13 => {
                 json!({"fork": {"compete": self.dice.chance(30), "branches": self.tasks(depth + 1, 3, false)}})
             }
             _ => self.attempt(depth),
@@ -448,7 +465,7 @@ fn interference_breaks_nothing(seed: u64) {
                     continue;
                 };
                 assert!(answered.insert(call.effect), "{call:?} was answered before");
-                let answer = world.answer(&call.key);
+                let answer = world.answer(&call);
                 driver.answer(call.effect, answer);
             }
         }

@@ -1,7 +1,7 @@
 //! Lists, pages and filters; and what is stored beside runs.
 
 use flame_store::{
-    AppendedEvent, DeadLetterState, Definition, DefinitionKey, Error, Feed, Operation, Page,
+    AppendedEvent, Child, DeadLetterState, Definition, DefinitionKey, Error, Feed, Operation, Page,
     RunFilter, Schedule,
 };
 use flame_types::RunStatus;
@@ -85,6 +85,39 @@ async fn filters_narrow_the_list() {
         })
         .await,
         [9]
+    );
+    let child = |number, awaited| {
+        Operation::AddChild(Child {
+            run: run_id(number),
+            parent: run_id(0),
+            task: "/do/0/sub".to_owned(),
+            awaited,
+        })
+    };
+    store
+        .commit(commit([child(1, false), child(3, true), child(4, true)]))
+        .await
+        .unwrap();
+    assert_eq!(
+        found(RunFilter {
+            parent: Some(run_id(0)),
+            ..RunFilter::default()
+        })
+        .await,
+        [4, 3, 1]
+    );
+    let parent = |run: Option<flame_store::Run>| run.unwrap().summary.parent;
+    assert_eq!(
+        parent(store.run(run_id(4)).await.unwrap()),
+        Some((run_id(0), "/do/0/sub".to_owned()))
+    );
+    assert_eq!(parent(store.run(run_id(5)).await.unwrap()), None);
+    let awaited = store.awaited_children(Page::first(10)).await.unwrap();
+    let awaited: Vec<_> = awaited.iter().map(|child| child.run).collect();
+    assert_eq!(
+        awaited,
+        [run_id(4)],
+        "the others have ended, or nobody waits"
     );
     assert_eq!(found(text("order 4")).await, [4]);
     assert_eq!(found(text("BOOM")).await, [2], "in the error");

@@ -1,0 +1,212 @@
+//! `run`: what it starts, and with what.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use flame_types::{InvalidId, Version};
+
+use super::Lowering;
+use crate::problem::{Problem, Rule};
+use crate::process::{
+    Cleanup, Container, Process, ProcessInput, ProcessReturn, PullPolicy, RunTask, Script,
+    ScriptCode, ScriptLanguage, Shell, Subflow,
+};
+use crate::shape::did_you_mean;
+use crate::source::{Content, Node, pointer_step};
+
+impl Lowering<'_> {
+    /// The value of `run`.
+    pub(super) fn run(&mut self, node: &Node, pointer: &str) -> Option<RunTask> {
+        let container = self.optional(node, "container", pointer, Self::container);
+        let script = self.optional(node, "script", pointer, Self::script);
+        let shell = self.optional(node, "shell", pointer, Self::shell);
+        let workflow = self.optional(node, "workflow", pointer, Self::subflow);
+        let process = match (container?, script?, shell?, workflow?) {
+            (Some(container), None, None, None) => Process::Container(container),
+            (None, Some(script), None, None) => Process::Script(script),
+            (None, None, Some(shell), None) => Process::Shell(shell),
+            (None, None, None, Some(workflow)) => Process::Workflow(workflow),
+            _ => return None,
+        };
+        let returns = node.get("return");
+        if let (Process::Workflow(_), Some(returns)) = (&process, returns) {
+            let problem = Problem::new(
+                Rule::Strict,
+                returns.span,
+                &pointer_step(pointer, "return"),
+                "'return' has no meaning for a workflow",
+            );
+            self.problems.push(
+                problem
+                    .warning()
+                    .hint("remove it: the output is the child's output"),
+            );
+        }
+        Some(RunTask {
+            process,
+            awaits: !matches!(
+                node.get("await").map(|node| &node.content),
+                Some(Content::Boolean(false))
+            ),
+            returns: match returns.and_then(Node::text) {
+                Some("stderr") => ProcessReturn::Stderr,
+                Some("code") => ProcessReturn::Code,
+                Some("all") => ProcessReturn::All,
+                Some("none") => ProcessReturn::None,
+                _ => ProcessReturn::Stdout,
+            },
+        })
+    }
+
+    fn container(&mut self, node: &Node, pointer: &str) -> Option<Container> {
+        let image = self.required(node, "image", pointer, Self::template);
+        let name = self.optional(node, "name", pointer, Self::template);
+        let input = self.process_input(node, pointer);
+        let ports = self.optional(node, "ports", pointer, Self::template);
+        let volumes = self.optional(node, "volumes", pointer, Self::template);
+        let cleanup = self.optional(node, "lifetime", pointer, Self::cleanup);
+        Some(Container {
+            image: image?,
+            name: name?,
+            command: node.get("command").and_then(Node::text).map(Arc::from),
+            input: input?,
+            ports: ports?,
+            volumes: volumes?,
+            cleanup: cleanup?.unwrap_or_default(),
+            pull: match node.get("pullPolicy").and_then(Node::text) {
+                Some("always") => PullPolicy::Always,
+                Some("never") => PullPolicy::Never,
+                _ => PullPolicy::IfNotPresent,
+            },
+        })
+    }
+
+    fn cleanup(&mut self, node: &Node, pointer: &str) -> Option<Cleanup> {
+        let after = self.optional(node, "after", pointer, Self::duration)?;
+        match (node.get("cleanup")?.text()?, after, node.get("after")) {
+            ("eventually", Some(after), _) => Some(Cleanup::Eventually(after)),
+            ("eventually", None, _) => {
+                let problem = Problem::new(
+                    Rule::Shape,
+                    node.span,
+                    pointer,
+                    "'cleanup: eventually' does not say when",
+                );
+                self.refuse(problem.hint("add 'after', such as after: PT30M"))
+            }
+            (_, Some(_), Some(node)) => {
+                let problem = Problem::new(
+                    Rule::Shape,
+                    node.span,
+                    &pointer_step(pointer, "after"),
+                    "'after' goes with 'cleanup: eventually' alone",
+                );
+                self.refuse(problem.hint("remove 'after', or write cleanup: eventually"))
+            }
+            ("never", ..) => Some(Cleanup::Never),
+            _ => Some(Cleanup::Always),
+        }
+    }
+
+    fn script(&mut self, node: &Node, pointer: &str) -> Option<Script> {
+        let language = self.required(node, "language", pointer, Self::script_language);
+        let source = self.optional(node, "source", pointer, |this, node, pointer| {
+            if let Some(given) = node
+                .get("endpoint")
+                .and_then(|node| node.get("authentication"))
+            {
+                let pointer = format!("{pointer}/endpoint/authentication");
+                let message = "the authentication of a script's source is not supported yet";
+                let problem = Problem::new(Rule::Unsupported, given.span, &pointer, message);
+                return this.refuse(problem.hint("put the code into 'code'"));
+            }
+            this.required(node, "endpoint", pointer, Self::endpoint)
+        });
+        let input = self.process_input(node, pointer);
+        let code = match (node.get("code").and_then(Node::text), source?) {
+            (Some(code), None) => ScriptCode::Inline(code.into()),
+            (None, Some(source)) => ScriptCode::Source(source),
+            _ => return None,
+        };
+        Some(Script {
+            language: language?,
+            code,
+            input: input?,
+        })
+    }
+
+    fn script_language(&mut self, node: &Node, pointer: &str) -> Option<ScriptLanguage> {
+        let name = node.text()?;
+        let found = ScriptLanguage::from_name(name);
+        found.or_else(|| {
+            let hint = did_you_mean(name, ["js", "javascript", "python"])
+                .unwrap_or_else(|| "write js or python".to_owned());
+            self.strict(node, pointer, "not a language that scripts run in", &hint)
+        })
+    }
+
+    fn shell(&mut self, node: &Node, pointer: &str) -> Option<Shell> {
+        let input = self.process_input(node, pointer);
+        Some(Shell {
+            command: node.get("command")?.text()?.into(),
+            input: input?,
+        })
+    }
+
+    fn process_input(&mut self, node: &Node, pointer: &str) -> Option<ProcessInput> {
+        let stdin = self.optional(node, "stdin", pointer, Self::template);
+        let arguments = self.optional(node, "arguments", pointer, Self::template);
+        let environment = self.optional(node, "environment", pointer, Self::template);
+        self.variable_names(node, pointer);
+        Some(ProcessInput {
+            stdin: stdin?,
+            arguments: arguments?,
+            environment: environment?,
+        })
+    }
+
+    fn variable_names(&mut self, node: &Node, pointer: &str) {
+        let variables = node.get("environment").and_then(Node::object);
+        for entry in variables.unwrap_or_default() {
+            if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
+                let pointer = pointer_step(&pointer_step(pointer, "environment"), &entry.key);
+                let message = "not the name of an environment variable";
+                let problem = Problem::new(Rule::Strict, entry.key_span, &pointer, message);
+                self.problems
+                    .push(problem.value(&entry.key).hint("letters, digits and _"));
+            }
+        }
+    }
+
+    fn subflow(&mut self, node: &Node, pointer: &str) -> Option<Subflow> {
+        let namespace = self.required(node, "namespace", pointer, Self::part_of_id);
+        let name = self.required(node, "name", pointer, Self::part_of_id);
+        let version = self.required(node, "version", pointer, |this, node, pointer| {
+            match node.text()? {
+                "latest" => Some(None),
+                _ => this.part_of_id::<Version>(node, pointer).map(Some),
+            }
+        });
+        let input = self.optional(node, "input", pointer, Self::template);
+        Some(Subflow {
+            namespace: namespace?,
+            name: name?,
+            version: version?,
+            input: input?,
+        })
+    }
+
+    /// Which workflow runs is known before anything does: no expression.
+    fn part_of_id<T: FromStr<Err = InvalidId>>(&mut self, node: &Node, pointer: &str) -> Option<T> {
+        match node.text()?.parse() {
+            Ok(part) => Some(part),
+            Err(error) => {
+                let hint = match error.kind {
+                    "version" => "three numbers with dots, such as 1.0.0, or latest".to_owned(),
+                    _ => format!("write {}", error.expected),
+                };
+                self.strict(node, pointer, &format!("not a {}", error.kind), &hint)
+            }
+        }
+    }
+}
