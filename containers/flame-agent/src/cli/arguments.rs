@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use flame_dsl::Retention;
+use flame_types::{Namespace, WorkflowName};
 
 use super::test_plan::Test;
-use crate::runtime::{Options, OutboundOptions};
+use crate::runtime::{HostExecution, Options, OutboundOptions, ProcessOptions};
 
 /// Runs durable workflows written in the Open Workflow DSL, on this machine.
 #[derive(Debug, Parser)]
@@ -82,6 +83,9 @@ pub(super) struct Serve {
     /// Keep this many runs of each workflow, where it does not say
     #[arg(long, value_name = "COUNT")]
     keep_runs: Option<u64>,
+    /// A workflow whose shell commands and Python scripts may run on this machine; may be given again
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = workflow_name)]
+    allow_host_execution: Vec<(Namespace, WorkflowName)>,
     /// End in order when stdin is closed, unless `keep` was its last line
     #[arg(long)]
     pub(super) exit_on_stdin_close: bool,
@@ -103,6 +107,9 @@ pub(super) struct Run {
     /// such, so that one secret can hold all settings of an authentication. Kept in memory only
     #[arg(long, value_name = "NAME=@FILE", value_parser = secret)]
     pub(super) secret: Vec<(String, String)>,
+    /// Let shell commands and Python scripts run on this machine
+    #[arg(long)]
+    allow_host_execution: bool,
     #[command(flatten)]
     pub(super) test: Test,
     #[command(flatten)]
@@ -196,11 +203,16 @@ pub(super) struct Warehouse {
 
 impl Serve {
     pub(super) fn options(&self) -> Options {
+        let allowed = self.allow_host_execution.iter().cloned().collect();
         let options = Options {
             in_flight_max: self.in_flight_max,
             retention: Retention {
                 days: self.keep_days,
                 runs: self.keep_runs,
+            },
+            processes: ProcessOptions {
+                host_execution: HostExecution::Of(allowed),
+                ..ProcessOptions::default()
             },
             ..Options::new(&self.data_dir)
         };
@@ -218,6 +230,9 @@ impl Run {
             connection_patience: Duration::ZERO,
             ..Options::new(folder)
         };
+        if self.allow_host_execution {
+            options.processes.host_execution = HostExecution::Any;
+        }
         if self.data_dir.is_none() {
             // Nothing survives the command, so nothing needs to survive a power cut.
             options.durability = flame_types::Durability::Normal;
@@ -242,6 +257,17 @@ fn secret(text: &str) -> Result<(String, String), String> {
         // What follows the sign may be the secret.
         _ => Err(expected.to_owned()),
     }
+}
+
+fn workflow_name(text: &str) -> Result<(Namespace, WorkflowName), String> {
+    let (namespace, name) = text
+        .split_once('/')
+        .ok_or("expected a namespace, `/` and a name, such as shop/orders")?;
+    let wrong = |error: flame_types::InvalidId| error.to_string();
+    Ok((
+        namespace.parse().map_err(wrong)?,
+        name.parse().map_err(wrong)?,
+    ))
 }
 
 fn stand_in(text: &str) -> Result<(String, SocketAddr), String> {

@@ -15,7 +15,8 @@ use super::failure::Failure;
 use super::guard::{self, Guard};
 use super::metrics::{self, Metrics};
 use super::routes::{
-    agent, compensations, connections, dead_letters, events, people, pipelines, runs, test_runs, workflows,
+    agent, compensations, connections, dead_letters, events, people, pipelines, runs, test_runs,
+    workflows,
 };
 use super::{body, failure, hook};
 use crate::pipeline::Pipelines;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use flame_agent_api::{
-    CompensationView, CurrentTask, OutboundHost, ParentRun, ReplayOf, RunCounts, RunError, RunView, ScheduleView,
-    Trigger, WebhookAnswer, WebhookProtection, WebhookView, WorkflowView,
+    CompensationView, CurrentTask, OutboundHost, ParentRun, ReplayOf, RunCounts, RunError, RunView,
+    ScheduleView, Trigger, WebhookAnswer, WebhookProtection, WebhookView, WorkflowView,
 };
 use flame_dsl::{Schedule, Webhook};
 use flame_errors::Code;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
 use flame_dsl::expression::DEPTH_MAX;
-use flame_dsl::{Endpoint, TaskKind, Workflow};
-use flame_engine::{Call, Error, StandardError};
+use flame_dsl::{Endpoint, HttpOutput, Process, Script, ScriptCode, TaskKind, Workflow};
+use flame_engine::{Call, Error, HttpRequest, Program, ScriptText, StandardError};
 use flame_types::IdempotencyKey;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -17,6 +19,7 @@ use super::connections::{ConnectionEntry, Connections};
 use super::depth::is_too_deep;
 use super::ledger::Ledger;
 use super::outbound::{self, Outbound, is_named_by};
+use super::process::Processes;
 use super::protocols::{Caller, Protocols};
 
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub(super) struct Calls {
     outbound: Outbound,
     protocols: Protocols,
     connections: Arc<Connections>,
+    processes: Arc<Processes>,
     ledger: Ledger,
     permits: Semaphore,
     under_way: AtomicUsize,
@@ -50,6 +54,7 @@ impl Calls {
             outbound,
             protocols: Protocols::new(options.resources_folder.clone()),
             connections,
+            processes: Arc::new(Processes::new(&options.processes)),
             ledger: Ledger::default(),
             permits: Semaphore::new(options.calls_max.max(1)),
             under_way: AtomicUsize::new(0),
@@ -88,17 +93,7 @@ impl Calls {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _counted = Counted(&self.under_way);
         match &invoked.call {
-            Call::Http(request) => {
-                let named = names_host(&invoked.workflow, &invoked.reference, &request.url);
-                let caller = outbound::Caller {
-                    ledger: &self.ledger,
-                    name: &invoked.workflow.id.to_string(),
-                };
-                self.outbound
-                    .call(request, &invoked.key, named, caller)
-                    .await
-                    .map(Arc::new)
-            }
+            Call::Http(request) => self.http(invoked, request).await.map(Arc::new),
             Call::Function {
                 connector,
                 operation,
@@ -120,13 +115,55 @@ impl Calls {
                 let outcome = self.protocols.call(&caller, request).await;
                 outcome.map(Arc::new)
             }
-            Call::Process(_) => Err(StandardError::Configuration.with(
-                "Processes are off",
-                "this agent starts no containers, scripts or shell commands",
-            )),
+            Call::Process(call) => {
+                let code = match &call.program {
+                    Program::Script(_, ScriptText::Inline(code)) => Some(Arc::clone(code)),
+                    Program::Script(_, ScriptText::Source(url)) => {
+                        Some(self.script(invoked, url).await?)
+                    }
+                    _ => None,
+                };
+                let workflow = &invoked.workflow.id;
+                self.processes.run(workflow, &invoked.key, call, code).await
+            }
             Call::Workflow(_) => Err(StandardError::Runtime
                 .with("Not a call", "a child run is started by the runtime itself")),
         }
+    }
+
+    async fn http(&self, invoked: &Invoked, request: &HttpRequest) -> Result<Value, Error> {
+        let named = names_host(&invoked.workflow, &invoked.reference, &request.url);
+        let caller = outbound::Caller {
+            ledger: &self.ledger,
+            name: &invoked.workflow.id.to_string(),
+        };
+        self.outbound
+            .call(request, &invoked.key, named, caller)
+            .await
+    }
+
+    /// The text of a script that stands at an address.
+    async fn script(&self, invoked: &Invoked, url: &str) -> Result<Arc<str>, Error> {
+        let request = HttpRequest {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            headers: Vec::new(),
+            query: Vec::new(),
+            body: None,
+            credentials: None,
+            output: HttpOutput::Raw,
+            redirect: false,
+            timeout: None,
+        };
+        let answer = self.http(invoked, &request).await?;
+        let bytes = answer.as_str().and_then(|text| BASE64.decode(text).ok());
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        text.map(Into::into).ok_or_else(|| {
+            StandardError::Communication.with(
+                "The script can't be read",
+                format!("what {url} answers is not UTF-8 text"),
+            )
+        })
     }
 
     async fn function(
@@ -208,10 +245,18 @@ fn names_host(workflow: &Workflow, reference: &str, url: &str) -> bool {
     let Some(task) = workflow.task(reference) else {
         return false;
     };
-    let TaskKind::CallHttp(call) = &task.kind else {
-        return false;
+    let endpoint = match &task.kind {
+        TaskKind::CallHttp(call) => &call.endpoint,
+        TaskKind::Run(task) => match &task.process {
+            Process::Script(Script {
+                code: ScriptCode::Source(endpoint),
+                ..
+            }) => endpoint,
+            _ => return false,
+        },
+        _ => return false,
     };
-    names(&call.endpoint, url)
+    names(endpoint, url)
 }
 
 /// Whether an endpoint, as it was written, names the host of a URL.

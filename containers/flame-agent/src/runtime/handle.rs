@@ -20,7 +20,8 @@ use super::people;
 use super::shared::{Shared, decode, now, stopping};
 use super::start::{self, Begin};
 use super::value::{
-    Change, Deployed, Inspection, JournalEntry, Load, OutboundHost, PersonTask, StartRequest, Started,
+    Change, Deployed, Inspection, JournalEntry, Load, OutboundHost, PersonTask, StartRequest,
+    Started,
 };
 use super::{Error, Options, retention};
 

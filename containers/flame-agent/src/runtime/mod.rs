@@ -19,6 +19,7 @@ mod open;
 mod options;
 mod outbound;
 mod people;
+mod process;
 mod protocols;
 mod retention;
 mod schedule;
@@ -34,7 +35,8 @@ pub use connections::{ConnectionEntry, Connections, Connectors};
 pub use error::Error;
 pub use handle::Handle;
 pub use options::{Options, OutboundOptions};
+pub use process::{HostExecution, ProcessOptions};
 pub use value::{
-    Change, CurrentTask, Deployed, IdempotencyKey, Inspection, JournalEntry, Load, OutboundHost, PersonTask,
-    StartRequest, Started, Trigger,
+    Change, CurrentTask, Deployed, IdempotencyKey, Inspection, JournalEntry, Load, OutboundHost,
+    PersonTask, StartRequest, Started, Trigger,
 };

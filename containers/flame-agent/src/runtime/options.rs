@@ -8,6 +8,8 @@ use flame_dsl::Retention;
 use flame_types::Durability;
 use secrecy::SecretString;
 
+use super::process::ProcessOptions;
+
 /// How a runtime is opened. Everything has a limit; the defaults suit one machine.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -42,6 +44,7 @@ pub struct Options {
     pub outbound: OutboundOptions,
     /// Connections of the kind `secret` that are there from the start, by name.
     pub secrets: Vec<(String, SecretString)>,
+    pub processes: ProcessOptions,
 }
 
 /// Limits of calls to HTTP servers.
@@ -78,6 +81,7 @@ impl Options {
             retention: Retention::default(),
             outbound: OutboundOptions::default(),
             secrets: Vec::new(),
+            processes: ProcessOptions::default(),
         }
     }
 }

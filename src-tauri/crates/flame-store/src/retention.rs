@@ -113,13 +113,16 @@ fn first_id_of(at: Timestamp) -> [u8; 16] {
     id
 }
 
-/// Deletes a run that has ended, with all that is its alone; one that has not ended stays. What is long is
-/// left to [`clear`].
+/// Deletes a run that has ended, with all that is its alone; one that has not ended stays, and one whose
+/// parent may still want its outcome. What is long is left to [`clear`].
 pub(crate) fn delete(connection: &Connection, run: RunId) -> Outcome<()> {
     let id = run.as_uuid().as_bytes();
     let deleted = connection
         .prepare_cached(
-            "DELETE FROM runs WHERE id = ?1 AND status IN ('cancelled', 'faulted', 'completed')",
+            "DELETE FROM runs WHERE id = ?1 AND status IN ('cancelled', 'faulted', 'completed') \
+             AND NOT EXISTS (SELECT 1 FROM children JOIN runs AS parents ON parents.id = parent \
+             WHERE children.run = ?1 AND awaited = 1 \
+             AND parents.status NOT IN ('cancelled', 'faulted', 'completed'))",
         )?
         .execute([id])?;
     if deleted == 0 {
@@ -127,6 +130,9 @@ pub(crate) fn delete(connection: &Connection, run: RunId) -> Outcome<()> {
     }
     connection
         .prepare_cached("DELETE FROM idempotency WHERE run = ?1")?
+        .execute([id])?;
+    connection
+        .prepare_cached("DELETE FROM children WHERE run = ?1")?
         .execute([id])?;
     connection
         .prepare_cached("DELETE FROM listeners WHERE run = ?1")?

@@ -15,9 +15,8 @@ use crate::file::{failed, open_reader, open_writer, translate};
 use crate::health::Gauges;
 use crate::lock::FolderLock;
 use crate::operation::{
-    Child, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch, Schedule,
-    Snapshot,
-    Subscription,
+    Child, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch,
+    Schedule, Snapshot, Subscription,
 };
 use crate::reader::{self, Page, RunFilter, StoredEvent};
 use crate::row::{Run, RunSummary};

@@ -8,6 +8,7 @@ mod events;
 mod lifecycle;
 mod long;
 mod pressure;
+mod processes;
 mod protocols;
 mod retention;
 mod schedules;

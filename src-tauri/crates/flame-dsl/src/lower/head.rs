@@ -3,10 +3,10 @@
 use flame_types::WorkflowId;
 
 use super::Lowering;
-use crate::{Retention, Webhook};
 use crate::problem::{Problem, Rule};
 use crate::shape::did_you_mean;
 use crate::source::{Node, pointer_step};
+use crate::{Retention, Webhook};
 
 const WEBHOOK_KEY: &str = "mastra.io/webhook";
 const RETENTION_KEY: &str = "mastra.io/retention";

@@ -751,7 +751,7 @@ use:
   catalogs: {}
 schedule: {every: PT1H}
 evaluate: {mode: loose, language: js}
-do:
+do: []
 "#,
         expect![[r#"
             3:3: error: extensions are not supported yet

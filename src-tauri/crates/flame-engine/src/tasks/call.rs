@@ -95,7 +95,8 @@ pub(crate) fn evaluate(
         TaskKind::CallProtocol(call) => {
             protocol::request(&scope, call, &input, timeout).map(Call::Protocol)
         }
-        TaskKind::Run(definition) => super::run::evaluate(&scope, &asking, definition, timeout),
+        TaskKind::Run(definition) => super::run::evaluate(&scope, &asking, definition, timeout)
+            .map(|call| super::run::masked(call, view.secrets)),
         kind => Err(StandardError::Runtime.with(
             "Not a call",
             format!("a {} task makes no call", kind.name()),

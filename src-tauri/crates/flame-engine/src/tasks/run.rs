@@ -18,6 +18,7 @@ use crate::error::{Error, StandardError};
 use crate::key;
 use crate::record::{FrameId, ParentRun};
 use crate::scope::{Scope, excerpt};
+use crate::secrets::Secrets;
 use crate::state::{Progress, State};
 
 /// Runs within runs. Past it a workflow most likely calls itself for ever.
@@ -166,6 +167,14 @@ pub(crate) fn child_id(asking: &Asking<'_>) -> RunId {
 
 fn milliseconds(at: Timestamp) -> u64 {
     u64::try_from(at.as_millisecond()).unwrap_or(0)
+}
+
+/// A child's input stands in a journal of its own, so that no secret may go into it.
+pub(crate) fn masked(mut call: Call, secrets: &Secrets) -> Call {
+    if let Call::Workflow(subflow) = &mut call {
+        secrets.mask(Arc::make_mut(&mut subflow.input));
+    }
+    call
 }
 
 /// Whether the task waits for a child run while its effect is in flight.

@@ -1,0 +1,377 @@
+//! Scripts and shell commands: what they are given, what they give, and what holds them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use flame_agent::runtime::{Handle, HostExecution, Options, ProcessOptions};
+use flame_types::RunStatus;
+use serde_json::{Value, json};
+
+use super::{deploy, error, open, output, run, start, until};
+use crate::server::Server;
+
+/// An agent whose scripts have little of everything, and whose processes may run on this machine.
+async fn allowing(folder: &Path) -> Handle {
+    let options = Options {
+        processes: ProcessOptions {
+            host_execution: HostExecution::Any,
+            script_timeout: Duration::from_secs(2),
+            script_memory_bytes: 32 * 1024 * 1024,
+            output_bytes_max: 100_000,
+            ..ProcessOptions::default()
+        },
+        ..super::options(folder)
+    };
+    Handle::open(options).await.unwrap()
+}
+
+fn javascript(code: &str, rest: &str) -> String {
+    let code = Value::from(code);
+    format!("- js: {{ run: {{ script: {{ language: js, code: {code} }} {rest} }} }}")
+}
+
+/// Runs a script to its `{code, stdout, stderr}`.
+async fn all(handle: &Handle, code: &str) -> Value {
+    let workflow = deploy(handle, "script", &javascript(code, ", return: all")).await;
+    output(&run(handle, &workflow, json!({})).await)
+}
+
+#[tokio::test]
+async fn the_standard_s_script_reads_its_input_arguments_and_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let tasks = r#"
+- js:
+    run:
+      script:
+        language: javascript
+        stdin: "Hello Workflow"
+        environment: { foo: bar, count: 3 }
+        arguments: [hello]
+        code: |
+          import { readFileSync } from 'node:fs';
+          const stdin = readFileSync(process.stdin.fd, 'utf8');
+          console.log('stdin > ', stdin)
+          const [_, __, arg] = process.argv;
+          console.log('arg > ', arg)
+          const { foo, count } = process.env;
+          console.log('env > ', foo, count, { a: [1] })
+"#;
+    let workflow = deploy(&handle, "script", tasks).await;
+    let ended = run(&handle, &workflow, json!({})).await;
+    assert_eq!(
+        output(&ended),
+        "stdin >  Hello Workflow\narg >  hello\nenv >  bar 3 {\"a\":[1]}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_script_writes_and_how_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    for (code, expected) in [
+        (
+            "console.log(1); console.error('e'); process.stdout.write('no newline')",
+            json!({"code": 0, "stdout": "1\nno newline", "stderr": "e"}),
+        ),
+        (
+            "console.log('a'); process.exit(3); console.log('b')",
+            json!({"code": 3, "stdout": "a", "stderr": ""}),
+        ),
+        (
+            "try { process.exit(4) } catch {} console.log('b'); for (;;) {}",
+            json!({"code": 4, "stdout": "", "stderr": ""}),
+        ),
+        (
+            "const value = await Promise.resolve(5); Promise.resolve().then(() => console.log(value))",
+            json!({"code": 0, "stdout": "5", "stderr": ""}),
+        ),
+        (
+            "console.log(process.env.IDEMPOTENCY_KEY.length > 36, typeof require, typeof fetch, \
+             typeof std, typeof __host)",
+            json!({"code": 0, "stdout": "true undefined undefined undefined undefined", "stderr": ""}),
+        ),
+    ] {
+        assert_eq!(all(&handle, code).await, expected, "{code}");
+    }
+    for (code, said) in [
+        ("null.x", "TypeError: cannot read property 'x' of null"),
+        ("throw 'text'", "text"),
+        ("let x = ;", "SyntaxError: "),
+        ("import 'node:child_process'", "node:child_process"),
+        (
+            "import { readFileSync } from 'fs'; readFileSync('/etc/passwd')",
+            "Error: /etc/passwd can't be read: a script reads its standard input (0) alone",
+        ),
+        (
+            "(async () => { throw new Error('unseen') })()",
+            "Error: unseen",
+        ),
+        (
+            "await new Promise(() => {})",
+            "the script waits for something that never comes",
+        ),
+    ] {
+        let ended = all(&handle, code).await;
+        assert_eq!(ended["code"], 1, "{code}: {ended}");
+        let stderr = ended["stderr"].as_str().unwrap();
+        assert!(stderr.contains(said), "{code}: {stderr}");
+    }
+}
+
+/// Each faults its own task within its limits; what runs beside it does not notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_that_take_too_much_fault_their_own_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = allowing(folder.path()).await;
+    let well = deploy(&handle, "well", &javascript("console.log(6 * 7)", "")).await;
+    for (number, (code, title)) in [
+        ("for (;;) {}", "Timed out"),
+        (
+            "try { for (;;) {} } catch {} finally { for (;;) {} }",
+            "Timed out",
+        ),
+        ("await (async () => { for (;;) await null })()", "Timed out"),
+        ("/(a+)+$/.test('a'.repeat(40) + 'b')", "Timed out"),
+        ("new Uint8Array(4 * 1024 ** 3)", "The process failed"),
+        (
+            "const a = []; for (;;) a.push(new Uint8Array(4e6))",
+            "The process failed",
+        ),
+        ("const f = (n) => f(n + 1) + 1; f(0)", "The process failed"),
+        ("JSON.parse('['.repeat(1e6))", "The process failed"),
+        ("for (;;) console.log('x'.repeat(1000))", "Too much output"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("bomb{number}");
+        let bomb = deploy(&handle, &name, &javascript(code, "")).await;
+        let (bombed, fine) = tokio::join!(
+            run(&handle, &bomb, json!({})),
+            run(&handle, &well, json!({}))
+        );
+        let error = error(&bombed);
+        assert_eq!(error["title"], title, "{code}: {error}");
+        assert_eq!(error["instance"], "/do/0/js");
+        assert_eq!(output(&fine), "42", "beside {code}");
+    }
+}
+
+#[tokio::test]
+async fn a_script_may_stand_at_an_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let code = "console.log(`from ${process.argv[2]}`)";
+    let server = Server::saying(crate::server::answer("200 OK", "text/javascript", code)).await;
+    let tasks = format!(
+        "- js: {{ run: {{ script: {{ language: js, arguments: [afar], source: {{ endpoint: '{}' }} }} }} }}",
+        server.url("/{name}.js")
+    );
+    let workflow = deploy(&handle, "script", &tasks).await;
+    let ended = run(&handle, &workflow, json!({"name": "a"})).await;
+    assert_eq!(output(&ended), "from afar");
+    assert_eq!(server.asked()[0].path(), "/a.js");
+}
+
+#[tokio::test]
+async fn shells_python_and_containers_are_off_unless_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    for (what, code, said) in [
+        (
+            "shell: { command: ls }",
+            "MD-407",
+            "--allow-host-execution test/off",
+        ),
+        (
+            "script: { language: python, code: print() }",
+            "MD-407",
+            "--allow-host-execution test/off",
+        ),
+        (
+            "container: { image: alpine }",
+            "MD-601",
+            "\"alpine\" needs Podman",
+        ),
+    ] {
+        let workflow = deploy(&handle, "off", &format!("- r: {{ run: {{ {what} }} }}")).await;
+        let error = error(&run(&handle, &workflow, json!({})).await);
+        let detail = error["detail"].as_str().unwrap();
+        assert!(
+            detail.starts_with(code) && detail.contains(said),
+            "{detail}"
+        );
+        assert!(error["type"].as_str().unwrap().ends_with("/configuration"));
+    }
+}
+
+#[tokio::test]
+async fn only_the_named_workflow_may_run_on_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let allowed = ("test".parse().unwrap(), "allowed".parse().unwrap());
+    let options = Options {
+        processes: ProcessOptions {
+            host_execution: HostExecution::Of([allowed].into()),
+            ..ProcessOptions::default()
+        },
+        ..super::options(folder.path())
+    };
+    let handle = Handle::open(options).await.unwrap();
+    let tasks = "- r: { run: { shell: { command: echo ok } } }";
+    for (name, status) in [
+        ("allowed", RunStatus::Completed),
+        ("other", RunStatus::Faulted),
+    ] {
+        let workflow = deploy(&handle, name, tasks).await;
+        let ended = run(&handle, &workflow, json!({})).await;
+        assert_eq!(ended.summary.status, status, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_process_on_this_machine_is_given_and_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = allowing(folder.path()).await;
+    let tasks = r#"
+- shell:
+    run:
+      shell:
+        command: |
+          read line; echo "$line|$1|$2|$A"; ls | wc -l; env | cut -d= -f1 | sort | tr '\n' ' ' >&2; exit 7
+        stdin: ${ .text }
+        arguments: [x y, $HOME]
+        environment: { A: '${ .n }' }
+      return: all
+"#;
+    let workflow = deploy(&handle, "shell", tasks).await;
+    let ended = output(&run(&handle, &workflow, json!({"text": "one\ntwo", "n": 1})).await);
+    assert_eq!(ended["code"], 7);
+    let lines: Vec<&str> = ended["stdout"]
+        .as_str()
+        .unwrap()
+        .lines()
+        .map(str::trim)
+        .collect();
+    assert_eq!(lines, ["one|x y|$HOME|1", "0"], "a fresh folder");
+    let names = ended["stderr"].as_str().unwrap();
+    for name in names.split_whitespace() {
+        assert!(
+            [
+                "A",
+                "IDEMPOTENCY_KEY",
+                "PATH",
+                "PWD",
+                "OLDPWD",
+                "SHLVL",
+                "_"
+            ]
+            .contains(&name),
+            "{name} of {names}"
+        );
+    }
+    let tasks = "- py: { run: { script: { language: python, stdin: '${ .n }', arguments: [a], \
+                 code: 'import sys; print(sys.argv[1:], sys.stdin.read())' } } }";
+    let workflow = deploy(&handle, "python", tasks).await;
+    assert_eq!(
+        output(&run(&handle, &workflow, json!({"n": 5})).await),
+        "['a'] 5"
+    );
+}
+
+/// A process that ends, times out, writes too much or is cancelled leaves none of its own behind.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_process_s_whole_group_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = allowing(folder.path()).await;
+    let pids = folder.path().join("pids");
+    let child = format!("sleep 3600 & echo $! >> {}", pids.display());
+    for (name, task, title) in [
+        (
+            "ends",
+            format!("shell: {{ command: '{child}' }} }} }}"),
+            None,
+        ),
+        (
+            "late",
+            format!("shell: {{ command: '{child}; wait' }} }}, timeout: {{ after: PT0.3S }} }}"),
+            Some("Timed out"),
+        ),
+        (
+            "loud",
+            format!("shell: {{ command: '{child}; yes' }} }} }}"),
+            Some("Too much output"),
+        ),
+    ] {
+        let workflow = deploy(&handle, name, &format!("- r: {{ run: {{ {task}")).await;
+        let ended = run(&handle, &workflow, json!({})).await;
+        assert_eq!(error(&ended)["title"].as_str(), title, "{name}");
+    }
+    let tasks = format!("- r: {{ run: {{ shell: {{ command: '{child}; wait' }} }} }}");
+    let workflow = deploy(&handle, "cancelled", &tasks).await;
+    let cancelled = start(&handle, &workflow, json!({})).await;
+    let started = || std::fs::read_to_string(&pids).map_or(0, |text| text.lines().count());
+    poll(|| started() == 4).await;
+    handle.cancel(cancelled).await.unwrap();
+    until(&handle, cancelled, RunStatus::Cancelled).await;
+    for pid in std::fs::read_to_string(&pids).unwrap().lines() {
+        // A zombie is one that nobody has waited for yet; it runs no more.
+        let stat = format!("/proc/{pid}/stat");
+        poll(|| std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))).await;
+    }
+}
+
+/// Looks until it is so; the world outside tells nobody.
+async fn poll(mut is_so: impl FnMut() -> bool) {
+    let looks = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(super::PATIENCE, looks)
+        .await
+        .expect("it comes to be");
+}
+
+/// A process that was interrupted runs again with the same key, and tells by it that it is the same.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupted_process_runs_again_under_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let handle = allowing(folder.path()).await;
+    let tasks = format!(
+        "- r: {{ run: {{ shell: {{ command: 'echo $IDEMPOTENCY_KEY >> {0}; test $(wc -l < {0}) -gt 1 || sleep 3600' }} }} }}",
+        keys.display()
+    );
+    let workflow = deploy(&handle, "again", &tasks).await;
+    let interrupted = start(&handle, &workflow, json!({})).await;
+    poll(|| keys.exists()).await;
+    handle.drain(Duration::ZERO).await;
+    drop(handle);
+    let handle = allowing(folder.path()).await;
+    until(&handle, interrupted, RunStatus::Completed).await;
+    let keys = std::fs::read_to_string(&keys).unwrap();
+    let keys: Vec<&str> = keys.lines().collect();
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0], keys[1]);
+    assert!(keys[0].contains("/do/0/r"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_process_that_nobody_awaits_runs_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = folder.path().join("done");
+    let handle = allowing(folder.path()).await;
+    let tasks = format!(
+        "- r: {{ run: {{ shell: {{ command: 'touch {}' }}, await: false }} }}",
+        done.display()
+    );
+    let workflow = deploy(&handle, "alone", &tasks).await;
+    let ended = run(&handle, &workflow, json!({"n": 1})).await;
+    assert_eq!(output(&ended), json!({"n": 1}));
+    poll(|| done.exists()).await;
+}
