@@ -241,7 +241,7 @@ impl Stage {
         if view.status != RunStatus::Waiting || !waits || self.partners.are_expected() {
             return Ok(());
         }
-        let cancelled = self.client.cancel_run(run).await;
+        let cancelled = self.client.cancel_run(run, false).await;
         cancelled.map(drop).map_err(|error| error.to_string())
     }
 

@@ -314,7 +314,7 @@ async fn a_process_s_whole_group_ends_with_it() {
     let cancelled = start(&handle, &workflow, json!({})).await;
     let started = || std::fs::read_to_string(&pids).map_or(0, |text| text.lines().count());
     poll(|| started() == 4).await;
-    handle.cancel(cancelled).await.unwrap();
+    handle.cancel(cancelled, false).await.unwrap();
     until(&handle, cancelled, RunStatus::Cancelled).await;
     for pid in std::fs::read_to_string(&pids).unwrap().lines() {
         // A zombie is one that nobody has waited for yet; it runs no more.

@@ -69,7 +69,7 @@ async fn a_workflow_keeps_what_it_says_and_others_what_the_agent_was_told() {
     );
     // Their time comes when they have ended, also where the document is not there any more.
     for id in &sleeping {
-        handle.cancel(*id).await.unwrap();
+        handle.cancel(*id, false).await.unwrap();
     }
     handle.undeploy(&sleep).await.unwrap();
     handle.sweep().await.unwrap();

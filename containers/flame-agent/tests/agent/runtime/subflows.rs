@@ -184,7 +184,7 @@ async fn cancelling_a_parent_cancels_its_child() {
     let parent = deploy(&handle, "parent", &calls("child", "")).await;
     let parent = start(&handle, &parent, json!({})).await;
     let child = child(&handle, parent).await.id;
-    handle.cancel(parent).await.unwrap();
+    handle.cancel(parent, false).await.unwrap();
     until(&handle, child, RunStatus::Cancelled).await;
 }
 
@@ -196,7 +196,7 @@ async fn a_child_that_is_cancelled_is_its_task_s_error() {
     let parent = deploy(&handle, "parent", &calls("child", "")).await;
     let parent = start(&handle, &parent, json!({})).await;
     let child = child(&handle, parent).await.id;
-    handle.cancel(child).await.unwrap();
+    handle.cancel(child, false).await.unwrap();
     let ended = until(&handle, parent, RunStatus::Faulted).await;
     assert_eq!(error(&ended)["title"], "The child run was cancelled");
 }

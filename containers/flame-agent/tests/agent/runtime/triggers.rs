@@ -175,7 +175,7 @@ async fn a_storm_is_held_back_and_nothing_of_it_is_lost() {
             }
             for run in runs.iter().filter(|run| !run.status.is_terminal()) {
                 // It may have ended since it was listed.
-                let _ = handle.cancel(run.id).await;
+                let _ = handle.cancel(run.id, false).await;
             }
             tokio::task::yield_now().await;
         }
