@@ -1,9 +1,11 @@
 //! Tasks that wait for a person, and their answers.
 
-use flame_types::{RunId, Timestamp, WorkflowId};
+use flame_types::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::workflow::WorkflowRef;
 
 /// A task that waits for a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -11,9 +13,7 @@ use utoipa::ToSchema;
 pub struct PersonTaskView {
     #[schema(value_type = String, format = Uuid)]
     pub run: RunId,
-    /// `namespace/name/version`.
-    #[schema(value_type = String)]
-    pub workflow: WorkflowId,
+    pub workflow: WorkflowRef,
     /// JSON pointer of the task, to be given with the answer.
     pub task: String,
     /// `io.mastra.approval.v1` or `io.mastra.form.v1`.

@@ -280,6 +280,17 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
     client.cancel_run(run, true).await?;
     client.retry_compensation(run, 1).await?;
     client.skip_compensation(run, 1).await?;
+    let event = json!({
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/shop",
+        "type": "com.example.placed",
+    });
+    client.post_events(&[event]).await?;
+    client.person_tasks().await?;
+    client
+        .answer(run, "/do/0/ask", &json!({"approved": true}))
+        .await?;
     client.suspend_run(run).await?;
     client.resume_run(run).await?;
     client.retry_run(run).await?;

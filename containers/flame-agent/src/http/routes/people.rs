@@ -37,7 +37,7 @@ pub(in crate::http) async fn answer(
 fn view(task: PersonTask) -> PersonTaskView {
     PersonTaskView {
         run: task.run,
-        workflow: task.workflow,
+        workflow: task.workflow.into(),
         task: task.reference.to_string(),
         kind: task.kind.to_string(),
         title: task.title,

@@ -762,8 +762,6 @@ do: []
               hint: write mode: strict
             6:35: error: the language 'js' of expressions is not supported yet (value: js)
               hint: write language: jq
-            8:9: error: 'run' tasks are not supported yet
-              hint: this release runs call, do, emit, for, fork, listen, raise, set, switch, try, wait
         "#]],
     );
     check(
