@@ -43,11 +43,7 @@ pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
             }
         }
         Event::Cancel if !status.is_terminal() => cancel(turn),
-        Event::CancelAndCompensate if !status.is_terminal() => {
-            if turn.state.compensation.is_none() && !compensation::begin(turn, None, None) {
-                cancel(turn);
-            }
-        }
+        Event::CancelAndCompensate if !status.is_terminal() => cancel_and_compensate(turn),
         Event::RetryCompensation { number } if status == RunStatus::Running => {
             compensation::retry(turn, number);
         }
@@ -60,6 +56,13 @@ pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
         Event::Retry if status == RunStatus::Faulted => retry(turn),
         // `Continue` needs nothing but its turn; the others came too late or too early.
         _ => {}
+    }
+}
+
+/// Where nothing can be undone, or that is under way already, there is nothing to begin.
+fn cancel_and_compensate(turn: &mut Turn<'_>) {
+    if turn.state.compensation.is_none() && !compensation::begin(turn, None, None) {
+        cancel(turn);
     }
 }
 

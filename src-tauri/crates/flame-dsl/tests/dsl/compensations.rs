@@ -62,9 +62,8 @@ fn says(compensation: &str, word: &str) {
         "{HEAD}do: [{{a: {{set: {{n: 1}}, metadata: {{mastra.io/compensate: {compensation}}}}}}}]"
     );
     let problems = examine(&text, Format::Yaml).problems;
-    let [problem] = problems.as_slice() else {
-        panic!("{compensation}: {problems:?}");
-    };
+    assert_eq!(problems.len(), 1, "{compensation}: {problems:?}");
+    let problem = &problems[0];
     assert!(problem.message.contains(word), "{compensation}: {problem}");
     assert_eq!((problem.line, problem.rule), (2, Rule::Strict));
 }
