@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::authentication::Credentials;
 use crate::record::{Ask, FrameId, ParentRun};
+use crate::subscription::Subscription;
 
 /// Numbers an effect within its run; never reused, also not by a retry of the same task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,7 +104,9 @@ pub struct ProtocolRequest {
     pub document: Option<String>,
     /// Whom to call, where the task says so itself.
     pub server: Option<String>,
-    /// `with`, without the two above.
+    /// Which messages are received, where the call is a subscription.
+    pub subscription: Option<Box<Subscription>>,
+    /// `with`, without the above.
     pub arguments: Arc<Value>,
     /// What is left of the task's timeout, if it has one.
     pub timeout: Option<Duration>,

@@ -126,6 +126,18 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The variables that stand here, for an expression that is evaluated elsewhere.
+    pub(crate) fn snapshot(&self) -> Map<String, Value> {
+        let own = self.variables.iter().rev();
+        let standard = ["context", "input", "output", "runtime", "workflow", "task"];
+        standard
+            .iter()
+            .filter_map(|name| Some((*name, self.lookup(name)?)))
+            .chain(own.map(|(name, value)| (*name, *value)))
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect()
+    }
+
     /// `property` names the place in the task for the error's text.
     pub(crate) fn expression(
         &self,

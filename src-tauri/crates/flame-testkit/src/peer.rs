@@ -29,6 +29,13 @@ impl Peer {
         present(python, command)
     }
 
+    /// A program that a PyPI package brings, such as `nats-server`; `None`, said aloud, where there is none.
+    pub fn tool(name: &str) -> Option<Command> {
+        let program = tools().join("python/bin").join(name);
+        let command = Command::new(&program);
+        present(program, command)
+    }
+
     /// Starts it and waits for the line that has `ready` in it, on either of its outputs.
     pub fn start(command: &mut Command, ready: &str) -> Result<Self, String> {
         let (reader, writer) = std::io::pipe().map_err(|error| error.to_string())?;

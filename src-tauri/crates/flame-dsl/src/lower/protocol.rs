@@ -2,12 +2,14 @@
 
 use super::Lowering;
 use crate::problem::{Problem, Rule};
-use crate::shape::spoken;
 use crate::source::{Content, Node, pointer_step};
-use crate::{Endpoint, Protocol, ProtocolCall, Template, expression};
+use crate::{Endpoint, Enough, Protocol, ProtocolCall, Subscription, Template, expression};
 
 /// The keys of `with` that hold an external resource.
 const RESOURCES: [&str; 3] = ["document", "proto", "agentCard"];
+
+/// The protocols that AsyncAPI's messages go over here.
+const CONNECTED: [&str; 3] = ["http", "ws", "nats"];
 
 impl Lowering<'_> {
     /// A call by this protocol; `task` is the task.
@@ -17,18 +19,6 @@ impl Lowering<'_> {
         protocol: Protocol,
         pointer: &str,
     ) -> Option<ProtocolCall> {
-        let name = protocol.name();
-        if !spoken().any(|spoken| spoken == name) {
-            let target = task.get("call")?;
-            let message = format!("'call: {name}' is not supported yet");
-            let pointer = pointer_step(pointer, "call");
-            let spoken: Vec<&str> = spoken().collect();
-            let problem = Problem::new(Rule::Unsupported, target.span, &pointer, message);
-            return self.refuse(problem.value(name).hint(format!(
-                "this release calls http, {} and functions",
-                spoken.join(", ")
-            )));
-        }
         self.required(task, "with", pointer, |this, with, pointer| {
             this.protocol_arguments(with, protocol, pointer)
         })
@@ -66,11 +56,16 @@ impl Lowering<'_> {
             );
         }
         self.parameters(with, pointer)?;
-        let arguments = self.arguments(with, pointer);
+        if protocol == Protocol::AsyncApi {
+            self.check_asyncapi(with, pointer);
+        }
+        let subscription = self.optional(with, "subscription", pointer, Self::subscription);
+        let arguments = self.arguments(with, protocol, pointer);
         Some(ProtocolCall {
             protocol,
             document: document?,
             server: server?,
+            subscription: subscription?,
             arguments: arguments?,
         })
     }
@@ -105,10 +100,11 @@ impl Lowering<'_> {
     }
 
     /// `with` without what has been read apart.
-    fn arguments(&mut self, with: &Node, pointer: &str) -> Option<Template> {
+    fn arguments(&mut self, with: &Node, protocol: Protocol, pointer: &str) -> Option<Template> {
         let mut members = Vec::new();
         for entry in with.object()? {
-            if RESOURCES.contains(&entry.key.as_str()) || entry.key == "server" {
+            let is_server = entry.key == "server" && protocol == Protocol::A2a;
+            if RESOURCES.contains(&entry.key.as_str()) || is_server || entry.key == "subscription" {
                 continue;
             }
             let pointer = pointer_step(pointer, &entry.key);
@@ -132,6 +128,48 @@ impl Lowering<'_> {
             members.push((entry.key.clone(), value));
         }
         Some(Template::Object(members))
+    }
+
+    /// What takes more than one key to judge.
+    fn check_asyncapi(&mut self, with: &Node, pointer: &str) {
+        if with.get("operation").is_some() == with.get("channel").is_some() {
+            let message = "the call needs exactly one of 'operation', 'channel'";
+            let problem = Problem::new(Rule::Shape, with.span, pointer, message);
+            self.problems
+                .push(problem.hint("write the operation's name in the document"));
+        }
+        if let Some(node) = with.get("protocol")
+            && let Some(name) = node.text()
+            && !CONNECTED.contains(&name)
+        {
+            let pointer = pointer_step(pointer, "protocol");
+            let message = format!("AsyncAPI over {name} is not supported yet");
+            let problem = Problem::new(Rule::Unsupported, node.span, &pointer, message);
+            self.problems
+                .push(problem.hint(format!("this release speaks {}", CONNECTED.join(", "))));
+        }
+    }
+
+    fn subscription(&mut self, node: &Node, pointer: &str) -> Option<Box<Subscription>> {
+        let filter = self.optional(node, "filter", pointer, Self::expression);
+        let consume = node.get("consume")?;
+        let pointer = pointer_step(pointer, "consume");
+        let duration = self.optional(consume, "for", &pointer, Self::duration);
+        let amount = consume.get("amount").and_then(Node::integer);
+        let enough = if let Some(amount) = amount {
+            usize::try_from(amount).ok().map(Enough::Amount)
+        } else if consume.get("while").is_some() {
+            self.required(consume, "while", &pointer, Self::expression)
+                .map(Enough::While)
+        } else {
+            self.required(consume, "until", &pointer, Self::expression)
+                .map(Enough::Until)
+        };
+        Some(Box::new(Subscription {
+            filter: filter?,
+            enough: enough?,
+            duration: duration?,
+        }))
     }
 
     /// Where a document is: as an endpoint, and `file:` too.

@@ -2,7 +2,8 @@
 //!
 //! Deliberately absent: what the arguments mean; whoever carries out the call knows its protocol.
 
-use super::{Endpoint, Template};
+use super::{DurationSource, Endpoint, Template};
+use crate::expression::Expression;
 
 /// `call: openapi`, `grpc`, `mcp`, `asyncapi` or `a2a`.
 #[derive(Debug, Clone)]
@@ -12,8 +13,30 @@ pub struct ProtocolCall {
     pub document: Option<Endpoint>,
     /// Whom to call, where the task says so itself: `server`, `transport.http.endpoint`.
     pub server: Option<Endpoint>,
-    /// `with`, without the two endpoints above.
+    /// Of `asyncapi`: which messages are received.
+    pub subscription: Option<Box<Subscription>>,
+    /// `with`, without what has been read apart.
     pub arguments: Template,
+}
+
+/// Messages to receive, as a list.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// Messages for which it does not hold are passed over.
+    pub filter: Option<Expression>,
+    pub enough: Enough,
+    /// How long to receive at most.
+    pub duration: Option<DurationSource>,
+}
+
+/// When a subscription has its messages.
+#[derive(Debug, Clone)]
+pub enum Enough {
+    Amount(usize),
+    /// Asked of each message that was taken; the first for which it does not hold is the last.
+    While(Expression),
+    /// Asked of each message before it is taken, and again after.
+    Until(Expression),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! from them. Deliberately absent: what needs more than one place to judge (names, flow, expressions);
 //! that is `lower`'s.
 
+mod asyncapi;
 mod authentication;
 mod check;
 mod listen;

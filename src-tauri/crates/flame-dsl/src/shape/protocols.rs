@@ -2,7 +2,7 @@
 
 use super::tables::DURATION;
 use super::tasks::calls::ENDPOINT;
-use super::{Extra, Field, Group, Object, Shape, TextRule};
+use super::{Extra, Field, Group, Object, Shape, TextRule, asyncapi};
 
 const FREE: Shape = Shape::Text(TextRule::Free);
 
@@ -14,8 +14,6 @@ pub(crate) struct ProtocolShape {
     pub(crate) keyword: &'static str,
     pub(crate) description: &'static str,
     pub(crate) fields: &'static [Field],
-    /// Whether this release speaks it.
-    pub(crate) is_spoken: bool,
 }
 
 pub(crate) const PROTOCOLS: &[ProtocolShape] = &[
@@ -26,7 +24,6 @@ pub(crate) const PROTOCOLS: &[ProtocolShape] = &[
             Field::new("call", "openapi", FREE).required(),
             Field::new("with", "The operation and its parameters.", OPENAPI).required(),
         ],
-        is_spoken: true,
     },
     ProtocolShape {
         keyword: "grpc",
@@ -35,7 +32,6 @@ pub(crate) const PROTOCOLS: &[ProtocolShape] = &[
             Field::new("call", "grpc", FREE).required(),
             Field::new("with", "The method and its message.", GRPC).required(),
         ],
-        is_spoken: true,
     },
     ProtocolShape {
         keyword: "mcp",
@@ -44,16 +40,14 @@ pub(crate) const PROTOCOLS: &[ProtocolShape] = &[
             Field::new("call", "mcp", FREE).required(),
             Field::new("with", "The server, the method and its parameters.", MCP).required(),
         ],
-        is_spoken: true,
     },
     ProtocolShape {
         keyword: "asyncapi",
         description: "Sends or receives messages as an AsyncAPI 3 document describes.",
         fields: &[
             Field::new("call", "asyncapi", FREE).required(),
-            Field::new("with", "The operation and its messages.", Shape::Any).required(),
+            Field::new("with", "The operation and its messages.", asyncapi::WITH).required(),
         ],
-        is_spoken: false,
     },
     ProtocolShape {
         keyword: "a2a",
@@ -62,7 +56,6 @@ pub(crate) const PROTOCOLS: &[ProtocolShape] = &[
             Field::new("call", "a2a", FREE).required(),
             Field::new("with", "The agent, the method and its parameters.", A2A).required(),
         ],
-        is_spoken: true,
     },
 ];
 
@@ -71,16 +64,13 @@ pub(crate) fn protocol(target: &str) -> Option<&'static ProtocolShape> {
     PROTOCOLS.iter().find(|protocol| protocol.keyword == target)
 }
 
-/// The protocols that this release speaks, beside HTTP.
+/// The names of the protocols that calls speak, beside HTTP.
 pub(crate) fn spoken() -> impl Iterator<Item = &'static str> {
-    PROTOCOLS
-        .iter()
-        .filter(|protocol| protocol.is_spoken)
-        .map(|protocol| protocol.keyword)
+    PROTOCOLS.iter().map(|protocol| protocol.keyword)
 }
 
 /// `{endpoint: URI}`: a document that describes something.
-const RESOURCE: Shape = Shape::Object(&Object {
+pub(super) const RESOURCE: Shape = Shape::Object(&Object {
     name: "an external resource",
     definition: "externalResource",
     group: Group::Free,

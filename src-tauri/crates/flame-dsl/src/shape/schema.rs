@@ -114,7 +114,7 @@ impl Writer {
                         json!({"const": "http", "description": "Calls an HTTP address."});
                     schema
                 }));
-                for protocol in PROTOCOLS.iter().filter(|protocol| protocol.is_spoken) {
+                for protocol in PROTOCOLS {
                     kinds.push(self.protocol(protocol));
                 }
                 kinds.push(self.define("callOwnFunctionTask", own_function));

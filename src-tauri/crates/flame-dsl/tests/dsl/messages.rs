@@ -617,11 +617,24 @@ do:
     check(
         r#"
 do:
-  - a: {call: asyncapi, with: {}}
+  - a: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, protocol: kafka, message: {}, operation: o, channel: c}}
+  - b: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, operation: o, subscription: {filter: .a, consume: {amount: 0, until: '${ .x }'}}}}
+  - c: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, channel: c, subscription: {consume: {while: '${ $message }'}, foreach: {}}, message: {}}}
 "#,
         expect![[r#"
-            3:15: error: 'call: asyncapi' is not supported yet (value: asyncapi)
-              hint: this release calls http, openapi, grpc, mcp, a2a and functions
+            3:31: error: the call needs exactly one of 'operation', 'channel'
+              hint: write the operation's name in the document
+            3:81: error: AsyncAPI over kafka is not supported yet
+              hint: this release speaks http, ws, nats
+            4:108: error: not a runtime expression (value: .a)
+              hint: write jq within ${ }, such as ${ .order.id }
+            4:130: error: must be between 1 and 10000 (value: 0)
+            4:133: error: 'consume' needs exactly one of 'amount', 'while', 'until'; found several
+            5:119: error: not a jq expression: the variable `$message` is not defined (byte 0) (value: $message)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task
+            5:133: error: 'foreach' of a subscription is not supported yet
+              hint: remove 'foreach' for now
+            5:147: error: the call needs exactly one of 'message', 'subscription'; found several
         "#]],
     );
     check(
@@ -696,7 +709,7 @@ do:
 "#,
         expect![[r#"
             3:15: error: catalogs other than the default one are not supported yet (value: log:1.0.0@mine)
-              hint: this release calls http, openapi, grpc, mcp, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+              hint: this release calls http, openapi, grpc, mcp, asyncapi, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
         "#]],
     );
     check(
@@ -706,7 +719,7 @@ do:
 "#,
         expect![[r#"
             3:15: error: functions from an address are not supported yet (value: https://e.com/f.yaml)
-              hint: this release calls http, openapi, grpc, mcp, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+              hint: this release calls http, openapi, grpc, mcp, asyncapi, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
         "#]],
     );
     check(
@@ -1319,7 +1332,7 @@ do:
             9:28: error: no task 'a' in this list (value: a)
               hint: a flow can go to continue, exit, end; it can't go into or out of another list
             11:15: error: no such function in use.functions (value: gud)
-              hint: this release calls http, openapi, grpc, mcp, a2a, good, bad, http, ring, chain, flow, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+              hint: this release calls http, openapi, grpc, mcp, asyncapi, a2a, good, bad, http, ring, chain, flow, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
             13:35: error: not a jq expression: the variable `$nothing` is not defined (byte 0) (value: $nothing)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
         "#]],

@@ -101,6 +101,10 @@ fn references_are_json_pointers_and_flows_are_places() {
         /do/23/fetched: run script
         /do/24/command: run shell
         /do/25/child: run workflow
+        /do/26/publish: call asyncapi
+        /do/27/receive: call asyncapi
+        /do/28/receiveWhile: call asyncapi
+        /do/29/receiveUntil: call asyncapi
     "#]]
     .assert_eq(&text);
     for line in text.lines() {

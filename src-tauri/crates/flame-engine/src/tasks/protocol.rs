@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::action::ProtocolRequest;
 use crate::error::Error;
 use crate::scope::Scope;
+use crate::subscription::Subscription;
 use crate::tasks::call;
 
 pub(crate) fn request(
@@ -27,6 +28,11 @@ pub(crate) fn request(
         protocol: call.protocol,
         document: url(&call.document, "the document's endpoint")?,
         server: url(&call.server, "the server's endpoint")?,
+        subscription: call
+            .subscription
+            .as_ref()
+            .map(|subscription| Subscription::of(scope, subscription).map(Box::new))
+            .transpose()?,
         arguments: Arc::new(scope.template(&call.arguments, "with")?),
         timeout,
     })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flame_dsl::HttpOutput;
-use flame_engine::{Call, EffectId, Event};
+use flame_engine::{Call, EffectId, Event, Verdict};
 use flame_types::RunStatus;
 use serde_json::json;
 
@@ -127,6 +127,73 @@ fn a_described_call_carries_where_its_document_is_and_its_arguments() {
     assert_eq!(asked.arguments["parameters"], json!({"id": 7}));
     driver.answer_named("b", Ok(json!({"left": 3})));
     assert_eq!(driver.output(), json!({"left": 3}));
+}
+
+/// What becomes of messages 1 to 9: those taken, and whether it has ended.
+fn subscribed(subscription: &str) -> (Vec<i64>, bool) {
+    let mut driver = Driver::new(workflow(&format!(
+        "do: [{{s: {{set: {{least: 3}}, export: {{as: '${{ {{least: .least}} }}'}}}}}}, {{a: {{call: asyncapi, with: \
+         {{document: {{endpoint: 'file:///a'}}, operation: o, subscription: {subscription}}}}}}}]"
+    )));
+    driver.start(json!({}));
+    let Call::Protocol(asked) = driver.named("a").call else {
+        panic!("a call by a protocol")
+    };
+    let subscription = asked.subscription.unwrap();
+    let mut taken: Vec<serde_json::Value> = Vec::new();
+    let mut ended = false;
+    for n in 1..10 {
+        let message = json!({"n": n});
+        match subscription.judge(&message, &taken).unwrap() {
+            Verdict::Passed => {}
+            Verdict::Taken => taken.push(message),
+            Verdict::TakenLast => {
+                taken.push(message);
+                ended = true;
+            }
+            Verdict::Ended => ended = true,
+        }
+        if ended {
+            break;
+        }
+    }
+    let numbers = taken.iter().map(|message| message["n"].as_i64().unwrap());
+    (numbers.collect(), ended)
+}
+
+#[test]
+fn a_subscription_takes_what_its_expressions_say() {
+    for (subscription, taken, ended) in [
+        ("{consume: {amount: 2}}", vec![1, 2], true),
+        (
+            "{filter: '${ .n >= $context.least }', consume: {amount: 2}}",
+            vec![3, 4],
+            true,
+        ),
+        (
+            "{consume: {while: '${ .n < $input.least }'}}",
+            vec![1, 2, 3],
+            true,
+        ),
+        ("{consume: {until: '${ .n == 4 }'}}", vec![1, 2, 3], true),
+        (
+            "{consume: {until: '${ ($context.consumedMessages | length) == 4 }'}}",
+            vec![1, 2, 3, 4],
+            true,
+        ),
+        (
+            "{consume: {while: '${ ($context.consumedMessages | length) < 4 }'}}",
+            vec![1, 2, 3, 4],
+            true,
+        ),
+        (
+            "{filter: '${ .n % 4 == 0 }', consume: {while: '${ true }'}}",
+            vec![4, 8],
+            false,
+        ),
+    ] {
+        assert_eq!(subscribed(subscription), (taken, ended), "{subscription}");
+    }
 }
 
 #[test]

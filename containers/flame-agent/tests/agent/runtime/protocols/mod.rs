@@ -2,6 +2,7 @@
 //! misbehave.
 
 mod a2a;
+mod asyncapi;
 mod grpc;
 mod mcp;
 mod openapi;
