@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use flame_agent_api::JournalEntry;
+use flame_agent_api::{ExtensionView, JournalEntry};
 use flame_engine::{Entry, Timeline};
 use flame_errors::Code;
 use flame_types::RunId;
@@ -156,6 +156,10 @@ fn journal_entry(sequence: u64, entry: Entry) -> Result<JournalEntry, Failure> {
         context: value(entry.context),
         error: entry.error.as_ref().map(view::run_error),
         due: entry.due,
+        extension: entry.extension.map(|extension| ExtensionView {
+            name: extension.name.to_string(),
+            place: extension.place().to_owned(),
+        }),
         key: entry.idempotency_key,
         then: entry.then,
     })

@@ -41,8 +41,8 @@ pub use person::{AnswerRequest, PersonTaskList, PersonTaskView};
 pub use pipeline::{FeedList, FeedQuery, FeedState, FeedStatus, PipelineList, PipelineView};
 pub use problem::{DefinitionProblem, Problem, Severity};
 pub use run::{
-    CurrentTask, HookAccepted, JournalEntry, JournalPage, JournalQuery, JournalType, ParentRun,
-    ReplayOf, ReplayRequest, RunError, RunPage, RunQuery, RunView, StartQuery, Trigger,
+    CurrentTask, ExtensionView, HookAccepted, JournalEntry, JournalPage, JournalQuery, JournalType,
+    ParentRun, ReplayOf, ReplayRequest, RunError, RunPage, RunQuery, RunView, StartQuery, Trigger,
 };
 pub use secret::SecretText;
 pub use status::{

@@ -219,6 +219,12 @@ pub enum JournalType {
     /// A replay goes on at a place of a list.
     FlowPositioned,
     TaskStarted,
+    /// The tasks of an extension begin, before or after the task.
+    ExtensionStarted,
+    /// They have ended.
+    ExtensionEnded,
+    /// A task has its output; its extensions run what comes after it before it completes.
+    TaskReturned,
     /// Its `if` did not hold.
     TaskSkipped,
     LoopStarted,
@@ -313,12 +319,25 @@ pub struct JournalEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub due: Option<Timestamp>,
+    /// The extension whose tasks begin or have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<ExtensionView>,
     /// Idempotency key that the call carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Where the flow goes, unless to the next task: `exit`, `end` or a task's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then: Option<String>,
+}
+
+/// An extension of the task that an entry is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtensionView {
+    /// Its name in `use.extensions`.
+    pub name: String,
+    /// `before` or `after` the task.
+    pub place: String,
 }
 
 /// What a webhook answers where it does not wait for the run.

@@ -39,6 +39,8 @@ pub struct Workflow {
     pub tasks: TaskList,
     /// Whether any of its tasks can be undone.
     pub compensates: bool,
+    /// Whether any of its tasks is extended.
+    pub extends: bool,
 }
 
 impl Workflow {
@@ -104,9 +106,14 @@ impl Task {
             TaskKind::Try(definition) => (Some(&definition.tasks), definition.catch.tasks.as_ref()),
             _ => (None, None),
         };
+        let around = self
+            .extensions
+            .iter()
+            .flat_map(|extension| [&extension.before, &extension.after]);
         [body, handler, self.compensation.as_ref()]
             .into_iter()
             .flatten()
+            .chain(around)
     }
 }
 
@@ -129,7 +136,19 @@ pub struct Task {
     pub metadata: Map<String, Value>,
     /// `metadata."mastra.io/compensate"`: the tasks that undo this one.
     pub compensation: Option<TaskList>,
+    /// Extensions of its kind, in the document's order: the first is the outermost.
+    pub extensions: Vec<Extension>,
     pub kind: TaskKind,
+}
+
+/// An extension of `use.extensions`, as it stands around one task.
+#[derive(Debug, Clone)]
+pub struct Extension {
+    pub name: Arc<str>,
+    /// Asked once, on the task's input.
+    pub when: Option<Expression>,
+    pub before: TaskList,
+    pub after: TaskList,
 }
 
 /// Where the flow goes after a task; names are resolved to places in the same list.

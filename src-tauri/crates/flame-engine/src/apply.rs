@@ -4,6 +4,7 @@
 //! is refused, so that a damaged journal is found instead of followed.
 
 mod compensation;
+mod extension;
 
 use std::sync::Arc;
 
@@ -82,6 +83,9 @@ impl Folding<'_> {
                 Ok(())
             }
             Record::TaskStarted { .. } | Record::TaskSkipped { .. } => self.task_begun(record),
+            Record::ExtensionStarted { .. }
+            | Record::ExtensionEnded { .. }
+            | Record::TaskReturned { .. } => self.extension(record),
             Record::LoopStarted { frame, items, .. } => {
                 self.frame(*frame)?.progress = Progress::Loop(Loop {
                     items: Arc::clone(items),
@@ -286,6 +290,7 @@ impl Folding<'_> {
             started_at: at,
             timeout: None,
             faulted: false,
+            extensions: Vec::new(),
             progress: Progress::List(Pass::new(data)),
         };
         state.frames.insert(FrameId::ROOT, root);
@@ -324,11 +329,15 @@ impl Folding<'_> {
         self.state.steps += 1;
         match record {
             Record::TaskStarted {
-                frame, input, at, ..
+                frame,
+                input,
+                extensions,
+                at,
+                ..
             } => {
                 let raw = self.data_of(*parent)?;
                 let input = Arc::clone(input.as_ref().unwrap_or(&raw));
-                let progress = Progress::begin(&task.kind, &input, *at);
+                let progress = extension::begin(task, extensions, &input, *at)?;
                 let visit = self.enter(*parent, *index, *frame)?;
                 self.state.next_frame = frame.0 + 1;
                 let begun = Frame {
@@ -341,6 +350,7 @@ impl Folding<'_> {
                     started_at: *at,
                     timeout: None,
                     faulted: false,
+                    extensions: extensions.clone(),
                     progress,
                 };
                 self.state.frames.insert(*frame, begun);
@@ -400,6 +410,7 @@ impl Folding<'_> {
                 phase: Phase::Handler { .. },
                 ..
             }) => Slot::Handler,
+            Progress::Extending(state) => state.slot,
             _ => Slot::Body,
         };
         let end = self
@@ -413,6 +424,9 @@ impl Folding<'_> {
                 .ok_or("the fork has no such branch")?;
             *branch = Branch::Done(Arc::clone(output));
         } else {
+            if let Progress::Extending(state) = progress {
+                state.exits |= next == Next::Exit;
+            }
             let pass = progress
                 .pass_mut()
                 .ok_or("its parent is not inside a list")?;
@@ -588,7 +602,9 @@ impl Folding<'_> {
         if let Some(context) = context {
             self.state.context = Arc::clone(context);
         }
-        self.state.remember(self.workflow, id, &output);
+        if !self.state.has_returned(id) {
+            self.state.remember(self.workflow, id, &output);
+        }
         self.remove(id);
         self.deliver(parent, index, &output, next)
     }

@@ -40,6 +40,10 @@ pub enum Slot {
     Branch,
     /// `metadata."mastra.io/compensate"`.
     Undo,
+    /// An extension's `before`.
+    Before,
+    /// An extension's `after`.
+    After,
 }
 
 impl Slot {
@@ -187,6 +191,45 @@ pub enum Record {
             skip_serializing_if = "Option::is_none"
         )]
         input: Option<Arc<Value>>,
+        /// Places of those of the task's extensions whose `when` holds.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        extensions: Vec<usize>,
+        at: Timestamp,
+    },
+    /// The tasks of an extension begin, before or after the one that they extend.
+    ExtensionStarted {
+        /// The task that is extended.
+        frame: FrameId,
+        /// Place among the task's extensions.
+        extension: usize,
+        slot: Slot,
+        at: Timestamp,
+    },
+    /// They have ended.
+    ExtensionEnded {
+        frame: FrameId,
+        extension: usize,
+        slot: Slot,
+        at: Timestamp,
+    },
+    /// A task has its output; it completes when its extensions have run what comes after.
+    TaskReturned {
+        frame: FrameId,
+        /// As in `TaskCompleted`.
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        output: Option<Arc<Value>>,
+        #[serde(
+            default,
+            deserialize_with = "present",
+            skip_serializing_if = "Option::is_none"
+        )]
+        context: Option<Arc<Value>>,
+        #[serde(default, skip_serializing_if = "Next::is_continue")]
+        next: Next,
         at: Timestamp,
     },
     /// Its `if` did not hold.
@@ -457,6 +500,9 @@ impl Record {
             Self::FlowPositioned { .. } => "flowPositioned",
             Self::TaskStarted { .. } => "taskStarted",
             Self::TaskSkipped { .. } => "taskSkipped",
+            Self::ExtensionStarted { .. } => "extensionStarted",
+            Self::ExtensionEnded { .. } => "extensionEnded",
+            Self::TaskReturned { .. } => "taskReturned",
             Self::LoopStarted { .. } => "loopStarted",
             Self::IterationStarted { .. } => "iterationStarted",
             Self::EffectRequested { .. } => "effectRequested",
@@ -492,6 +538,9 @@ impl Record {
         match self {
             Self::FlowPositioned { frame, .. }
             | Self::TaskStarted { frame, .. }
+            | Self::ExtensionStarted { frame, .. }
+            | Self::ExtensionEnded { frame, .. }
+            | Self::TaskReturned { frame, .. }
             | Self::LoopStarted { frame, .. }
             | Self::IterationStarted { frame, .. }
             | Self::EffectRequested { frame, .. }
@@ -528,6 +577,9 @@ impl Record {
             Self::TaskCompleted {
                 output, context, ..
             }
+            | Self::TaskReturned {
+                output, context, ..
+            }
             | Self::IterationCompleted {
                 output, context, ..
             } => optional(output) + optional(context),
@@ -553,6 +605,9 @@ impl Record {
             | Self::FlowPositioned { at, .. }
             | Self::TaskStarted { at, .. }
             | Self::TaskSkipped { at, .. }
+            | Self::ExtensionStarted { at, .. }
+            | Self::ExtensionEnded { at, .. }
+            | Self::TaskReturned { at, .. }
             | Self::LoopStarted { at, .. }
             | Self::IterationStarted { at, .. }
             | Self::EffectRequested { at, .. }

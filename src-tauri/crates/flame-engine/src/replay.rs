@@ -14,6 +14,7 @@ use crate::data_flow::unless_same;
 use crate::decide;
 use crate::error::Error;
 use crate::event::Moment;
+use crate::extension;
 use crate::key;
 use crate::record::{FrameId, Record, ReplayOrigin};
 use crate::run::{Run, Step};
@@ -227,8 +228,10 @@ fn begin_again(turn: &mut Turn<'_>, parent: FrameId, old: &Frame) -> Option<Fram
         reference: Arc::clone(&task.reference),
         name: Arc::clone(&task.name),
         input: unless_same(Arc::clone(&old.input), &old.raw),
+        extensions: old.extensions.clone(),
         at,
     });
+    extension::enter(turn, frame, old);
     if let Err(error) = turn.arm_timers(frame, task) {
         turn.fault(frame, error);
         return None;

@@ -475,6 +475,7 @@ impl Run {
                 }
                 Progress::List(_) | Progress::Loop(_) | Progress::Fork(_) => true,
                 Progress::Listening(state) => state.pass.is_some(),
+                Progress::Extending(state) => state.pass.is_some(),
                 _ => false,
             };
             **id != FrameId::ROOT && !inside

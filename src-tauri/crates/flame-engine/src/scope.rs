@@ -11,6 +11,7 @@ use flame_types::{RunId, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, StandardError};
+use crate::extension;
 use crate::record::FrameId;
 use crate::secrets::Secrets;
 use crate::size;
@@ -83,9 +84,10 @@ impl<'a> Scope<'a> {
     ) -> Self {
         let context = Some(&*run.state.context);
         let variables = variables(run.state, run.workflow, parent);
+        let extended = extension::extended(run.state, run.workflow, parent);
         Self {
             context,
-            task: Some(task),
+            task: Some(extended.unwrap_or(task)),
             variables,
             ..Self::new(run, subject)
         }
@@ -174,6 +176,18 @@ impl<'a> Scope<'a> {
     /// A secret that the document names outside of expressions.
     pub(crate) fn secret(&self, name: &str) -> Result<&Value, Error> {
         self.run.secrets.get(name)
+    }
+
+    /// The same of a condition that is asked of all kinds of tasks: on one that it can't be asked of, it
+    /// does not hold.
+    pub(crate) fn fits(&self, condition: &Expression, property: &str) -> Result<bool, Error> {
+        let result = condition.evaluate(self.subject, &|name| self.lookup(name));
+        match result {
+            Err(error) if !matches!(error, ExpressionError::Budget { .. }) => Ok(false),
+            result => self
+                .checked(result, property)
+                .map(|value| !matches!(value, Value::Null | Value::Bool(false))),
+        }
     }
 
     /// As jq sees it: everything but null and false holds.

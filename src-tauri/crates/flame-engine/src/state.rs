@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::action::{EffectId, TimerId};
 use crate::compensation::{Compensation, Completed};
 use crate::error::Error;
+use crate::extension::Extending;
 use crate::gathering::{Gathering, array};
 use crate::record::{Ask, FrameId, ReplayOrigin, Slot, present};
 use crate::test_plan::{self, TestPlan};
@@ -80,6 +81,9 @@ pub(crate) struct Frame {
     pub(crate) started_at: Timestamp,
     pub(crate) timeout: Option<Timer>,
     pub(crate) faulted: bool,
+    /// Places of the extensions that apply, among the task's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) extensions: Vec<usize>,
     pub(crate) progress: Progress,
 }
 
@@ -111,6 +115,8 @@ pub(crate) enum Progress {
     Answered(Result<Arc<Value>, Error>),
     Waiting(Timer),
     Listening(Box<Listening>),
+    /// Its extensions have their turn, before it or after it.
+    Extending(Box<Extending>),
 }
 
 /// One pass through a list of tasks.
@@ -285,7 +291,11 @@ impl State {
         if id == FrameId::ROOT {
             return (slot == Slot::Body).then_some(&workflow.tasks);
         }
-        list_of(self.task(workflow, id)?, slot)
+        let task = self.task(workflow, id)?;
+        match &self.frames.get(&id)?.progress {
+            Progress::Extending(state) => state.list(task).filter(|_| state.slot == slot),
+            _ => list_of(task, slot),
+        }
     }
 
     /// Every frame below this one, children before their parents.
@@ -318,6 +328,7 @@ impl State {
                     .map(|branch| branch.output().map_or(Value::Null, |v| (**v).clone()))
                     .collect(),
             )),
+            Progress::Extending(state) => state.output().unwrap_or(&frame.input).clone(),
             Progress::Listening(state) if state.iterates => Arc::new(array(&state.outputs)),
             Progress::Listening(state) => Arc::new(state.gathering.array()),
             progress => progress
@@ -387,6 +398,7 @@ impl State {
                         || (state.iterates && state.next < state.gathering.events.len())
                 }
             },
+            Progress::Extending(state) => state.pass.as_ref().is_none_or(Pass::is_ready),
             Progress::Effect { .. } | Progress::Waiting(_) => false,
         }
     }
@@ -434,6 +446,7 @@ impl Progress {
             Self::List(pass) => Some(pass),
             Self::Loop(state) => state.pass.as_ref(),
             Self::Listening(state) => state.pass.as_ref(),
+            Self::Extending(state) => state.pass.as_ref(),
             Self::Try(attempts) => match &attempts.phase {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
                 Phase::Delay(_) | Phase::Caught | Phase::Parked(_) => None,
@@ -447,6 +460,7 @@ impl Progress {
             Self::List(pass) => Some(pass),
             Self::Loop(state) => state.pass.as_mut(),
             Self::Listening(state) => state.pass.as_mut(),
+            Self::Extending(state) => state.pass.as_mut(),
             Self::Try(attempts) => match &mut attempts.phase {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
                 Phase::Delay(_) | Phase::Caught | Phase::Parked(_) => None,

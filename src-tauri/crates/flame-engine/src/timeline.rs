@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::apply::{Corrupt, apply};
 use crate::error::Error;
 use crate::key;
-use crate::record::{FrameId, Next, Record};
+use crate::record::{FrameId, Next, Record, Slot};
 use crate::snapshot::{self, NotRestorable};
 use crate::state::State;
 use crate::test_plan;
@@ -39,6 +39,9 @@ pub struct Entry {
     /// When a timer is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// The extension whose tasks begin or have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension: Option<ExtensionOf>,
     /// Of an effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
@@ -70,6 +73,24 @@ pub struct TaskOf {
     /// The number of the compensation that it belongs to, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compensation: Option<u64>,
+}
+
+/// An extension of the task that an entry is about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtensionOf {
+    pub name: Arc<str>,
+    pub slot: Slot,
+}
+
+impl ExtensionOf {
+    /// On which side of the task: `before` or `after`.
+    pub const fn place(&self) -> &'static str {
+        match self.slot {
+            Slot::After => "after",
+            _ => "before",
+        }
+    }
 }
 
 /// Reads a journal from its beginning, or from a snapshot, one record at a time.
@@ -108,6 +129,11 @@ impl Timeline {
                 frame,
                 output: None,
                 ..
+            }
+            | Record::TaskReturned {
+                frame,
+                output: None,
+                ..
             } if self.state.frames.contains_key(frame) => Some(self.state.own_output(*frame)),
             _ => None,
         };
@@ -137,6 +163,7 @@ impl Timeline {
             context: None,
             error: None,
             due: None,
+            extension: None,
             idempotency_key: None,
             then,
         };
@@ -176,7 +203,29 @@ impl Timeline {
                 entry.error.clone_from(error);
             }
             Record::TimerArmed { due, .. } => entry.due = Some(*due),
+            Record::ExtensionStarted {
+                frame,
+                extension,
+                slot,
+                ..
+            }
+            | Record::ExtensionEnded {
+                frame,
+                extension,
+                slot,
+                ..
+            } => {
+                let task = self.state.task(&self.workflow, *frame);
+                let extension = task.and_then(|task| task.extensions.get(*extension));
+                entry.extension = extension.map(|extension| ExtensionOf {
+                    name: Arc::clone(&extension.name),
+                    slot: *slot,
+                });
+            }
             Record::TaskCompleted {
+                output, context, ..
+            }
+            | Record::TaskReturned {
                 output, context, ..
             } => {
                 entry.output = output.clone().or(entry.output.take());
@@ -208,7 +257,9 @@ impl Timeline {
     }
 
     fn then(&self, record: &Record) -> Option<String> {
-        let Record::TaskCompleted { frame, next, .. } = record else {
+        let (Record::TaskCompleted { frame, next, .. } | Record::TaskReturned { frame, next, .. }) =
+            record
+        else {
             return None;
         };
         match next {

@@ -19,6 +19,7 @@ use crate::data_flow::{check, transform, unless_same};
 use crate::duration;
 use crate::error::{Error, StandardError};
 use crate::event::Moment;
+use crate::extension;
 use crate::record::{FrameId, Next, Record, Slot, TimerPurpose};
 use crate::run::Limits;
 use crate::scope::{RunView, Scope, TaskView};
@@ -110,9 +111,13 @@ impl<'r> Turn<'r> {
             return compensation::advance(self, id);
         }
         let Frame { progress, .. } = self.state.frame(id);
-        if let Progress::Answered(answer) = progress {
-            let answer = answer.clone();
-            return tasks::call::answered(self, id, task, answer);
+        match progress {
+            Progress::Answered(answer) => {
+                let answer = answer.clone();
+                return tasks::call::answered(self, id, task, answer);
+            }
+            Progress::Extending(_) => return extension::advance(self, id, task),
+            _ => {}
         }
         match &task.kind {
             TaskKind::Do(_) => tasks::do_list::advance(self, id, task),
@@ -164,9 +169,25 @@ impl<'r> Turn<'r> {
             });
         }
         let frame = FrameId(self.state.next_frame);
-        let input = match &admitted {
-            Ok(Admission::Enter(input)) => unless_same(Arc::clone(input), &raw),
-            _ => None,
+        let pin = self.state.test.as_ref().and_then(|test| test.pinned(task));
+        let pin = pin.cloned();
+        let shown = TaskView {
+            task,
+            raw_input: &raw,
+            raw_output: None,
+            started_at: at,
+        };
+        let (input, extensions) = match &admitted {
+            Ok(Admission::Enter(input)) if pin.is_none() => (
+                unless_same(Arc::clone(input), &raw),
+                extension::chosen(self.view(), parent, shown, input),
+            ),
+            Ok(Admission::Enter(input)) => (unless_same(Arc::clone(input), &raw), Ok(Vec::new())),
+            _ => (None, Ok(Vec::new())),
+        };
+        let (extensions, unchosen) = match extensions {
+            Ok(extensions) => (extensions, None),
+            Err(error) => (Vec::new(), Some(error)),
         };
         self.emit(Record::TaskStarted {
             frame,
@@ -176,13 +197,13 @@ impl<'r> Turn<'r> {
             reference,
             name,
             input,
+            extensions,
             at,
         });
-        let pin = self.state.test.as_ref().and_then(|test| test.pinned(task));
-        let begun = match (admitted, pin.cloned()) {
-            (Ok(_), Some(output)) => self.stub(frame, task, output),
-            (Ok(_), None) => self.arm_timers(frame, task),
+        let begun = match (admitted, pin) {
             (Err(error), _) => Err(error),
+            (Ok(_), Some(output)) => self.stub(frame, task, output),
+            (Ok(_), None) => unchosen.map_or_else(|| self.arm_timers(frame, task), Err),
         };
         if let Err(error) = begun {
             self.fault(frame, error);
@@ -235,8 +256,13 @@ impl<'r> Turn<'r> {
             let timeout = self.scope(frame, task).duration(source, "timeout.after")?;
             self.arm(frame, TimerPurpose::Timeout, timeout);
         }
-        match &task.kind {
-            TaskKind::Try(definition) => {
+        self.arm_attempt(frame, task)
+    }
+
+    /// That of a `try`'s first attempt, once its extensions let it begin.
+    pub(crate) fn arm_attempt(&mut self, frame: FrameId, task: &Task) -> Result<(), Error> {
+        match (&task.kind, &self.state.frame(frame).progress) {
+            (TaskKind::Try(definition), Progress::Try(_)) => {
                 tasks::try_catch::arm_attempt(self, frame, task, definition)
             }
             _ => Ok(()),
@@ -275,9 +301,30 @@ impl<'r> Turn<'r> {
     }
 
     fn close(&mut self, id: FrameId, output: Arc<Value>, context: Option<Arc<Value>>, then: Flow) {
-        let parent = self.state.frame(id).parent.expect("a task has a parent");
         let output = unless_same(output, &self.state.own_output(id));
-        let (next, at) = (Next::from(then), self.moment.now);
+        let next = Next::from(then);
+        if self.state.has_afters(self.workflow, id) {
+            return self.emit(Record::TaskReturned {
+                frame: id,
+                output,
+                context,
+                next,
+                at: self.moment.now,
+            });
+        }
+        self.end_task(id, output, context, next);
+    }
+
+    /// `output` where it is another one than the task would give by itself.
+    pub(crate) fn end_task(
+        &mut self,
+        id: FrameId,
+        output: Option<Arc<Value>>,
+        context: Option<Arc<Value>>,
+        next: Next,
+    ) {
+        let parent = self.state.frame(id).parent.expect("a task has a parent");
+        let at = self.moment.now;
         let ends = (next == Next::End)
             .then(|| output.clone().unwrap_or_else(|| self.state.own_output(id)));
         self.emit(Record::TaskCompleted {

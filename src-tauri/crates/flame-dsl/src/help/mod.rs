@@ -1,11 +1,12 @@
-//! The offline help on the language: a page for each kind of task, each with an example that runs.
+//! The offline help on the language: a page for each kind of task and one for what tasks share, each with
+//! an example that runs.
 //!
 //! A page is Markdown: what the task does, a workflow, its input and its output, what is good to know.
 
 /// One page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HelpPage {
-    /// The keyword of the task, such as `for`.
+    /// The keyword of the task, such as `for`; or `use`.
     pub keyword: &'static str,
     pub markdown: &'static str,
 }
@@ -30,11 +31,11 @@ macro_rules! pages {
     };
 }
 
-/// A page for each kind of task, the simple ones first.
+/// A page for each kind of task, the simple ones first, then `use`.
 pub const fn help_pages() -> &'static [HelpPage] {
     pages![
         "set", "do", "switch", "for", "try", "raise", "wait", "call", "fork", "emit", "listen",
-        "run",
+        "run", "use",
     ]
 }
 

@@ -103,6 +103,7 @@ impl Lowering<'_> {
             then: Flow::Continue,
             metadata: Map::new(),
             compensation: None,
+            extensions: Vec::new(),
             kind: TaskKind::Set(template),
         });
         Some(TaskKind::Do(TaskList(

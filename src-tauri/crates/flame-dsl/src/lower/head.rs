@@ -73,6 +73,9 @@ impl Lowering<'_> {
         if let Some(functions) = node.get("functions") {
             self.check_functions(functions, &format!("{pointer}/functions"));
         }
+        if let Some(extensions) = node.get("extensions") {
+            self.check_extensions(extensions);
+        }
         for entry in entries("errors") {
             self.error(
                 &entry.value,

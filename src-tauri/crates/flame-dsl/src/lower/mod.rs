@@ -7,6 +7,7 @@ mod authentication;
 mod compensation;
 mod custom;
 mod expression;
+mod extension;
 mod flow;
 mod function;
 mod head;
@@ -55,6 +56,7 @@ pub(crate) struct Lowering<'t> {
     /// Names of `use.secrets`.
     secrets: Vec<Arc<str>>,
     functions: custom::Functions,
+    extensions: extension::Extensions,
     /// Tasks that can be undone.
     compensations: usize,
     /// Among the tasks that undo another.
@@ -73,6 +75,7 @@ impl<'t> Lowering<'t> {
             referred_authentications: BTreeSet::new(),
             secrets: Vec::new(),
             functions: custom::Functions::default(),
+            extensions: extension::Extensions::default(),
             compensations: 0,
             in_compensation: false,
         }

@@ -53,6 +53,7 @@ impl Lowering<'_> {
         });
         let compensation = self.compensation(node, reference);
         let kind = self.kind(node, reference, targets);
+        let extensions = self.extensions_of(node, reference);
         let metadata = match node.get("metadata").map(Node::to_json) {
             Some(Value::Object(metadata)) => metadata,
             _ => serde_json::Map::new(),
@@ -78,6 +79,7 @@ impl Lowering<'_> {
             then: then?.unwrap_or(Flow::Continue),
             metadata,
             compensation: compensation?,
+            extensions: extensions?,
             kind: kind?,
         })
     }
@@ -169,7 +171,7 @@ fn protocol(task: &Node) -> Option<Protocol> {
 }
 
 /// The keyword that says what a task does; `None` where there is not exactly one.
-fn keyword(node: &Node) -> Option<&'static str> {
+pub(super) fn keyword(node: &Node) -> Option<&'static str> {
     let Content::Object(entries) = &node.content else {
         return None;
     };

@@ -30,6 +30,7 @@ pub(crate) fn workflow(
         lowering.definitions(uses, "/use");
     }
     let compensates = lowering.compensations > 0;
+    let extends = lowering.extends();
     let head = head?;
     let definition = root.to_json();
     Some(Workflow {
@@ -47,5 +48,6 @@ pub(crate) fn workflow(
         retention: head.retention,
         tasks: tasks?,
         compensates,
+        extends,
     })
 }

@@ -210,7 +210,15 @@ const USE: Shape = Shape::Object(&Object {
             "Errors that raise refers to by name.",
             Shape::Map(&ERROR),
         ),
-        Field::not_yet("extensions", "extensions are"),
+        Field::new(
+            "extensions",
+            "Tasks that run before and after every task of a kind.",
+            Shape::Named {
+                of: &EXTENSION,
+                min: 0,
+                item: "an extension",
+            },
+        ),
         Field::new(
             "functions",
             "Functions that calls refer to by name: a task each, whose input the arguments are.",
@@ -234,6 +242,48 @@ const USE: Shape = Shape::Object(&Object {
         Field::not_yet("catalogs", "catalogs other than the default one are"),
     ],
 });
+
+const EXTENSION: Shape = Shape::Object(&Object {
+    name: "an extension",
+    definition: "extension",
+    group: Group::Free,
+    extra: Extra::Refused,
+    fields: &[
+        Field::new(
+            "extend",
+            "The kind of task: 'composite' is do and fork, 'all' is every kind.",
+            Shape::Text(TextRule::OneOf(EXTENDED)),
+        )
+        .required(),
+        Field::new(
+            "when",
+            "Which of these tasks; $task is the task.",
+            EXPRESSION,
+        ),
+        Field::new(
+            "before",
+            "What runs before the task; 'then: exit' in it takes the task's place.",
+            TASKS,
+        ),
+        Field::new("after", "What runs when the task has completed.", TASKS),
+    ],
+});
+
+/// What `extend` may be in the published schema.
+const EXTENDED: &[&str] = &[
+    "call",
+    "composite",
+    "emit",
+    "for",
+    "listen",
+    "raise",
+    "run",
+    "set",
+    "switch",
+    "try",
+    "wait",
+    "all",
+];
 
 const SCHEDULE: Shape = Shape::Object(&Object {
     name: "'schedule'",

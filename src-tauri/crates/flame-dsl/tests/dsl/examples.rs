@@ -16,7 +16,6 @@ fn expected(name: &str) -> Option<&'static str> {
             "call-custom-function-cataloged",
             "functions from an address are",
         ),
-        ("mock-service-extension", "extensions are"),
     ];
     table
         .iter()

@@ -760,20 +760,17 @@ fn what_is_not_there_yet() {
     check(
         r#"
 use:
-  extensions: []
   catalogs: {}
 schedule: {every: PT1H}
 evaluate: {mode: loose, language: js}
 do: []
 "#,
         expect![[r#"
-            3:3: error: extensions are not supported yet
-              hint: remove 'extensions' for now
-            4:3: error: catalogs other than the default one are not supported yet
+            3:3: error: catalogs other than the default one are not supported yet
               hint: remove 'catalogs' for now
-            6:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
+            5:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
               hint: write mode: strict
-            6:35: error: the language 'js' of expressions is not supported yet (value: js)
+            5:35: error: the language 'js' of expressions is not supported yet (value: js)
               hint: write language: jq
         "#]],
     );
@@ -790,6 +787,46 @@ do: []
               hint: remove 'resource' for now
             5:20: error: schemas of the format 'avro' are not supported yet (value: avro)
               hint: write a JSON Schema (format: json)
+        "#]],
+    );
+}
+
+#[test]
+fn extensions() {
+    check(
+        r#"
+use:
+  extensions:
+    - a: {extend: function, befor: []}
+    - b: {before: [{x: {set: $item}}]}
+    - c: {extend: set, when: .a &&, after: [{y: {call: nobody}}, {y: {wait: PT1S, then: z}}]}
+    - {}
+    - d: {extend: all}
+      e: {extend: all}
+do:
+  - loop: {for: {in: .items}, do: [{t: {set: {a: 1}}}]}
+"#,
+        expect![[r#"
+            4:19: error: must be one of call, composite, emit, for, listen, raise, run, set, switch, try, wait, all (value: function)
+              hint: write one of call, composite, emit, for, listen, raise, run, set, switch, try, wait, all
+            4:29: error: unknown key 'befor' in an extension
+              hint: did you mean 'before'?
+            5:7: error: 'extend' is missing in an extension
+              hint: add 'extend': The kind of task: 'composite' is do and fork, 'all' is every kind.
+            5:30: error: not a jq expression: the variable `$item` is not defined (byte 0) (value: $item)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task
+            6:33: error: not a jq expression: expected token at byte 3, found `&&` (value: .a &&)
+              hint: jq writes 'and'
+            6:56: error: no such function in use.functions (value: nobody)
+              hint: this release calls http, openapi, grpc, mcp, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+            6:67: error: the name 'y' is given twice in this list; the first is on line 6, column 46
+              hint: rename one of them
+            6:89: error: no task 'z' in this list (value: z)
+              hint: did you mean 'y'? a flow can go to continue, exit, end, y, y
+            7:7: error: an extension without a name
+              hint: write it as '- name:' with its keys indented below
+            9:7: error: an extension must have one name; found 'd', 'e'
+              hint: indent the keys below the name, and begin the next item with '- '
         "#]],
     );
 }

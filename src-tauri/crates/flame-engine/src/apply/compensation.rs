@@ -94,6 +94,7 @@ impl Folding<'_> {
             started_at: at,
             timeout: None,
             faulted: false,
+            extensions: Vec::new(),
             progress: Progress::Try(Attempts {
                 attempt: 1,
                 first_at: at,

@@ -11,6 +11,7 @@ mod compensations;
 mod control;
 mod data_flow;
 mod driver;
+mod extensions;
 mod forks;
 mod functions;
 mod generations;

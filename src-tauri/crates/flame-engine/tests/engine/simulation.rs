@@ -126,10 +126,46 @@ impl Author {
         if self.dice.chance(20) {
             document["timeout"] = json!({"after": {"seconds": self.dice.below(30) + 1}});
         }
+        if self.dice.chance(30) {
+            document["use"] = json!({"extensions": self.extensions()});
+        }
         if self.dice.chance(20) {
             document["output"] = json!({"as": "{out: ., n: $context.n}"});
         }
         document
+    }
+
+    /// Of one or two kinds of task.
+    fn extensions(&mut self) -> Value {
+        let kinds = [
+            "call",
+            "composite",
+            "for",
+            "set",
+            "try",
+            "wait",
+            "listen",
+            "all",
+        ];
+        let undoing = std::mem::replace(&mut self.undoing, true);
+        let extensions = (0..=self.dice.below(2)).map(|_| {
+            let kind = kinds[self.dice.below(kinds.len() as u64) as usize];
+            let mut extension = json!({"extend": kind});
+            if self.dice.chance(30) {
+                extension["when"] =
+                    json!("($task.name | length) % 2 == 0 or ($task.set | length) > 1");
+            }
+            if self.dice.chance(70) {
+                extension["before"] = self.list(3, 2);
+            }
+            if self.dice.chance(70) {
+                extension["after"] = self.list(3, 2);
+            }
+            json!({ self.name(): extension })
+        });
+        let extensions = extensions.collect();
+        self.undoing = undoing;
+        extensions
     }
 
     fn list(&mut self, depth: u64, length_max: u64) -> Value {
@@ -357,6 +393,7 @@ fn crashes_change_nothing(seed: u64) {
 fn compensation_keeps_its_promise(workflow: &Workflow, driver: &Driver) {
     let mut tasks = BTreeMap::new();
     let mut completed = Vec::new();
+    let mut returned = BTreeSet::new();
     let (mut begun, mut ended) = (Vec::new(), BTreeSet::new());
     let mut started = false;
     for record in driver.records() {
@@ -366,7 +403,9 @@ fn compensation_keeps_its_promise(workflow: &Workflow, driver: &Driver) {
             } => {
                 tasks.insert(frame, reference);
             }
-            Record::TaskCompleted { frame, .. } if !started => {
+            Record::TaskReturned { frame, .. } | Record::TaskCompleted { frame, .. }
+                if !started && returned.insert(frame) =>
+            {
                 let reference = &tasks[&frame];
                 let task = workflow.task(reference).unwrap();
                 if task.compensation.is_some() {
