@@ -10,7 +10,7 @@ use axum::http::header::{ALLOW, CONTENT_ENCODING, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flame_agent_api::{HookAccepted, Operation};
-use flame_dsl::{Webhook, WebhookAnswer};
+use flame_dsl::{Webhook, WebhookAnswer, WebhookProtection};
 use flame_errors::Code;
 use flame_store::Run;
 use flame_types::RunStatus;
@@ -51,7 +51,15 @@ pub(super) async fn call(
     let bytes = read(webhook, request).await?;
     protection::check_body(&webhook.protection, &headers, &bytes, connections)?;
     let input = input(webhook, &query, &bytes)?;
-    let key = parameter::idempotency_key(&headers, &["webhook-id"])?;
+    let key = match &webhook.protection {
+        // Signed with the body; any other key could be sent with a message that somebody has listened to.
+        WebhookProtection::StandardWebhooks { .. } => {
+            parameter::idempotency_key(&headers, &["webhook-id"])
+        }
+        WebhookProtection::None | WebhookProtection::Secret { .. } => {
+            parameter::idempotency_key(&headers, &["idempotency-key", "webhook-id"])
+        }
+    }?;
     let hashed = if bytes.is_empty() {
         query.as_bytes()
     } else {

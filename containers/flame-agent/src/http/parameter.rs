@@ -86,20 +86,19 @@ pub(super) fn wait(text: &str) -> Result<Duration, Failure> {
     }
 }
 
-/// The key of a request that may be sent again: `Idempotency-Key`, or the first of `others` there is.
+/// The key of a request that may be sent again: that of the first of the headers there is.
 pub(super) fn idempotency_key(
     headers: &HeaderMap,
-    others: &[&str],
+    names: &[&str],
 ) -> Result<Option<String>, Failure> {
-    let names = std::iter::once("idempotency-key").chain(others.iter().copied());
     for name in names {
-        let Some(value) = headers.get(name) else {
+        let Some(value) = headers.get(*name) else {
             continue;
         };
         let key = value.to_str().unwrap_or_default();
         let fits = (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len())
             && key.bytes().all(|byte| byte.is_ascii_graphic());
-        if !fits || headers.get_all(name).iter().count() > 1 {
+        if !fits || headers.get_all(*name).iter().count() > 1 {
             return Err(invalid(format!("{name} is {key:?}"))
                 .hint("Send it once, 1 to 255 visible ASCII characters."));
         }
@@ -144,10 +143,11 @@ mod tests {
 
     #[test]
     fn keys_are_visible_text() {
+        let names = ["idempotency-key", "webhook-id"];
         let with = |key: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("idempotency-key", key.parse().unwrap());
-            idempotency_key(&headers, &[])
+            idempotency_key(&headers, &names)
         };
         assert_eq!(with("a-1").unwrap().as_deref(), Some("a-1"));
         for bad in ["", "a b", &"k".repeat(256)] {
@@ -156,19 +156,15 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("webhook-id", "msg_1".parse().unwrap());
         assert_eq!(
-            idempotency_key(&headers, &["webhook-id"])
-                .unwrap()
-                .as_deref(),
+            idempotency_key(&headers, &names).unwrap().as_deref(),
             Some("msg_1")
         );
         headers.insert("idempotency-key", "k".parse().unwrap());
         assert_eq!(
-            idempotency_key(&headers, &["webhook-id"])
-                .unwrap()
-                .as_deref(),
+            idempotency_key(&headers, &names).unwrap().as_deref(),
             Some("k")
         );
         headers.append("idempotency-key", "l".parse().unwrap());
-        assert!(idempotency_key(&headers, &["webhook-id"]).is_err());
+        assert!(idempotency_key(&headers, &names).is_err());
     }
 }

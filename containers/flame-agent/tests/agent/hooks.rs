@@ -330,6 +330,12 @@ async fn a_standard_webhooks_signature_covers_id_time_and_body() {
         first["runId"],
         "a message counts once"
     );
+    let overheard = signed(&agent, "msg_1", now, body, body).header("idempotency-key", "other");
+    let replayed: Value = overheard.send().await.unwrap().json().await.unwrap();
+    assert_eq!(
+        replayed["runId"], first["runId"],
+        "a key that nobody signed makes no second run"
+    );
     let changed = signed(&agent, "msg_1", now, "{}", "{}")
         .send()
         .await

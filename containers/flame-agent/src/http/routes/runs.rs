@@ -33,7 +33,11 @@ pub(in crate::http) async fn start(
         let Segments(workflow) = segments?;
         let Parameters(query) = query?;
         let wait = query.wait.as_deref().map(parameter::wait).transpose()?;
-        Ok((workflow, wait, parameter::idempotency_key(&headers, &[])?))
+        Ok((
+            workflow,
+            wait,
+            parameter::idempotency_key(&headers, &["idempotency-key"])?,
+        ))
     };
     let (workflow, wait, key) = match read() {
         Ok(read) => read,
