@@ -351,13 +351,7 @@ impl Pipelines {
             .pipeline;
         let mut sink = self.sink(&pipeline).await?;
         match letter::send(&before, pipeline, sink.as_mut()).await? {
-            None => {
-                self.store()
-                    .commit(Operation::DeleteDeadLetter { id })
-                    .await?;
-                self.runtime.announce(Change::DeadLetters);
-                Ok(Sent::Taken)
-            }
+            None => self.remove(&before).await.map(|()| Sent::Taken),
             Some(error) => {
                 let refused = letter::refused(&before, error, Timestamp::now());
                 self.replace(refused, before.revision)
@@ -369,10 +363,17 @@ impl Pipelines {
 
     /// Removes the record for good.
     pub async fn discard(&self, id: u64) -> Result<(), Error> {
-        self.letter(id).await?;
-        self.store()
-            .commit(Operation::DeleteDeadLetter { id })
-            .await?;
+        let before = self.letter(id).await?;
+        self.remove(&before).await
+    }
+
+    /// Removes a letter as it was read: what somebody made of it since stays.
+    async fn remove(&self, read: &DeadLetter) -> Result<(), Error> {
+        let operation = Operation::DeleteDeadLetter {
+            id: read.id,
+            expected_revision: read.revision,
+        };
+        self.store().commit(operation).await?;
         self.runtime.announce(Change::DeadLetters);
         Ok(())
     }

@@ -69,10 +69,10 @@ impl Applier<'_> {
                 letter,
                 expected_revision,
             } => self.update_dead_letter(letter, *expected_revision),
-            Operation::DeleteDeadLetter { id } => self.execute(
-                "DELETE FROM dead_letters WHERE id = ?1",
-                params![integer(*id)],
-            ),
+            Operation::DeleteDeadLetter {
+                id,
+                expected_revision,
+            } => self.delete_dead_letter(*id, *expected_revision),
             Operation::AdvanceFeed {
                 feed,
                 expected_offset,
@@ -367,6 +367,29 @@ impl Applier<'_> {
                 letter.original,
             ],
         )
+    }
+
+    fn delete_dead_letter(&self, id: u64, expected: u64) -> Result<(), Error> {
+        let changed = self.changes(
+            "DELETE FROM dead_letters WHERE id = ?1 AND revision = ?2",
+            params![integer(id), integer(expected)],
+        )?;
+        if changed > 0 {
+            return Ok(());
+        }
+        let stays: bool = self
+            .connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM dead_letters WHERE id = ?1)",
+                [integer(id)],
+                |row| row.get(0),
+            )
+            .map_err(|error| self.translate(&error))?;
+        if stays {
+            Err(Error::DeadLetterChanged { id })
+        } else {
+            Ok(())
+        }
     }
 
     fn update_dead_letter(&self, letter: &DeadLetter, expected: u64) -> Result<(), Error> {

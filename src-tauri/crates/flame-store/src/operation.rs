@@ -81,8 +81,10 @@ pub enum Operation {
         letter: Box<DeadLetter>,
         expected_revision: u64,
     },
+    /// Removes a dead letter whose revision is still `expected_revision`; one that has gone already stays gone.
     DeleteDeadLetter {
         id: u64,
+        expected_revision: u64,
     },
     /// Moves a feed on; refused with `Error::FeedOffset` unless it stands at `expected_offset`.
     /// A feed that is not there yet stands at 0.

@@ -313,11 +313,18 @@ async fn a_dead_letter_is_changed_by_whoever_saw_it_last() {
     assert_eq!(open_ones.len(), 1);
     let counts = store.dead_letter_counts().await.unwrap();
     assert!(counts.contains(&("pipeline/shop/orders".to_owned(), DeadLetterState::Sent, 1)));
-    store
-        .commit(Operation::DeleteDeadLetter { id: 2 })
-        .await
-        .unwrap();
+    let delete = |expected_revision| Operation::DeleteDeadLetter {
+        id: 2,
+        expected_revision,
+    };
+    let error = store.commit(delete(7)).await.unwrap_err();
+    assert!(
+        matches!(error, Error::DeadLetterChanged { id: 2 }),
+        "what was changed since is not removed: {error}"
+    );
+    store.commit(delete(1)).await.unwrap();
     assert_eq!(store.dead_letter(2).await.unwrap(), None);
+    store.commit(delete(1)).await.unwrap();
 }
 
 #[tokio::test]
