@@ -9,7 +9,7 @@ use flame_types::Timestamp;
 use jiff::SignedDuration;
 use rusqlite::Connection;
 
-use crate::file::{failed, open_reader, translate};
+use crate::file::{failed, make_private, open_reader, translate};
 use crate::lock::FolderLock;
 use crate::{Error, FILE_NAME};
 
@@ -54,13 +54,32 @@ pub fn restore(data_folder: &Path, backup: Option<&Path>, now: Timestamp) -> Res
             path: data_folder.join(FOLDER),
             detail: "there is no backup".into(),
         })?;
-    crate::check::quick(&open_reader(&restored)?, &restored)?;
+    let source = open_reader(&restored)?;
+    crate::check::quick(&source, &restored)?;
+    match crate::migrate::format(&source, &restored) {
+        Ok(0) | Err(Error::Foreign { .. }) => {
+            return Err(Error::Failed {
+                operation: "restore",
+                path: restored,
+                detail: "it is no database of an agent; nothing was moved".into(),
+            });
+        }
+        known => known?,
+    };
+    drop(source);
     let damaged = data_folder.join(format!("damaged-{}", stamp(now)));
-    fs::create_dir_all(&damaged).map_err(|error| failed("create", &damaged, &error))?;
     // The copy is complete before anything moves, so a full disk leaves the folder as it was.
     let copy = path.with_extension("restoring");
-    fs::copy(&restored, &copy).map_err(|error| failed("write", &copy, &error))?;
-    sync(&copy)?;
+    let copied = fs::copy(&restored, &copy)
+        .map_err(|error| failed("write", &copy, &error))
+        .and_then(|_| sync(&copy))
+        .and_then(|()| {
+            fs::create_dir_all(&damaged).map_err(|error| failed("create", &damaged, &error))
+        });
+    if let Err(error) = copied {
+        let _ = fs::remove_file(&copy);
+        return Err(error);
+    }
     for suffix in ["", "-wal", "-shm"] {
         let from = data_folder.join(format!("{FILE_NAME}{suffix}"));
         if from.exists() {
@@ -73,13 +92,16 @@ pub fn restore(data_folder: &Path, backup: Option<&Path>, now: Timestamp) -> Res
     Ok(Backup { restored, damaged })
 }
 
-/// Whether the newest backup is older than a day, or there is none.
+/// Whether no backup was made within a day. One of the future says nothing: the clock was wrong then.
 pub(crate) fn is_due(data_folder: &Path, now: Timestamp) -> bool {
-    let made = latest(data_folder)
-        .and_then(|path| fs::metadata(path).ok())
-        .and_then(|metadata| metadata.modified().ok())
-        .and_then(|made| Timestamp::try_from(made).ok());
-    made.is_none_or(|made| now.duration_since(made) > SignedDuration::from_hours(24))
+    let is_fresh = |path: &PathBuf| {
+        fs::metadata(path)
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|made| Timestamp::try_from(made).ok())
+            .is_some_and(|made| now.duration_since(made).abs() <= SignedDuration::from_hours(24))
+    };
+    !list(data_folder).iter().any(is_fresh)
 }
 
 /// Writes a backup beside the database and removes the oldest ones.
@@ -99,7 +121,10 @@ pub(crate) fn make(
     };
     let target = folder.join(name);
     into_file(connection, path, &target)?;
-    for old in list(data_folder).iter().rev().skip(KEPT) {
+    let mut made = list(data_folder);
+    // A later name than this one's comes from a clock that was ahead.
+    made.sort_by_key(|path| *path <= target);
+    for old in made.iter().rev().skip(KEPT) {
         if let Err(error) = fs::remove_file(old) {
             tracing::warn!(file = %old.display(), %error, "An old backup could not be removed");
         }
@@ -113,17 +138,32 @@ pub(crate) fn into_file(connection: &Connection, path: &Path, target: &Path) -> 
     // A copy that a crash left unfinished would make the statement below fail.
     let _ = fs::remove_file(&partial);
     let text = partial.to_string_lossy();
-    let made = connection
-        .execute("VACUUM INTO ?1", [text.as_ref()])
-        .map_err(|error| translate("back up", path, &error))
+    let made = make_private(&partial)
+        .map_err(|error| failed("create", &partial, &error))
+        .and_then(|()| {
+            connection
+                .execute("VACUUM INTO ?1", [text.as_ref()])
+                .map_err(|error| unwritten(path, target, &error))
+        })
         .and_then(|_| sync(&partial))
         .and_then(|()| {
             fs::rename(&partial, target).map_err(|error| failed("move", &partial, &error))
         });
     if made.is_err() {
         let _ = fs::remove_file(&partial);
+        let _ = fs::remove_file(partial.with_extension("partial-journal"));
     }
     made
+}
+
+/// The disk that is full is that of the copy.
+fn unwritten(path: &Path, target: &Path, error: &rusqlite::Error) -> Error {
+    match translate("back up", path, error) {
+        Error::Full { .. } => Error::Full {
+            path: target.to_owned(),
+        },
+        other => other,
+    }
 }
 
 fn sync(path: &Path) -> Result<(), Error> {

@@ -10,6 +10,17 @@ use crate::file::translate;
 /// Files up to this size are read through at every start; larger ones show damage when it is met.
 pub(crate) const QUICK_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// Refuses to begin anew where a database was: it is gone or empty, and backups of it are there.
+pub(crate) fn nothing_lost(path: &Path) -> Result<(), Error> {
+    let Some(backup) = path.parent().and_then(crate::backup::latest) else {
+        return Ok(());
+    };
+    Err(Error::Lost {
+        path: path.to_owned(),
+        backup,
+    })
+}
+
 /// Reads the whole file and reports the first thing that is wrong with it.
 pub(crate) fn quick(connection: &Connection, path: &Path) -> Result<(), Error> {
     let verdict: String = connection

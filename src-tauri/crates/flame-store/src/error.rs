@@ -33,6 +33,12 @@ pub enum Error {
         backup: Option<PathBuf>,
         detail: String,
     },
+    /// There is no database where one was.
+    #[error(
+        "{} is gone or empty, and the folder has backups of it. {} To begin with an empty database, move \
+         the backups away.", .path.display(), restore_hint(Some(.backup))
+    )]
+    Lost { path: PathBuf, backup: PathBuf },
     #[error(
         "another agent uses the data folder {}; stop it, or use another folder", .path.display()
     )]
@@ -103,7 +109,7 @@ impl Error {
             Self::Full { .. } => Code::StorageFull,
             Self::Busy { .. } => Code::TooManyRequests,
             Self::Newer { .. } => Code::StorageNewer,
-            Self::Corrupt { .. } => Code::StorageCorrupt,
+            Self::Corrupt { .. } | Self::Lost { .. } => Code::StorageCorrupt,
             Self::Locked { .. } | Self::Deposed { .. } => Code::StorageLocked,
             Self::Sequence { .. }
             | Self::Foreign { .. }

@@ -29,6 +29,9 @@ pub(crate) fn open_writer(
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let is_new = std::fs::metadata(path).map_or(0, |file| file.len()) == 0;
+    if is_new {
+        make_private(path).map_err(|error| failed("create", path, &error))?;
+    }
     let connection = open(path, flags)?;
     let set = || -> rusqlite::Result<()> {
         let synchronous = match durability {
@@ -59,6 +62,16 @@ pub(crate) fn open_writer(
     };
     set().map_err(|error| translate("open", path, &error))?;
     Ok(connection)
+}
+
+/// An empty file that its owner alone can read, where there is none: SQLite writes into it, and gives its
+/// logs the same mode.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 /// Lets free pages be given back. Counts from now in an empty file, and from the next `VACUUM` in another.

@@ -42,14 +42,7 @@ fn migrate_with(
 ) -> Result<(), Error> {
     let fail = |error: rusqlite::Error| translate("migrate", path, &error);
     let current = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-    let found = found(connection, path)?;
-    if found > current {
-        return Err(Error::Newer {
-            path: path.to_owned(),
-            found,
-            supported: current,
-        });
-    }
+    let found = known(connection, path, current)?;
     if found == current {
         return Ok(());
     }
@@ -91,6 +84,27 @@ fn rebuild(connection: &Connection, path: &Path) -> Result<(), Error> {
     shrinkable(connection)
         .and_then(|()| connection.execute_batch("VACUUM"))
         .map_err(|error| translate("write", path, &error))
+}
+
+/// The format of a file that this version can read or carry over; 0 for an empty file.
+pub(crate) fn format(connection: &Connection, path: &Path) -> Result<i64, Error> {
+    known(
+        connection,
+        path,
+        i64::try_from(STEPS.len()).unwrap_or(i64::MAX),
+    )
+}
+
+fn known(connection: &Connection, path: &Path, current: i64) -> Result<i64, Error> {
+    let found = found(connection, path)?;
+    if found > current {
+        return Err(Error::Newer {
+            path: path.to_owned(),
+            found,
+            supported: current,
+        });
+    }
+    Ok(found)
 }
 
 /// The file's format; 0 for an empty file.

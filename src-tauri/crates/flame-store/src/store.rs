@@ -107,6 +107,9 @@ impl Store {
         let lock = FolderLock::take(folder)?;
         let path = folder.join(FILE_NAME);
         let existed = size(&path) > 0;
+        if !existed {
+            check::nothing_lost(&path)?;
+        }
         let mut connection = open_writer(&path, options.durability, options.pages_max)?;
         migrate::migrate(&mut connection, &path, (options.clock)())?;
         if existed && size(&path) <= check::QUICK_BYTES_MAX {
@@ -581,5 +584,16 @@ fn make_folder(folder: &Path) -> Result<(), Error> {
     }
     builder
         .create(folder)
-        .map_err(|error| failed("create", folder, &error))
+        .map_err(|error| match failed("make", folder, &error) {
+            Error::Failed {
+                operation,
+                path,
+                detail,
+            } => Error::Failed {
+                operation,
+                path,
+                detail: format!("{detail}; use a folder that you may write to").into(),
+            },
+            other => other,
+        })
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
+use flame_errors::Code;
 use flame_store::{Error, FILE_NAME, Page, RunFilter, Store, latest_backup, restore};
 
 use crate::values::{append, at, commit, create, journal, open, options, run_id};
@@ -146,6 +147,55 @@ async fn a_damaged_file_is_kept_and_its_backup_helps() {
     }
 }
 
+/// As a crash leaves it that no sync had gone before, or whoever stopped a restore half way.
+#[tokio::test]
+async fn a_file_that_is_gone_or_empty_is_not_begun_anew() {
+    for gone in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        filled(folder.path(), 3).await;
+        let file = folder.path().join(FILE_NAME);
+        fs::remove_file(&file).unwrap();
+        if !gone {
+            fs::write(&file, "").unwrap();
+        }
+        let error = Store::open(&options(folder.path())).unwrap_err();
+        assert_eq!(error.code(), Code::StorageCorrupt, "{error}");
+        assert!(error.to_string().contains("restore"), "{error}");
+        assert_eq!(file.exists(), !gone, "nothing was written");
+        restore(folder.path(), None, at(1)).unwrap();
+        let store = open(folder.path());
+        assert!(store.run(run_id(2)).await.unwrap().is_some());
+        store.close();
+    }
+    // Without a backup there was nothing yet: the first start may have been cut off.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(FILE_NAME), "").unwrap();
+    open(folder.path()).close();
+}
+
+#[tokio::test]
+async fn only_a_database_of_ours_is_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 1).await;
+    let foreign = folder.path().join("foreign.db");
+    let connection = rusqlite::Connection::open(&foreign).unwrap();
+    connection
+        .execute_batch("CREATE TABLE theirs (id)")
+        .unwrap();
+    connection.close().unwrap();
+    let empty = folder.path().join("empty.db");
+    fs::write(&empty, "").unwrap();
+    for file in [&foreign, &empty] {
+        let error = restore(folder.path(), Some(file), at(1)).unwrap_err();
+        assert!(
+            error.to_string().contains("no database of an agent"),
+            "{error}"
+        );
+    }
+    assert!(!folder.path().join("agent.restoring").exists());
+    open(folder.path()).close();
+}
+
 #[tokio::test]
 async fn restoring_needs_a_backup_and_a_free_folder() {
     let folder = tempfile::tempdir().unwrap();
@@ -206,6 +256,25 @@ async fn one_daily_backup_a_day() {
     store.close();
 }
 
+/// A clock that was ahead neither stops the backups nor lets the new ones be taken for old.
+#[tokio::test]
+async fn backups_of_the_future_stop_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let backups = folder.path().join("backups");
+    fs::create_dir(&backups).unwrap();
+    for day in 1..=4 {
+        let file = fs::File::create(backups.join(format!("2999010{day}T000000000Z.db"))).unwrap();
+        let ahead = std::time::SystemTime::now() + std::time::Duration::from_secs(86_400 * 900);
+        file.set_modified(ahead).unwrap();
+    }
+    let made = store.backup_if_due().await.unwrap().unwrap();
+    assert!(made.exists());
+    assert_eq!(fs::read_dir(&backups).unwrap().count(), 3);
+    assert!(store.backup_if_due().await.unwrap().is_none());
+    store.close();
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_folder_that_is_made_is_private() {
@@ -217,4 +286,23 @@ async fn a_folder_that_is_made_is_private() {
         fs::metadata(&inner).unwrap().permissions().mode() & 0o777,
         0o700
     );
+}
+
+/// Also in a folder that others may look into.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_database_its_log_and_its_backups_are_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.commit(create(1)).await.unwrap();
+    let backup = store.backup_if_due().await.unwrap().unwrap();
+    let copy = folder.path().join("copy.db");
+    store.backup_to(&copy).await.unwrap();
+    let beside = |suffix: &str| folder.path().join(format!("{FILE_NAME}{suffix}"));
+    for file in [beside(""), beside("-wal"), beside("-shm"), backup, copy] {
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+    store.close();
 }
