@@ -3,9 +3,13 @@
 //! Deliberately absent: where they come from. Whoever holds them gives them before each decision, and
 //! they are in no record: data in which one stands is masked before it is folded.
 
+mod encoded;
+
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, StandardError};
@@ -84,24 +88,16 @@ impl Secrets {
     pub(crate) fn mask(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
-                for secret in &self.texts {
-                    if text == secret {
-                        MASK.clone_into(text);
-                    } else if secret.len() >= PART_BYTES_MIN && text.contains(secret.as_str()) {
-                        *text = text.replace(secret.as_str(), MASK);
-                    }
+                if let Some(masked) = self.masked(text) {
+                    *text = masked;
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.mask(item)),
             Value::Object(members) => {
-                if members.keys().any(|name| self.stands_in(name)) {
+                if members.keys().any(|name| self.masked(name).is_some()) {
                     *members = std::mem::take(members)
                         .into_iter()
-                        .map(|(name, value)| {
-                            let mut name = Value::String(name);
-                            self.mask(&mut name);
-                            (name.as_str().unwrap_or(MASK).to_owned(), value)
-                        })
+                        .map(|(name, value)| (self.masked(&name).unwrap_or(name), value))
                         .collect();
                 }
                 members.values_mut().for_each(|value| self.mask(value));
@@ -110,10 +106,26 @@ impl Secrets {
         }
     }
 
-    fn stands_in(&self, text: &str) -> bool {
-        self.texts
-            .iter()
-            .any(|secret| text == secret || secret.len() >= PART_BYTES_MIN && text.contains(secret))
+    /// The text without the secrets that stand in it; `None` where there is none.
+    fn masked(&self, text: &str) -> Option<String> {
+        if self.texts.iter().any(|secret| secret == text) {
+            return Some(MASK.to_owned());
+        }
+        let mut masked: Option<String> = None;
+        let parts = self.texts.iter();
+        for secret in parts.filter(|secret| secret.len() >= PART_BYTES_MIN) {
+            let now = masked.as_deref().unwrap_or(text);
+            if now.contains(secret.as_str()) {
+                masked = Some(now.replace(secret.as_str(), MASK));
+            }
+            let now = masked.as_deref().unwrap_or(text);
+            if now.contains('%')
+                && let Some(without) = encoded::without(now, secret, MASK)
+            {
+                masked = Some(without);
+            }
+        }
+        masked
     }
 }
 
@@ -134,7 +146,10 @@ impl fmt::Debug for Secrets {
 
 fn texts(value: &Value, found: &mut Vec<String>) {
     match value {
-        Value::String(text) if !text.is_empty() => found.push(text.clone()),
+        Value::String(text) if !text.is_empty() => {
+            found.push(text.clone());
+            found.extend(spellings(text));
+        }
         Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
         Value::Object(members) => {
             let secret = members
@@ -144,6 +159,17 @@ fn texts(value: &Value, found: &mut Vec<String>) {
         }
         _ => {}
     }
+}
+
+/// How a secret stands in a text of JSON, and in base64. What an address makes of it is told when one is
+/// looked through.
+fn spellings(text: &str) -> impl Iterator<Item = String> {
+    let quoted = Value::from(text).to_string();
+    let escaped = quoted[1..quoted.len() - 1].to_owned();
+    let packed = (text.len() >= PART_BYTES_MIN)
+        .then(|| [STANDARD_NO_PAD.encode(text), URL_SAFE_NO_PAD.encode(text)]);
+    let escaped = (escaped != text).then_some(escaped);
+    escaped.into_iter().chain(packed.into_iter().flatten())
 }
 
 fn without_value(name: &str) -> Error {

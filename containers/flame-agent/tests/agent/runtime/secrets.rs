@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{document, error, id, open, options, output, run, start, until};
-use crate::server::{Server, json};
+use crate::server::{Server, answer, json};
 
 const CANARY: &str = "canary-4711-x";
 
@@ -108,6 +108,35 @@ async fn a_secret_goes_out_and_is_in_no_file() {
     assert!(backup.is_file());
     handle.drain(Duration::ZERO).await;
     assert!(!everything(folder.path()).contains(CANARY));
+}
+
+/// An address, a text of JSON and base64 spell it otherwise.
+#[tokio::test]
+async fn a_secret_is_seen_in_other_spellings() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let key = "canary/4+7= \"ten\"";
+    put(&handle, "key", key).await;
+    put(&handle, "login", CANARY).await;
+    let echo = format!("{} or Y2FuYXJ5LzQrNz0gInRlbiI=", json!({ "key": key }));
+    let server = Server::saying(answer("200 OK", "text/plain", &echo)).await;
+    let tasks = format!(
+        "- send:
+    call: http
+    with: {{method: get, endpoint: '{}', query: {{t: '${{ $secrets.key }}'}}, output: response}}
+- lost:
+    call: http
+    with: {{method: get, endpoint: '${{ \"http://127.0.0.1:1/\" + $secrets.key }}'}}",
+        server.url("/")
+    );
+    let workflow = deploy(&handle, "spelt", &tasks).await;
+    let ended = run(&handle, &workflow, json!({})).await;
+    assert!(server.asked()[0].head.contains("canary%2F4%2B7"));
+    let journal = handle.journal(ended.summary.id, 0, 100).await.unwrap();
+    let kept = format!("{journal:?}{:?}", error(&ended));
+    assert!(kept.contains("***") && !kept.contains("canary"), "{kept}");
+    assert!(!kept.contains("Y2FuYXJ5"), "{kept}");
+    handle.drain(Duration::ZERO).await;
 }
 
 #[tokio::test]
