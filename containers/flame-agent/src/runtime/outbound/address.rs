@@ -107,9 +107,10 @@ fn plain(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match parts {
-        // NAT64, 6to4 and the deprecated "compatible" form.
+        // NAT64, 6to4, SIIT and the deprecated "compatible" form.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => four(high, low),
         [0x2002, high, low, ..] => four(high, low),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => four(high, low),
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => four(high, low),
         _ => address,
     }
@@ -146,7 +147,11 @@ fn is_public(address: IpAddr) -> bool {
                 || (a == 198 && (18..20).contains(&b)))
         }
         IpAddr::V6(six) => {
-            !(six.is_loopback()
+            let parts = six.segments();
+            // The site-local addresses of before, and NAT64 of a network's own.
+            let is_local = parts[0] & 0xffc0 == 0xfec0 || parts[..3] == [0x64, 0xff9b, 1];
+            !(is_local
+                || six.is_loopback()
                 || six.is_unspecified()
                 || six.is_multicast()
                 || six.is_unique_local()
@@ -278,6 +283,9 @@ mod tests {
             "http://[::1]/",
             "http://[::ffff:127.0.0.1]/",
             "http://[fc00::1]/",
+            "http://[fec0::1]/",
+            "http://[64:ff9b:1::7f00:1]/",
+            "http://[::ffff:0:127.0.0.1]/",
         ] {
             assert_eq!(verdict(url, Reach::Named), Ok(()), "{url}");
             assert!(

@@ -41,6 +41,10 @@ pub enum UriTemplateGap {
         "{0:?} holds a list or an object within a list or an object, which an address can't hold"
     )]
     Nested(String),
+    #[error(
+        "the input makes {0:?} a step of the path, which leads to another address than the document's"
+    )]
+    Step(String),
 }
 
 /// RFC 6570, appendix A: how an operator writes its values.
@@ -55,17 +59,41 @@ struct Operator {
 
 impl UriTemplate<'_> {
     /// A name that the input lacks is an error where it would leave a hole in the address, and is left
-    /// out of `{?query}`, `{&query}` and `{;parameters}`.
+    /// out of `{?query}`, `{&query}` and `{;parameters}`. So are `.` and `..` where a value makes them a step
+    /// of the path, unless `+` lets it bring slashes too: whoever calls the address takes such steps.
     pub fn expand(&self, input: &Value) -> Result<String, UriTemplateGap> {
         let mut url = String::new();
+        // The same with a letter in place of each value that may not bring steps.
+        let mut harmless = String::new();
         for part in &self.parts {
             match part {
-                Part::Literal(text) => url.push_str(text),
-                Part::Expression(expression) => expand(expression, input, &mut url)?,
+                Part::Literal(text) => {
+                    url.push_str(text);
+                    harmless.push_str(text);
+                }
+                Part::Expression(expression) => {
+                    let before = url.len();
+                    expand(expression, input, &mut url)?;
+                    match expression.operator {
+                        Some(b'+' | b'#' | b'?') => harmless.push_str(&url[before..]),
+                        _ => harmless.push('x'),
+                    }
+                }
             }
         }
-        Ok(url)
+        match steps(&url).last() {
+            Some(step) if steps(&url).count() > steps(&harmless).count() => {
+                Err(UriTemplateGap::Step(step.to_owned()))
+            }
+            _ => Ok(url),
+        }
     }
+}
+
+/// The steps of a path that lead elsewhere.
+fn steps(url: &str) -> impl Iterator<Item = &str> {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    path.split('/').filter(|step| matches!(*step, "." | ".."))
 }
 
 fn expand(
@@ -254,6 +282,36 @@ mod tests {
                 Ok(expected),
                 "{template}"
             );
+        }
+    }
+
+    #[test]
+    fn a_value_is_no_step_to_another_address() {
+        let input =
+            json!({"up": "..", "dot": ".", "two": ["a", ".."], "name": "a..b", "empty": ""});
+        for (template, step) in [
+            ("http://e.com/users/{up}/orders", ".."),
+            ("http://e.com/users/{dot}{dot}", ".."),
+            ("http://e.com/users/.{empty}/orders", "."),
+            ("http://e.com{/two*}", ".."),
+            ("http://e.com/a{/up}?x=1", ".."),
+            ("http://e.com/a/{.dot}", ".."),
+        ] {
+            let found = expand(template, &input);
+            assert_eq!(
+                found,
+                Err(UriTemplateGap::Step(step.to_owned())),
+                "{template}"
+            );
+        }
+        for template in [
+            "http://e.com/a/../{name}",
+            "http://e.com/{name}?up={up}",
+            "http://e.com/a{?up}",
+            "http://e.com/a/{+up}/b",
+            "http://e.com/{up}{name}",
+        ] {
+            assert!(expand(template, &input).is_ok(), "{template}");
         }
     }
 

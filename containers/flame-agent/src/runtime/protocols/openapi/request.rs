@@ -127,6 +127,11 @@ impl Parts {
                 if text.is_empty() {
                     return Err(Problem(format!("the path parameter {name:?} is empty")));
                 }
+                if matches!(text.as_str(), "." | "..") {
+                    return Err(Problem(format!(
+                        "the path parameter {name:?} is {text:?}, which leads to another operation's address"
+                    )));
+                }
                 self.path = self.path.replace(&format!("{{{name}}}"), &text);
             }
             Place::Query => self.query.extend(pairs(parameter, value, true)?),

@@ -206,6 +206,10 @@ fn defaults_content_and_references_are_followed() {
             json!({"id": "", "body": 1}),
             "the path parameter \"id\" is empty",
         ),
+        (
+            json!({"id": "..", "body": 1}),
+            "the path parameter \"id\" is \"..\", which leads to another operation's address",
+        ),
     ] {
         assert_eq!(request(&document, values), Err(expected.to_owned()));
     }
