@@ -1,5 +1,8 @@
-//! The listener and the connections: how many there may be, how slow they may be, how they end.
+//! The listener and the connections: how many there may be, how slow they may be, how they end. Where the
+//! places run out, the one that waits longest for a request makes room.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,20 +10,22 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, Response};
 use flame_agent_api::Listening;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::guard::Guard;
 use super::router::{self, Context};
+use super::seat::{Seat, make_room};
 use super::{AllowLists, Error, Token};
 use crate::runtime::Handle;
 
@@ -29,6 +34,9 @@ const CONNECTIONS_MAX: usize = 512;
 
 /// Time for the head of a request to arrive; a kept connection is closed after as much silence.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection waits for one that was asked to leave.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -137,21 +145,35 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
+        let mut seats = HashMap::new();
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                Some(_) = connections.join_next() => {}
+                Some(ended) = connections.join_next_with_id() => {
+                    seats.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
+                }
                 accepted = self.listener.socket.accept() => match accepted {
                     Ok((stream, _)) => {
                         let (router, stopping) = (self.router.clone(), self.stop.subscribe());
-                        let permit = Arc::clone(&permits).try_acquire_owned();
-                        connections.spawn(async move {
+                        let seat = Seat::taken();
+                        let sitting = Arc::clone(&seat);
+                        let permit = Arc::clone(&permits).try_acquire_owned().ok();
+                        let is_welcome = permit.is_some() || make_room(&seats);
+                        let permits = Arc::clone(&permits);
+                        let task = connections.spawn(async move {
+                            let permit = match permit {
+                                None if is_welcome => soon(permits).await,
+                                permit => permit,
+                            };
                             match permit {
-                                Ok(_permit) => connection(stream, router, stopping).await,
-                                Err(_) => turn_away(stream).await,
+                                Some(_permit) => connection(stream, router, stopping, sitting).await,
+                                None => turn_away(stream).await,
                             }
                         });
+                        if is_welcome {
+                            seats.insert(task.id(), seat);
+                        }
                     }
                     Err(error) => {
                         // Out of file descriptors, as a rule: others must close before it works.
@@ -171,13 +193,36 @@ impl Server {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stopping: watch::Receiver<bool>) {
+/// The permit of somebody who was asked to leave.
+async fn soon(permits: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    let left = tokio::time::timeout(LEAVE_TIMEOUT, permits.acquire_owned());
+    left.await.ok()?.ok()
+}
+
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+    seat: Arc<Seat>,
+) {
     // Small answers must not wait for the acknowledgement of earlier ones.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection could not be set up");
     }
+    let sitting = Arc::clone(&seat);
     let service = service_fn(move |request: Request<Incoming>| {
-        router.clone().oneshot(request.map(Body::new))
+        let work = sitting.work();
+        let answer = router.clone().oneshot(request.map(Body::new));
+        async move {
+            let answer: Response<Body> = answer.await?;
+            // The body holds it: a stream is work too.
+            Ok::<_, Infallible>(answer.map(|body| {
+                body.map_err(move |error| {
+                    let _ = &work;
+                    error
+                })
+            }))
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -188,6 +233,7 @@ async fn connection(stream: TcpStream, router: Router, mut stopping: watch::Rece
     tokio::pin!(served);
     let outcome = tokio::select! {
         outcome = served.as_mut() => outcome,
+        () = seat.asked_to_leave() => return,
         () = stopped(&mut stopping) => {
             served.as_mut().graceful_shutdown();
             served.await

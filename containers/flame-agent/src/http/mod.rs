@@ -21,6 +21,7 @@ mod process;
 mod protection;
 mod router;
 mod routes;
+mod seat;
 mod token;
 mod view;
 

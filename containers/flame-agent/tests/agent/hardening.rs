@@ -1,6 +1,6 @@
 //! Who may ask, with what, and how much: Host and Origin lists, the token, types and limits.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -419,11 +419,40 @@ async fn a_method_that_an_address_does_not_take_is_told() {
     .await;
 }
 
+/// Whoever connects and says nothing keeps nobody out: the one that waits longest makes room.
+#[test]
+fn silent_connections_make_room() {
+    let agent = Served::start();
+    let mut held: Vec<_> = (0..600).map(|_| agent.socket()).collect();
+    let health = format!("GET /health/live HTTP/1.1\r\nhost: {}\r\n", agent.host());
+    for socket in &mut held[100..] {
+        socket.write_all(health.as_bytes()).unwrap();
+    }
+    let answer = agent.raw(format!("{health}connection: close\r\n\r\n").as_bytes());
+    assert!(answer.contains(" 204 "), "{answer}");
+    assert_eq!(read_all(held.remove(0)), "", "the first has gone");
+    let mut last = held.pop().unwrap();
+    last.write_all(b"connection: close\r\n\r\n").unwrap();
+    assert!(read_all(last).contains(" 204 "), "the last is still there");
+}
+
 #[test]
 fn one_connection_too_many_is_turned_away_and_the_next_is_welcome() {
     let agent = Served::start();
-    let held: Vec<_> = (0..512).map(|_| agent.socket()).collect();
-    // The agent accepts in order, so by the time this one is answered the others are held.
+    let mut held: Vec<_> = (0..512).map(|_| agent.socket()).collect();
+    let upload = format!(
+        "POST /api/v1/validate HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+         content-type: application/yaml\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n",
+        agent.host(),
+        agent.agent().token
+    );
+    for socket in &mut held {
+        socket.write_all(upload.as_bytes()).unwrap();
+    }
+    for socket in &mut held {
+        // "100 Continue": this one's request is under way.
+        socket.read_exact(&mut [0; 12]).unwrap();
+    }
     let answer = read_all(agent.socket());
     let (status, found) = problem_in(&answer);
     assert_eq!((status, found.code), (429, Code::TooManyRequests));
