@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use flame_dsl::DocumentKind;
 use flame_engine::StandardError;
 use flame_store::{Page, Run};
 use flame_types::RunStatus;
@@ -32,6 +33,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 }
 
 async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
+    check_stdin(arguments)?;
     let file = &arguments.file;
     let bytes = source::definition(file)?;
     let text = match String::from_utf8(bytes) {
@@ -42,6 +44,12 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
             return Ok(Exit::Invalid);
         }
     };
+    if flame_dsl::document_kind(&text, source::format(file)) == DocumentKind::Pipeline {
+        return Err(format!(
+            "{} is a pipeline, and `run` takes a workflow; put it to an agent that serves, and feed it there",
+            file.display()
+        ));
+    }
     let examined = flame_dsl::examine(&text, source::format(file));
     validate::tell(file, &examined.problems);
     let Some(workflow) = examined.value else {
@@ -72,7 +80,20 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
     }
     // A temporary folder goes before the last word, which must stay the last.
     drop(temporary);
-    finished.map(|run| tell(&run))
+    finished.and_then(|run| tell(&run))
+}
+
+/// The first reader of stdin takes it all; the others would get nothing, without a word.
+fn check_stdin(arguments: &Arguments) -> Result<(), String> {
+    let secrets = arguments.secret.iter().filter(|(_, from)| from == "-");
+    let readers = usize::from(arguments.input == "-") + secrets.count();
+    if readers <= 1 {
+        return Ok(());
+    }
+    Err(format!(
+        "stdin can be read once, and `-` is given {readers} times in --input and --secret; give the others \
+         as @FILE"
+    ))
 }
 
 /// The given folder, or one that goes when the command ends.
@@ -132,7 +153,7 @@ async fn report_unfinished(handle: &Handle) {
 }
 
 /// The output on stdout, or the error object as the last line of stderr.
-fn tell(run: &Run) -> Exit {
+fn tell(run: &Run) -> Result<Exit, String> {
     let text = |bytes: &Option<Vec<u8>>| {
         bytes
             .as_deref()
@@ -140,18 +161,24 @@ fn tell(run: &Run) -> Exit {
     };
     match run.summary.status {
         RunStatus::Completed => {
-            terminal::print(&text(&run.output).unwrap_or_else(|| Value::Null.to_string()));
-            Exit::Done
+            let output = text(&run.output).unwrap_or_else(|| Value::Null.to_string());
+            terminal::deliver(&output).map_err(|error| {
+                format!(
+                    "run {} completed, and its output is lost: {error}",
+                    run.summary.id
+                )
+            })?;
+            Ok(Exit::Done)
         }
         RunStatus::Faulted => {
             terminal::say(&text(&run.summary.error).unwrap_or_default());
-            Exit::Faulted
+            Ok(Exit::Faulted)
         }
         status => {
             let error =
                 StandardError::Runtime.with("The run did not complete", format!("it was {status}"));
             terminal::say(&serde_json::to_string(&error).unwrap_or_default());
-            Exit::Faulted
+            Ok(Exit::Faulted)
         }
     }
 }

@@ -1,14 +1,25 @@
 //! The only writer to stdout and stderr.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
 
-/// A result, on stdout.
+/// A word on stdout.
 pub(super) fn print(text: &str) {
-    // Whoever reads may have gone (`| head`); the work is done all the same.
+    // A word that nobody can read changes nothing about the work.
+    let _ = deliver(text);
+}
+
+/// A result, on stdout. Whoever reads may have gone (`| head`) and the work is done all the same; a disk
+/// that takes no more has lost it.
+pub(super) fn deliver(text: &str) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("stdout can't be written: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A word to the person, on stderr.
@@ -29,7 +40,12 @@ pub(super) fn start_log(filter: &str) -> Result<(), String> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && colours_wanted())
         .try_init()
         .map_err(|error| format!("the log can't be started: {error}"))
+}
+
+/// <https://no-color.org>: any text in this variable says no.
+fn colours_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|text| text.is_empty())
 }

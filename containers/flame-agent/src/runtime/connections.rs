@@ -215,7 +215,10 @@ impl Connections {
         let problems: Vec<String> = validator
             .iter_errors(&connection.settings)
             .take(20)
-            .map(|error| format!("{}: {error}", error.instance_path()))
+            .map(|error| match error.instance_path().as_str() {
+                "" => error.to_string(),
+                place => format!("{place}: {error}"),
+            })
             .collect();
         if problems.is_empty() {
             Ok(())

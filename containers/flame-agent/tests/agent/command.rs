@@ -224,6 +224,14 @@ fn what_stops_the_command_is_exit_3() {
         &["run"],
         &["dance"],
         &["run", "--log", "=="],
+        &[
+            "run",
+            place.file.to_str().unwrap(),
+            "--input",
+            "-",
+            "--secret",
+            "a=-",
+        ],
     ] {
         assert_eq!(
             agent().args(arguments).output().unwrap().status.code(),
@@ -241,6 +249,57 @@ fn what_stops_the_command_is_exit_3() {
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains("MD-304"), "{}", stderr(&output));
     store.close();
+}
+
+/// What the run gave is gone then, so the command must not look well.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_can_not_be_written_is_exit_3() {
+    let place = Place::with(document("hello", HELLO));
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = agent()
+        .arg("run")
+        .arg(&place.file)
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("output is lost"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_pipeline_is_no_workflow_to_run() {
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../src-tauri/crates/flame-workspace/samples/folder-to-table.yaml"
+    );
+    let output = agent().args(["run", sample]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        stderr(&output).contains("is a pipeline"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(stderr(&output).lines().count(), 1);
+}
+
+/// Journals hold what the workflows were given: nobody else on the machine reads them.
+#[cfg(unix)]
+#[test]
+fn a_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::with(document("hello", HELLO));
+    let data = place.data();
+    stdout(&place.run(&["--data-dir", data.to_str().unwrap()]));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data.join(flame_store::FILE_NAME)), 0o600);
 }
 
 #[tokio::test(flavor = "multi_thread")]

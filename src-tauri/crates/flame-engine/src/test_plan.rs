@@ -51,7 +51,9 @@ pub enum MockAnswer {
 /// Why a test can't be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotTestable {
-    #[error("the workflow has no task {0}")]
+    #[error(
+        "the workflow has no task {0}; a task is given by its place and name, such as /do/2/ship"
+    )]
     UnknownTask(String),
     #[error("the task {task} is a {kind}, which makes no call to mock; pin its output instead")]
     NoCall { task: String, kind: &'static str },
