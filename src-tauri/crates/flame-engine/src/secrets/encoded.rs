@@ -34,9 +34,9 @@ pub(super) fn without(text: &str, secret: &str, mask: &str) -> Option<String> {
     Some(masked)
 }
 
-/// A form writes a space as a plus.
+/// A form writes a space as a plus, an address a backslash as a slash.
 const fn is(found: u8, expected: u8) -> bool {
-    found == expected || (expected == b' ' && found == b'+')
+    found == expected || matches!((expected, found), (b' ', b'+') | (b'\\', b'/'))
 }
 
 fn decoded(text: &str) -> Vec<Byte> {
@@ -81,6 +81,7 @@ mod tests {
             without("%41%41%41%41%41", "AA", "*").as_deref(),
             Some("**%41")
         );
+        assert_eq!(without("a/b%22c", "a\\b\"c", "*").as_deref(), Some("*"));
         for other in ["", "%", "%4", "100%", "k%C3%A9y", "\u{e9}%zz\u{e9}"] {
             assert_eq!(without(other, secret, "***"), None, "{other}");
         }
