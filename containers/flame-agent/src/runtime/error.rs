@@ -22,7 +22,9 @@ pub enum Error {
     WorkflowMissing { namespace: String, name: String },
     #[error("{workflow} has {runs} run(s) in flight; cancel them or wait for their end")]
     WorkflowInUse { workflow: WorkflowId, runs: u64 },
-    #[error("{holder} answers at the webhook path {path:?} already; choose another path")]
+    #[error(
+        "{holder} answers at the webhook path {path:?} already; choose another path, or delete that one first"
+    )]
     HookConflict {
         path: String,
         holder: Box<WorkflowId>,

@@ -123,8 +123,13 @@ fn check_cron(text: &str) -> Result<(), String> {
         .seconds(Seconds::Disallowed)
         .year(Year::Disallowed)
         .build();
+    // A leap year: what no day of its coming years is like, none ever is.
+    let start = jiff::civil::date(2024, 1, 1).to_zoned(jiff::tz::TimeZone::UTC);
     match parser.parse(fields) {
-        Ok(_) => Ok(()),
+        Ok(cron) => match start.map(|start| cron.find_next_occurrence(&start, true)) {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err("no day is ever like this".to_owned()),
+        },
         Err(error) => Err(format!("not a cron expression: {error}")),
     }
 }
@@ -139,6 +144,7 @@ mod tests {
             "0 7 * * *",
             "*/5 0-6 1,15 JAN MON-FRI",
             "CRON_TZ=Europe/Berlin 0 7 * * *",
+            "0 0 29 2 *",
         ] {
             assert_eq!(check_cron(good), Ok(()), "{good}");
         }
@@ -149,6 +155,8 @@ mod tests {
             "61 * * * *",
             "CRON_TZ=Nowhere/City 0 7 * * *",
             "CRON_TZ=UTC",
+            "0 0 31 2 *",
+            "0 0 31 4,6,9,11 *",
         ] {
             assert!(check_cron(bad).is_err(), "{bad}");
         }
