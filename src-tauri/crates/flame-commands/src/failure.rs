@@ -78,7 +78,9 @@ impl View for flame_workspace::Error {
                 ..
             } => view
                 .with_hint(format!(
-                    "Close Mastra, then copy {} over {} to go back to the last backup.",
+                    "Close Mastra, remove {}-wal if it is there, then copy {} over {} to go back to the last \
+                     backup.",
+                    path.display(),
                     backup.display(),
                     path.display()
                 ))

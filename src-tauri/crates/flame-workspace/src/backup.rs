@@ -60,14 +60,15 @@ pub(crate) fn make(
 
 /// Makes today's backup when the last one is a day old, and drops the oldest ones.
 pub(crate) fn daily(connection: &Connection, database: &Path, now: Timestamp) -> Result<(), Error> {
-    let last = listed(database, "daily")
-        .pop()
-        .and_then(|path| moment_of(&path));
-    if last.is_some_and(|last| now.as_second() - last < DAY_SECONDS) {
+    // One of the future says nothing: the clock was wrong then.
+    let is_fresh = |made: i64| (now.as_second() - made).abs() < DAY_SECONDS;
+    let made = listed(database, "daily");
+    if made.iter().filter_map(|path| moment_of(path)).any(is_fresh) {
         return Ok(());
     }
     make(connection, database, "daily", now)?;
-    let all = listed(database, "daily");
+    let mut all = listed(database, "daily");
+    all.sort_by_key(|path| moment_of(path) <= Some(now.as_second()));
     for old in &all[..all.len().saturating_sub(DAILY_KEPT)] {
         std::fs::remove_file(old).map_err(Error::io("cannot delete the old backup", old))?;
     }

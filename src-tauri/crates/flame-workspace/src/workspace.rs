@@ -36,13 +36,27 @@ impl Workspace {
         make_private_folder(folder)?;
         let lock = lock(folder)?;
         let path = folder.join("workspace.db");
-        let first_start = !path.exists();
-        let mut connection =
-            Connection::open(&path).map_err(|error| Error::from_sqlite(&path, error))?;
+        let is_new = std::fs::metadata(&path).map_or(0, |file| file.len()) == 0;
+        if is_new && let Some(backup) = backup::newest(&path) {
+            // An empty workspace would look as if there had never been a document.
+            return Err(Error::Corrupt {
+                path,
+                detail: "it is gone or empty, and there are backups of it".to_owned(),
+                backup: Some(backup),
+            });
+        }
+        let sqlite = |error| Error::from_sqlite(&path, error);
+        let mut connection = Connection::open(&path).map_err(sqlite)?;
         schema::prepare(&mut connection, &path, now)?;
-        if !first_start {
+        if !is_new {
             backup::daily(&connection, &path, now)?;
         }
+        // An app that was ended on its first start comes to it again.
+        let first_start = connection
+            .query_row("SELECT NOT EXISTS (SELECT 1 FROM documents)", [], |row| {
+                row.get(0)
+            })
+            .map_err(sqlite)?;
         Ok(Self {
             connection: Mutex::new(connection),
             path,
@@ -66,7 +80,7 @@ impl Workspace {
         merged
     }
 
-    /// Whether this opening made the workspace.
+    /// Whether this opening found no document, not even a deleted one.
     pub const fn is_first_start(&self) -> bool {
         self.first_start
     }

@@ -245,6 +245,62 @@ fn a_damaged_file_is_kept_and_the_newest_backup_is_named() {
 }
 
 #[test]
+fn a_file_that_is_gone_or_empty_is_not_begun_anew() {
+    for gone in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path()));
+        drop(open(folder.path()));
+        let path = folder.path().join("workspace.db");
+        std::fs::remove_file(&path).unwrap();
+        if !gone {
+            std::fs::write(&path, "").unwrap();
+        }
+        let refused = Workspace::open(folder.path(), at(0)).unwrap_err();
+        let Error::Corrupt {
+            backup: Some(backup),
+            ..
+        } = &refused
+        else {
+            panic!("{refused}")
+        };
+        std::fs::copy(backup, &path).unwrap();
+        open(folder.path());
+    }
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_is_a_first_start_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("workspace.db"), "").unwrap();
+    for _ in 0..2 {
+        assert!(open(folder.path()).is_first_start());
+    }
+    let workspace = open(folder.path());
+    let made = create(&workspace, 1, DocumentKind::Workflow, "a/b", "body");
+    workspace.delete(made.id, at(1)).unwrap();
+    drop(workspace);
+    assert!(!open(folder.path()).is_first_start(), "a person deleted it");
+}
+
+#[test]
+fn a_backup_of_the_future_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    drop(Workspace::open(folder.path(), at(900 * 86_400)).unwrap());
+    let count = || std::fs::read_dir(folder.path().join("backups")).map_or(0, Iterator::count);
+    for day in 1..=9 {
+        for _ in 0..2 {
+            drop(Workspace::open(folder.path(), at(day * 86_400)).unwrap());
+        }
+        assert_eq!(
+            count(),
+            usize::try_from(day + 1).unwrap().min(7),
+            "day {day}"
+        );
+    }
+}
+
+#[test]
 fn a_backup_is_made_once_a_day_and_the_oldest_go() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
