@@ -5,6 +5,8 @@ pub(crate) mod dead_letters;
 pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod general;
+pub(crate) mod people;
+pub(crate) mod pins;
 pub(crate) mod runs;
 pub(crate) mod runtime;
 pub(crate) mod settings;
@@ -65,6 +67,12 @@ macro_rules! handler {
             $crate::commands::runs::run_retry,
             $crate::commands::runs::run_replay,
             $crate::commands::runs::run_test,
+            $crate::commands::people::tasks_list,
+            $crate::commands::people::task_answer,
+            $crate::commands::pins::pins_list,
+            $crate::commands::pins::pin_add,
+            $crate::commands::pins::pin_remove,
+            $crate::commands::pins::document_test,
             $crate::commands::connections::connection_kinds,
             $crate::commands::connections::connections_list,
             $crate::commands::connections::connection_save,

@@ -57,6 +57,22 @@ export class Window {
     return text;
   }
 
+  /** A command of the window, for what a test needs to be there before it looks. */
+  async command(name, input) {
+    const outcome = await this.browser.executeAsync(
+      (name, input, done) => {
+        window.__TAURI_INTERNALS__.invoke(name, { input }).then(
+          (value) => done({ value }),
+          (error) => done({ error }),
+        );
+      },
+      name,
+      input,
+    );
+    assert.equal(outcome.error, undefined, `${name}: ${JSON.stringify(outcome.error)}`);
+    return outcome.value;
+  }
+
   async go(place) {
     await this.click(`nav-${place}`);
     await this.browser.waitUntil(

@@ -10,7 +10,7 @@ import { PNG } from "pngjs";
 import { openApp } from "../harness/app.mjs";
 import { Window } from "../pages/window.mjs";
 
-const PLACES = ["home", "workflows", "runs", "connections", "events", "doctor", "settings"];
+const PLACES = ["home", "workflows", "runs", "tasks", "connections", "events", "help", "doctor", "settings"];
 const SCREENS = fileURLToPath(new URL("../screens/", import.meta.url));
 const ARTIFACTS = fileURLToPath(new URL("../artifacts/", import.meta.url));
 
@@ -60,6 +60,31 @@ test("the front page looks as the README shows it", async () => {
     `${(share * 100).toFixed(1)} % of the page differs; look at ${ARTIFACTS}home-light.png`,
   );
 });
+
+test("a dialog shows all that it holds", async () => {
+  await window.go("runs");
+  await window.click("run-row");
+  await window.click("run-replay");
+  await window.see("replay-input");
+  assert.deepEqual(await cutOff("replay-dialog"), []);
+  await app.browser.keys("Escape");
+  await window.go("workflows");
+  await window.click("workflow-new");
+  await window.see("new-title");
+  assert.deepEqual(await cutOff("new-dialog"), []);
+  await app.browser.keys("Escape");
+});
+
+/** Parts of a dialog that hold more than they show, though the screen has room for them. */
+function cutOff(testid) {
+  return app.browser.execute((id) => {
+    const dialog = document.querySelector(`[data-testid="${id}"]`);
+    if (dialog.clientHeight > window.innerHeight * 0.85) return [];
+    return [...dialog.children]
+      .filter((part) => part.scrollHeight > part.clientHeight + 1)
+      .map((part) => `${part.tagName} shows ${part.clientHeight} of ${part.scrollHeight} px`);
+  }, testid);
+}
 
 async function violations() {
   await app.browser.execute(axe.source);

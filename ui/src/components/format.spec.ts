@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { bytes, count, duration, durationParts, middle, percent, plural, shortId, soon, span, taskTitle, when } from "./format";
+import { bytes, count, duration, durationParts, middle, percent, plural, sentence, shortId, soon, span, taskTitle, when } from "./format";
+
+describe("a message as a sentence", () => {
+  it("begins with a capital", () => expect(sentence("the map failed: 7 is no text")).toBe("The map failed: 7 is no text"));
+
+  it.each(["pay.example.com answered 503", "customers.csv is empty", "'${' without its closing '}'", "postal_code is empty", "/do/1 is unknown", "2 rows"])(
+    "%s stays as it is",
+    (text) => expect(sentence(text)).toBe(text),
+  );
+});
 
 describe("numbers in words", () => {
   it.each([

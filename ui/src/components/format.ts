@@ -112,6 +112,11 @@ export function taskTitle(name: string): string {
   return text === "" ? name : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** A message as a sentence: its first word gets a capital, unless it is a name, a path or a piece of code. */
+export function sentence(text: string): string {
+  return /^[a-z]+(?=[\s,;:]|$)/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+}
+
 /** A run's short name: ids of one second differ at the end, so the end is shown. */
 export function shortId(id: string): string {
   const plain = id.replaceAll("-", "");

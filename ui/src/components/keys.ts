@@ -20,12 +20,13 @@ function cap(part: string): string {
   return part.length === 1 ? part.toUpperCase() : part;
 }
 
-/** The caps of a binding, in order. */
+/** The caps of a binding, one for each press, in order. */
 export function keyCaps(binding: string): string[] {
   return binding
     .replace("Shift+?", "?")
     .split(" ")
-    .flatMap((press) => press.split("+").map(cap));
+    // The plus sign is a key too, and nobody thinks of the Shift below it.
+    .map((press) => (press === "Shift++" ? "+" : press.split("+").map(cap).join(" ")));
 }
 
 /** The binding in words, for `aria-keyshortcuts`. */

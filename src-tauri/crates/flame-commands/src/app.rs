@@ -57,6 +57,8 @@ pub struct App {
     pub(crate) watch: Mutex<Option<Arc<FolderWatch>>>,
     pub(crate) checks: Checks,
     pub(crate) followers: Followers,
+    /// Held while the pins of a workflow change.
+    pub(crate) pins: Arc<Mutex<()>>,
     settings: Mutex<Settings>,
     /// Titles of documents, until one changes.
     pub(crate) titles: Mutex<Option<Arc<documents::Titles>>>,
@@ -109,6 +111,7 @@ impl App {
             watch: Mutex::default(),
             checks: Checks::default(),
             followers: Followers::default(),
+            pins: Arc::default(),
             settings: Mutex::new(settings),
             titles: Mutex::default(),
             client: watch::Sender::new(None),

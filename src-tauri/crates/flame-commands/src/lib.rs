@@ -17,6 +17,8 @@ mod general;
 mod help;
 mod host;
 mod overview;
+mod people;
+mod pins;
 mod runs;
 mod runtime;
 mod settings;

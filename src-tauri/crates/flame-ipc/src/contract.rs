@@ -171,6 +171,46 @@ contract! {
         context: Option<String>,
     } -> RunSummary;
 
+    // Tasks for people
+    /// Tasks of all runs that wait for a person, oldest run first.
+    "tasks_list" TasksList {} -> Vec<PersonTask>;
+    /// Answers a task; MD-212 when it waits no more.
+    "task_answer" TaskAnswer {
+        run: String,
+        /// Reference of the task.
+        task: String,
+        /// JSON text.
+        data: String,
+    } -> Answered;
+
+    // Tests
+    /// Outputs that are pinned for tests of a workflow.
+    "pins_list" PinsList {
+        /// `namespace/name`.
+        workflow: String,
+    } -> Vec<Pin>;
+    /// Pins what a task of a run gave, for tests of the run's workflow.
+    "pin_add" PinAdd {
+        run: String,
+        /// Key of the task's visit.
+        task: String,
+    } -> Vec<Pin>;
+    /// Takes a pin away.
+    "pin_remove" PinRemove {
+        /// `namespace/name`.
+        workflow: String,
+        /// Reference of the task.
+        task: String,
+    } -> Vec<Pin>;
+    /// Starts a test run of a document; it is deployed first when its text is newer and has no errors.
+    "document_test" DocumentTest {
+        document_id: String,
+        /// JSON text.
+        input: String,
+        /// References of the tasks that give their pinned output.
+        pins: Vec<String>,
+    } -> RunSummary;
+
     // Connections
     /// What can be connected.
     "connection_kinds" ConnectionKinds {} -> Vec<ConnectionKind>;

@@ -61,6 +61,11 @@ function isTextInput(target: HTMLElement): boolean {
   return target instanceof HTMLInputElement && !["checkbox", "radio", "button"].includes(target.type);
 }
 
+/** Enter does what the button or link says that has the focus. */
+function activates(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest("a[href], button, summary, [role=menuitem]") !== null;
+}
+
 /** Works also while a person types: no text comes from it. */
 const isModified = (keys: string) => keys.includes("$mod+") || /(^|\+)F\d+$/.test(keys);
 
@@ -78,7 +83,7 @@ function hits(event: KeyboardEvent, keys: string): "whole" | "part" | "none" {
 function wanted(action: Action, event: KeyboardEvent): boolean {
   if (!action.keys || action.disabled) return false;
   if (isModified(action.keys)) return true;
-  if (typing(event.target)) return false;
+  if (typing(event.target) || (action.keys === "Enter" && activates(event.target))) return false;
   return singleKeys || /Arrow|Enter|Escape/.test(action.keys) || action.keys === "Shift+?";
 }
 

@@ -1,4 +1,5 @@
 //! The form of a connection's settings, from the kind's JSON Schema: fields, defaults, and what is wrong with a value.
+import { flat, isObject, labelOf, typeOf, type Schema } from "$components/json-schema";
 
 export interface FormField {
   name: string;
@@ -14,44 +15,6 @@ export interface FormField {
   minLength: number;
   maxLength: number;
   pattern: string | null;
-}
-
-type Schema = Record<string, unknown>;
-const isObject = (value: unknown): value is Schema => typeof value === "object" && value !== null && !Array.isArray(value);
-
-function labelOf(name: string): string {
-  const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").replace(/[_-]+/g, " ").toLowerCase();
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-/** `type` may be a word or a list with `null` in it. */
-function typeOf(schema: Schema): string {
-  const type = schema["type"];
-  if (Array.isArray(type)) return String(type.find((word) => word !== "null") ?? "string");
-  return typeof type === "string" ? type : "string";
-}
-
-/** Follows a local reference and takes the branch that is not `null`. */
-function flat(root: Schema, value: unknown): Schema {
-  if (!isObject(value)) return {};
-  if (typeof value["$ref"] === "string") {
-    let at: unknown = root;
-    for (const step of value["$ref"].replace(/^#\/?/, "").split("/").filter(Boolean)) at = isObject(at) ? at[step] : undefined;
-    return { ...flat(root, at), ...without(value, "$ref") };
-  }
-  for (const word of ["anyOf", "oneOf", "allOf"]) {
-    const branches = value[word];
-    if (!Array.isArray(branches)) continue;
-    const constants = branches.map((branch) => (isObject(branch) ? branch["const"] : undefined)).filter((constant) => typeof constant === "string");
-    if (constants.length === branches.length && constants.length > 0) return { ...without(value, word), type: "string", enum: constants };
-    const branch = branches.find((candidate) => isObject(candidate) && candidate["type"] !== "null");
-    if (branch) return { ...flat(root, branch), ...without(value, word) };
-  }
-  return value;
-}
-
-function without(schema: Schema, key: string): Schema {
-  return Object.fromEntries(Object.entries(schema).filter(([name]) => name !== key));
 }
 
 /** The fields of a settings schema, required ones first, in the schema's order. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { RunSummary } from "$ipc";
+import type { PersonTask, RunSummary } from "$ipc";
 import { needs, type Sources } from "./attention";
 
-const none: Sources = { agent: null, faulted: [], deadLetters: 0, connections: [], documents: [], feeds: [], checks: [] };
+const none: Sources = { tasks: [], agent: null, faulted: [], deadLetters: 0, connections: [], documents: [], feeds: [], checks: [] };
 
 function faulted(id: string, task: string): RunSummary {
   const error = { type: "x", status: 503, title: "Service Unavailable", detail: "pay.example.com answered 503", instance: null };
@@ -26,6 +26,14 @@ function faulted(id: string, task: string): RunSummary {
 
 describe("what needs a person", () => {
   it("is nothing when nothing is wrong", () => expect(needs(none)).toEqual({ shown: [], more: 0 }));
+
+  it("begins with what waits for an answer", () => {
+    const task = (run: string, title: string): PersonTask => ({ run, task: "/do/0/approve", kind: "approval", title, description: null, assignee: null, workflow: "Orders", schema: {}, since: "2026-11-21T09:31:00.000Z" });
+    const one = needs({ ...none, tasks: [task("1", "Ship 7?")], deadLetters: 1 }).shown;
+    expect(one.map((need) => need.title)).toEqual(["Ship 7?", "1 dead letter waits"]);
+    expect(one[0]?.to).toBe("#/tasks?run=1&task=%2Fdo%2F0%2Fapprove");
+    expect(needs({ ...none, tasks: [task("1", "Ship 7?"), task("2", "Ship 8?")] }).shown[0]).toMatchObject({ title: "2 tasks wait for an answer", text: "Ship 7?, Ship 8?" });
+  });
 
   it("groups faulted runs by workflow and task", () => {
     const { shown } = needs({ ...none, faulted: [faulted("1", "chargeCard"), faulted("2", "chargeCard"), faulted("3", "reserve")] });

@@ -1,4 +1,5 @@
 //! What needs a person, worst first, each with its one action.
+import ClipboardCheck from "@lucide/svelte/icons/clipboard-check";
 import Inbox from "@lucide/svelte/icons/inbox";
 import FileWarning from "@lucide/svelte/icons/file-warning";
 import OctagonX from "@lucide/svelte/icons/octagon-x";
@@ -7,7 +8,8 @@ import Stethoscope from "@lucide/svelte/icons/stethoscope";
 import type { IconKind } from "$components/Icon.svelte";
 import { plural, taskTitle, when } from "$components/format";
 import type { Tone } from "$components/tone";
-import type { Connection, DoctorCheck, DocumentSummary, ErrorView, Feed, RunSummary } from "$ipc";
+import type { Connection, DoctorCheck, DocumentSummary, ErrorView, Feed, PersonTask, RunSummary } from "$ipc";
+import { addressOf } from "$features/tasks/tasks.svelte";
 import { address } from "../../routes/router.svelte";
 
 export interface Need {
@@ -21,6 +23,7 @@ export interface Need {
 }
 
 export interface Sources {
+  tasks: readonly PersonTask[];
   agent: ErrorView | null;
   faulted: readonly RunSummary[];
   deadLetters: number;
@@ -35,6 +38,7 @@ const SHOWN_MAX = 5;
 /** At most five; `more` says how many others there are. */
 export function needs(sources: Sources): { shown: Need[]; more: number } {
   const all = [
+    ...taskNeeds(sources.tasks),
     ...faultedNeeds(sources.faulted),
     ...letterNeeds(sources.deadLetters),
     ...connectionNeeds(sources.connections),
@@ -43,6 +47,25 @@ export function needs(sources: Sources): { shown: Need[]; more: number } {
     ...doctorNeeds(sources.checks),
   ];
   return { shown: all.slice(0, SHOWN_MAX), more: Math.max(0, all.length - SHOWN_MAX) };
+}
+
+/** Runs stand still until somebody answers, so these come first. */
+function taskNeeds(tasks: readonly PersonTask[]): Need[] {
+  const [first] = tasks;
+  if (!first) return [];
+  const one = tasks.length === 1;
+  const names = tasks.map((task) => task.title).join(", ");
+  return [
+    {
+      id: "tasks",
+      tone: "waiting",
+      icon: ClipboardCheck,
+      title: one ? first.title : `${plural(tasks.length, "task")} wait for an answer`,
+      text: one ? `${first.workflow} waits for an answer since ${when(first.since)}.` : names,
+      action: "Answer",
+      to: addressOf(first),
+    },
+  ];
 }
 
 /** Faulted runs of one workflow at one task are one thing to look at. */

@@ -44,3 +44,13 @@ it("opens the run that the keys chose", async () => {
   await userEvent.keyboard("jj{Enter}");
   expect(window.location.hash).toBe(`#/runs/${world.runs[1]?.id}`);
 });
+
+it("leaves Enter to the button that has the focus", async () => {
+  restart("full");
+  await visit("runs");
+  await screen.findAllByTestId("run-row");
+  await userEvent.keyboard("j");
+  screen.getByTestId("filter-faulted").focus();
+  await userEvent.keyboard("{Enter}");
+  await waitFor(() => expect(window.location.hash).toBe("#/runs?status=faulted"));
+});

@@ -51,6 +51,12 @@ describe("bars", () => {
     expect(gapsOf(view, 40)).toEqual([{ from: 10, to: 15 }]);
   });
 
+  it("wait where the task waits, and are halted where the run is", () => {
+    const view = task({ key: "a", status: "waiting", startedAt: at(0), attempts: [attempt(1, 0, 10), attempt(2, 15, null)] });
+    expect(segmentsOf(view, 40).map(({ status }) => status)).toEqual(["faulted", "waiting"]);
+    expect(segmentsOf(view, 40, true).map(({ status }) => status)).toEqual(["faulted", "suspended"]);
+  });
+
   it("shows a wait that goes on, no longer than it will last", () => {
     const view = task({ key: "a", status: "waiting", startedAt: at(0), attempts: [attempt(1, 0, 10, 1000)] });
     expect(gapsOf(view, 50)).toEqual([{ from: 10, to: 50 }]);

@@ -1,5 +1,7 @@
 //! Where things stand on the timeline: rows, bars and ticks, computed from a run's tasks. No drawing.
 import type { AttemptView, RunStatus, TaskView } from "$ipc";
+import { taskTitle } from "$components/format";
+import { hasEnded } from "./status";
 
 export type TimelineRow =
   | { kind: "task"; key: string; task: TaskView }
@@ -43,20 +45,22 @@ export function rowsOf(tasks: readonly TaskView[], selected: string | null): Tim
 
 const ms = (moment: string | null, now: number) => (moment === null ? now : Date.parse(moment));
 
-/** The solid bars of a task, in milliseconds since 1970. */
-export function segmentsOf(task: TaskView, now: number): Segment[] {
+/** The bars of a task, in milliseconds since 1970; one that has no end waits where its task does. */
+export function segmentsOf(task: TaskView, now: number, halted = false): Segment[] {
   const base = { compensation: task.compensation };
+  const open = (status: RunStatus): RunStatus => (halted ? "suspended" : task.status === "waiting" ? "waiting" : status);
   if (task.attempts.length > 0) {
     return task.attempts.map((attempt) => ({
       ...base,
       from: Date.parse(attempt.startedAt),
       to: ms(attempt.endedAt, now),
-      status: attempt.status,
+      status: attempt.endedAt === null && !hasEnded(attempt.status) ? open(attempt.status) : attempt.status,
       attempt: attempt.number,
     }));
   }
   if (task.startedAt === null) return [];
-  return [{ ...base, from: Date.parse(task.startedAt), to: ms(task.endedAt, now), status: task.status, attempt: 1 }];
+  const status = hasEnded(task.status) ? task.status : open(task.status);
+  return [{ ...base, from: Date.parse(task.startedAt), to: ms(task.endedAt, now), status, attempt: 1 }];
 }
 
 /** The waits of a task: from the end of an attempt to the next one, or as long as the backoff says. */
@@ -70,6 +74,11 @@ export function gapsOf(task: TaskView, now: number): Gap[] {
     else if (attempt.backoffMs !== null && task.status !== "faulted") gaps.push({ from, to: Math.min(now, from + attempt.backoffMs) });
   });
   return gaps.filter((gap) => gap.to > gap.from);
+}
+
+/** A task's name in words; what undoes a task has that task's name. */
+export function titleOf(task: TaskView): string {
+  return task.kind === "compensation" ? `Undo ${taskTitle(task.name)}` : taskTitle(task.name);
 }
 
 /** What a task took so far, or nothing when it was not reached. */

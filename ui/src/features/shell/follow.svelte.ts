@@ -5,6 +5,7 @@ import { connections } from "$features/connections/connections.svelte";
 import { doctor } from "$features/doctor/doctor.svelte";
 import { documents } from "$features/workflows/documents.svelte";
 import { runtime } from "$features/runtime/runtime.svelte";
+import { tasks } from "$features/tasks/tasks.svelte";
 import { applySettings, settings } from "$features/settings/settings.svelte";
 import { app } from "./app.svelte";
 
@@ -21,15 +22,22 @@ function follow(): () => void {
   void runtime.reload().then(() => doctor.reload());
   void documents.reload();
   void connections.reload();
+  void tasks.reload();
   void settings.reload().then(() => settings.data && applySettings(settings.data));
   const ends = [
     listen("runtimeStatus", (status) => {
       const back = runtime.data && runtime.data.phase !== "ready" && status.phase === "ready";
       runtime.put(status);
-      if (back) void documents.reload();
+      if (back) {
+        void documents.reload();
+        void tasks.reload();
+      }
     }),
     listen("documentsChanged", () => documents.reloadSoon()),
-    listen("runsChanged", () => documents.reloadSoon(LIST_MS)),
+    listen("runsChanged", () => {
+      documents.reloadSoon(LIST_MS);
+      tasks.reloadSoon(LIST_MS);
+    }),
     listen("connectionsChanged", () => connections.reloadSoon()),
     listen("settingsChanged", (changed) => {
       settings.put(changed);

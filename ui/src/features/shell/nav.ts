@@ -1,5 +1,6 @@
 //! The places of the sidebar. Only what exists stands here.
 import Activity from "@lucide/svelte/icons/activity";
+import ClipboardCheck from "@lucide/svelte/icons/clipboard-check";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import House from "@lucide/svelte/icons/house";
 import Plug from "@lucide/svelte/icons/plug";
@@ -20,6 +21,7 @@ export const PLACES: NavPlace[] = [
   { id: "home", label: "Home", icon: House, keys: "g h" },
   { id: "workflows", label: "Workflows", icon: Workflow, keys: "g w" },
   { id: "runs", label: "Runs", icon: Activity, keys: "g r" },
+  { id: "tasks", label: "Tasks", icon: ClipboardCheck, keys: "g t" },
   { id: "connections", label: "Connections", icon: Plug, keys: "g c" },
   { id: "events", label: "Events", icon: Radio, keys: "g e" },
 ];

@@ -4,6 +4,8 @@ import { connectionHandlers } from "./connections";
 import { documentHandlers } from "./documents";
 import { helpHandlers } from "./help";
 import { letterHandlers } from "./letters";
+import { peopleHandlers } from "./people";
+import { pinHandlers } from "./pins";
 import { runHandlers } from "./run-commands";
 import { shellHandlers } from "./shell";
 import type { World } from "./world";
@@ -20,6 +22,8 @@ export function handlers(world: World): Handlers {
     ...shellHandlers(world),
     ...documentHandlers(world),
     ...runHandlers(world),
+    ...peopleHandlers(world),
+    ...pinHandlers(world),
     ...connectionHandlers(world),
     ...letterHandlers(world),
     ...helpHandlers(),

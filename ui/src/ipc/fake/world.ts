@@ -6,6 +6,8 @@ import type {
   DocumentSummary,
   ErrorView,
   Feed,
+  PersonTask,
+  Pin,
   RunStatus,
   RunSummary,
   RuntimeStatus,
@@ -15,6 +17,7 @@ import type {
 } from "../bindings";
 import { Failure } from "../failure";
 import { emitter, type Scene } from "./emitter";
+import { peopleOf } from "./people";
 import { REFUSED } from "./runs";
 import { FOLDER, MORNING, ORDERS } from "./texts";
 
@@ -54,6 +57,12 @@ export class World {
   inputs = new Map<string, string>();
   /** How many entries of a run's journal are not kept any more. */
   compacted = new Map<string, number>();
+  people: PersonTask[] = [];
+  /** The answers that were given, as JSON texts. */
+  answers = new Map<string, string>();
+  /** The pins that the last test used. */
+  tested: string[] = [];
+  pins = new Map<string, Pin[]>();
   compensations = new Map<string, CompensationView>();
   vault: VaultStatusView = { store: "keychain", state: "ready", detail: null };
   settings: Settings = {
@@ -75,6 +84,7 @@ export class World {
     this.#seedConnections();
     if (scene !== "empty") this.#seedRuns();
     if (scene !== "empty") this.#seedDeadLetters();
+    if (scene !== "empty") this.people = peopleOf(this.runs);
     this.refreshFigures();
   }
 
@@ -118,7 +128,7 @@ export class World {
   }
 
   refreshFigures(): void {
-    this.runtime.runsInFlight = this.runs.filter((run) => run.status === "running").length;
+    this.runtime.runsInFlight = this.runs.filter((run) => run.endedAt === null).length;
     this.runtime.runsWaiting = this.runs.filter((run) => run.status === "waiting").length;
     this.runtime.deadLetters = this.deadLetters.length;
     for (const { summary } of this.documents.values()) {
@@ -145,7 +155,7 @@ export class World {
       mode: "native",
       phase: down ? "failed" : "ready",
       version: down ? null : "0.1.0",
-      address: down ? null : "127.0.0.1:41873",
+      address: down ? null : "http://127.0.0.1:41873",
       startedAt: down ? null : iso(Date.now() - 11_520_000),
       readyMs: down ? null : 118,
       restarts: down ? 3 : 0,

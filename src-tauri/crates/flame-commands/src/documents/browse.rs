@@ -135,11 +135,13 @@ async fn last_input(app: &App, document: &Document) -> Option<String> {
     let agent = app.agent_now()?;
     let query = RunQuery {
         workflow: Some(document.name.clone()).filter(|name| !name.is_empty()),
-        limit: Some(1),
+        limit: Some(BARS),
         ..RunQuery::default()
     };
     query.workflow.as_ref()?;
-    let newest = agent.runs(&query).await.ok()?.items.first()?.id;
+    let runs = agent.runs(&query).await.ok()?.items;
+    // A test of one task has that task's input.
+    let newest = runs.iter().find(|run| !run.test)?.id;
     let input = agent.run(newest).await.ok()?.input?;
     serde_json::to_string_pretty(&input).ok()
 }
@@ -211,7 +213,10 @@ async fn bars(agent: &AgentClient, document: &Document, facts: &Facts) -> Vec<Ru
             ..RunQuery::default()
         };
         match agent.runs(&query).await {
-            Ok(page) => page.items.iter().map(run_bar).collect(),
+            Ok(page) => {
+                let real = page.items.iter().filter(|run| !run.test);
+                real.map(run_bar).collect()
+            }
             Err(_) => Vec::new(),
         }
     };

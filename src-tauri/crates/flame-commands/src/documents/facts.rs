@@ -1,6 +1,6 @@
 //! What a text says about itself, as far as it can be read.
 
-use flame_dsl::{Format, Severity, WebhookProtection};
+use flame_dsl::{Format, Severity, WebhookProtection, Workflow};
 use flame_ipc::{Trigger, TriggerKind};
 use flame_types::{Namespace, Version, WorkflowId, WorkflowName};
 use flame_workspace::{Document, DocumentKind};
@@ -39,6 +39,11 @@ pub(crate) fn format_of(text: &str) -> Format {
     } else {
         Format::Yaml
     }
+}
+
+/// The workflow of a text that has no errors.
+pub(crate) fn model(text: &str) -> Option<Workflow> {
+    flame_dsl::parse(text, format_of(text)).ok()
 }
 
 /// Reads a document's text.

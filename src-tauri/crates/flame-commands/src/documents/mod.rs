@@ -10,7 +10,7 @@ mod templates;
 
 pub(crate) use browse::{millis, search, titles};
 pub(crate) use deploy::{Deployment, deploy_missing, deployed, ensure_deployed};
-pub(crate) use facts::facts;
+pub(crate) use facts::{facts, model};
 pub(crate) use seed::{NAME_FACT, NAME_FIRST, seed};
 
 use flame_errors::Code;

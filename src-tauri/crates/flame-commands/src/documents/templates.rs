@@ -31,6 +31,13 @@ const TEMPLATES: &[(&str, DocumentKind, &str, &str, &str)] = &[
         include_str!("../templates/schedule.yaml"),
     ),
     (
+        "approval",
+        DocumentKind::Workflow,
+        "Approval by a person",
+        "Waits under Tasks for a yes or no",
+        include_str!("../templates/approval.yaml"),
+    ),
+    (
         "folder",
         DocumentKind::Pipeline,
         "Folder to table",

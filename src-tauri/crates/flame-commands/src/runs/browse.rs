@@ -9,7 +9,7 @@ use flame_agent_client::api::{
 use flame_errors::Code;
 use flame_ipc::{
     CompensationView, ErrorView, JournalPage, RunDetail, RunFollow, RunGet, RunJournal, RunPage,
-    RunTaskInput, RunUnfollow, RunsList, TaskInput, Whole,
+    RunTaskInput, RunUnfollow, RunsList, TaskInput, TaskView, Whole,
 };
 use flame_types::{RunId, RunStatus};
 use serde_json::Value;
@@ -156,6 +156,31 @@ impl Execute for RunUnfollow {
 fn is_condition(text: &str) -> bool {
     let text = text.trim_start();
     text.starts_with("input/") || text.starts_with("output/")
+}
+
+/// A visit of a task by its key, and its run's workflow as `namespace/name`.
+pub(crate) async fn task_of(
+    app: &App,
+    run: &str,
+    key: &str,
+) -> Result<(String, TaskView), ErrorView> {
+    let id = parse_id(run)?;
+    let agent = app.agent().await?;
+    let run = agent.run(id).await.or_view()?;
+    let (entries, _) = whole_journal(&agent, id, 0).await?;
+    let mut timeline = Timeline::default();
+    for entry in &entries {
+        timeline.take(entry);
+    }
+    let tasks = timeline.finish(run.status, None);
+    let found = tasks.into_iter().find(|task| task.key == key);
+    let task = found.ok_or_else(|| {
+        ErrorView::new(Code::NotFound, "the run has no such task")
+            .with_value(key)
+            .with_hint("Choose a task of the run's timeline.")
+    })?;
+    let workflow = format!("{}/{}", run.workflow.namespace, run.workflow.name);
+    Ok((workflow, task))
 }
 
 /// The last input of a task, and the context that it began with.

@@ -12,6 +12,7 @@ use crate::app::now;
 use crate::documents::Titles;
 use crate::failure::OrView;
 
+pub(crate) use browse::task_of;
 pub(crate) use timeline::journal_entry;
 
 pub(crate) fn parse_id(text: &str) -> Result<RunId, ErrorView> {

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use flame_agent_client::api::{JournalEntry as Entry, JournalType};
-use flame_dsl::{Format, TaskKind, TaskList, Workflow};
+use flame_dsl::{TaskKind, TaskList, Workflow};
 use flame_ipc::{AttemptView, JournalEntry, Json, Moment, RunStatusView, TaskView, Whole};
 use flame_types::RunStatus;
 
 use super::error;
-use crate::documents::millis;
+use crate::documents::{millis, model};
 
 /// One entry as the journal page shows it.
 pub(crate) fn journal_entry(entry: &Entry) -> JournalEntry {
@@ -56,6 +56,10 @@ impl Timeline {
                     task.note = entry.due.map(|due| format!("until {due:.0}"));
                 }
             }),
+            JournalType::ListenStarted => self.with(entry, |task| {
+                task.status = RunStatusView::Waiting;
+                task.note = Some("waits for an event".to_owned());
+            }),
             JournalType::RetryScheduled => self.schedule(entry),
             JournalType::AttemptStarted => self.with(entry, |task| {
                 task.status = RunStatusView::Running;
@@ -97,6 +101,7 @@ impl Timeline {
             }
         }
         if let Some(workflow) = definition.and_then(model) {
+            name_people(&mut self.tasks, &workflow);
             let mut place = 0;
             add_unreached(&mut self.tasks, &workflow.tasks, &mut place, 0, None);
         }
@@ -148,6 +153,9 @@ impl Timeline {
             task.ended_at = Some(entry.at.into());
             task.output = entry.output.clone().map(Into::into).or(task.output.take());
             task.error = entry.error.as_ref().map(error);
+            if task.kind == "listen" {
+                task.note = None;
+            }
             if let (Some(then), "switch") = (&entry.then, task.kind.as_str()) {
                 task.note = Some(format!("goes to {then}"));
             }
@@ -281,6 +289,17 @@ impl Timeline {
     }
 }
 
+/// A task that listens for a person's answer says so.
+fn name_people(tasks: &mut [TaskView], workflow: &Workflow) {
+    for view in tasks {
+        let asks = |task: &flame_dsl::Task| matches!(&task.kind, TaskKind::Listen(listen) if listen.person.is_some());
+        if view.status == RunStatusView::Waiting && workflow.task(&view.reference).is_some_and(asks)
+        {
+            view.note = Some("waits for a person".to_owned());
+        }
+    }
+}
+
 /// Whether a task that completed can be undone.
 pub(super) fn undoable(tasks: &[TaskView], definition: Option<&str>) -> bool {
     let Some(workflow) = definition.and_then(model) else {
@@ -294,15 +313,6 @@ pub(super) fn undoable(tasks: &[TaskView], definition: Option<&str>) -> bool {
             let task = workflow.task(&task.reference);
             task.is_some_and(|task| task.compensation.is_some())
         })
-}
-
-fn model(text: &str) -> Option<Workflow> {
-    let format = if text.trim_start().starts_with('{') {
-        Format::Json
-    } else {
-        Format::Yaml
-    };
-    flame_dsl::parse(text, format).ok()
 }
 
 fn iteration(entry: &Entry) -> Option<String> {
@@ -496,6 +506,39 @@ do:
         let pay = tasks.iter().find(|task| task.name == "pay").unwrap();
         assert_eq!(pay.status, RunStatusView::Cancelled);
         assert_eq!(tasks[0].name, "total", "an unreached task keeps its place");
+    }
+
+    #[test]
+    fn a_task_that_listens_waits_and_says_for_whom() {
+        const ASKS: &str = "
+document: {dsl: 1.0.3, namespace: shop, name: ask, version: 1.0.0}
+do:
+  - approve:
+      listen: {to: {one: {with: {type: io.mastra.approval.v1}}}}
+      metadata: {mastra.io/person: {title: Ship it?}}
+";
+        let approve = |kind: &str| {
+            json!({"type": kind, "task": "/do/0/approve", "name": "approve",
+                "taskKind": "listen", "execution": 1, "visit": 1})
+        };
+        let seen = |list: Value, definition: Option<&str>| {
+            let mut timeline = Timeline::default();
+            for entry in entries(list) {
+                timeline.take(&entry);
+            }
+            let task = timeline.finish(RunStatus::Waiting, definition).remove(0);
+            (task.status, task.note)
+        };
+        let begun = json!([approve("taskStarted"), approve("listenStarted")]);
+        let waits = |who: &str| (RunStatusView::Waiting, Some(format!("waits for {who}")));
+        assert_eq!(seen(begun.clone(), Some(ASKS)), waits("a person"));
+        assert_eq!(seen(begun, None), waits("an event"));
+        let answered = json!([
+            approve("taskStarted"),
+            approve("listenStarted"),
+            approve("taskCompleted")
+        ]);
+        assert_eq!(seen(answered, Some(ASKS)), (RunStatusView::Completed, None));
     }
 
     #[test]

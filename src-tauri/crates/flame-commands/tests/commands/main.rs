@@ -9,6 +9,8 @@
 mod connections;
 mod documents;
 mod feeds;
+mod people;
+mod pins;
 mod podman;
 mod runs;
 mod runtime;

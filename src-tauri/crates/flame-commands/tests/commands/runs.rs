@@ -139,7 +139,7 @@ async fn a_replay_is_a_new_run_that_names_the_old_and_takes_the_edited_input() {
         .unwrap()
         .text;
     let start = RunStart {
-        document_id: sample.id,
+        document_id: sample.id.clone(),
         input,
     };
     let old = stage.run(start).await.unwrap();
@@ -166,6 +166,19 @@ async fn a_replay_is_a_new_run_that_names_the_old_and_takes_the_edited_input() {
     let detail = stage.run(RunGet { id: test.id }).await.unwrap();
     let reached = |task: &&TaskView| task.started_at.is_some();
     assert_eq!(detail.tasks.iter().filter(reached).count(), 1);
+    let window = OverviewWindow::Hour;
+    let figures = stage.run(OverviewGet { window }).await.unwrap();
+    assert_eq!(figures.runs.get(), 1, "a test is no run that counts");
+    assert_eq!(orders(&stage).await.last_runs.len(), 1);
+    let again = stage
+        .run(DocumentSampleInput { id: sample.id })
+        .await
+        .unwrap();
+    assert!(
+        again.text.contains("Ada Lovelace"),
+        "the input of a test is none to begin with: {}",
+        again.text
+    );
     assert_ne!(edited, text);
     let replay = RunReplay {
         id: old.id.clone(),

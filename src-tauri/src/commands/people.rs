@@ -1,0 +1,6 @@
+//! Tasks that wait for a person.
+
+super::adapters! {
+    tasks_list: TasksList,
+    task_answer: TaskAnswer,
+}
