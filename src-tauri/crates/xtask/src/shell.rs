@@ -1,14 +1,16 @@
 //! Running other programs from the repository's root, and where things are.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// The repository's root: three folders above this crate.
+/// The repository's root: three folders above this crate. Cargo says where that is when it starts us: a program built
+/// for one checkout may be fresh for another that shares its target folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
         .ancestors()
         .nth(3)
         .expect("the crate lies in src-tauri/crates/xtask")
