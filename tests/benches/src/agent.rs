@@ -95,6 +95,20 @@ impl Agent {
         self.put_as(path, "application/json", body).await
     }
 
+    /// Posts a JSON body; gives the answer's.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let bearer = self.bearer();
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let answer = Connection::open(self.server.address)
+            .await?
+            .send("POST", path, &headers, serde_json::to_vec(body)?.into())
+            .await?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
     async fn put_as(&self, path: &str, content_type: &str, body: Bytes) -> Result<()> {
         let bearer = self.bearer();
         let headers = [

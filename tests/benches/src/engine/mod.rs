@@ -1,6 +1,7 @@
 //! The runtime under load, and what becomes of it when it holds much.
 
 mod growth;
+mod history;
 mod pure;
 pub mod steps;
 mod timers;
@@ -31,6 +32,9 @@ pub struct Options {
     /// Timers that are armed at once, due over one hour
     #[arg(long, default_value_t = 1_000_000, value_parser = number)]
     timers: usize,
+    /// Task steps of the long run
+    #[arg(long, default_value_t = 1_000_000, value_parser = number)]
+    steps: usize,
     /// Stored runs at the end of the growth curve
     #[arg(long, default_value_t = 1_000_000, value_parser = number)]
     stored: usize,
@@ -48,6 +52,8 @@ enum Figure {
     Waiting,
     /// Timers by the million: how late they fire
     Timers,
+    /// One run of very many steps: its memory, and how soon its timeline opens
+    History,
     /// Throughput and file size as runs pile up
     Growth,
 }
@@ -74,6 +80,9 @@ pub async fn measure(options: &Options) -> Result<()> {
     }
     if wanted(Figure::Timers) {
         timers::measure(method, options.timers).await?;
+    }
+    if wanted(Figure::History) {
+        history::measure(method, options.steps).await?;
     }
     if wanted(Figure::Growth) {
         growth::measure(method, options.stored).await?;
