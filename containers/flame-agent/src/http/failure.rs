@@ -1,12 +1,12 @@
 //! How anything that goes wrong becomes an answer: problem details with a stable code.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use flame_agent_api::{DefinitionProblem, Problem, Severity, media};
 use flame_errors::Code;
@@ -130,17 +130,20 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The outermost layer: gives every refusal its body, and a panic in a handler an answer.
-pub(super) async fn write(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+/// Gives every refusal its body, and a panic in a handler an answer.
+pub(super) async fn write<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let address = request.uri().clone();
+    let answered = AssertUnwindSafe(next(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         Failure::new(Code::Internal, "a handler panicked; the log has the place").into_response()
     });
     let Some(Failure(mut problem)) = response.extensions_mut().remove::<Failure>() else {
         return response;
     };
-    problem.instance = Some(path);
+    problem.instance = Some(address.path().to_owned());
     let body = serde_json::to_vec(&*problem).unwrap_or_default();
     *response.body_mut() = Body::from(body);
     let headers = response.headers_mut();

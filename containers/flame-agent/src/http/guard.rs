@@ -1,10 +1,10 @@
 //! Who may ask at all: Host and Origin lists against DNS rebinding and web pages on the same machine,
 //! then the bearer token. Applies to every request, whatever its address.
 
+use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
@@ -12,7 +12,6 @@ use axum::http::header::{
     REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use flame_errors::Code;
 
@@ -116,14 +115,14 @@ pub(super) struct Guard {
     pub(super) token: Token,
 }
 
-/// The layer. A request that it refuses is read to its end, within limits, so that its sender gets
-/// to read the answer.
-pub(super) async fn check(
-    State(guard): State<Arc<Guard>>,
+/// Hands over what may ask. A request that is refused is read to its end, within limits, so that its sender
+/// gets to read the answer.
+pub(super) async fn check<F: Future<Output = Response>>(
+    guard: &Guard,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
-    let origin = match admit(&guard, &request) {
+    let origin = match admit(guard, &request) {
         Ok(origin) => origin,
         Err(failure) => {
             body::discard(request).await;
@@ -138,11 +137,11 @@ pub(super) async fn check(
     {
         return harden(preflight(), origin.as_ref());
     }
-    if let Err(failure) = authenticate(&guard, &request) {
+    if let Err(failure) = authenticate(guard, &request) {
         body::discard(request).await;
         return harden(failure.into_response(), origin.as_ref());
     }
-    harden(next.run(request).await, origin.as_ref())
+    harden(next(request).await, origin.as_ref())
 }
 
 /// Host, Origin and Fetch metadata; gives the Origin where one is named and allowed.

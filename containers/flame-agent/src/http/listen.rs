@@ -8,9 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::Request;
 use flame_agent_api::Listening;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -21,10 +20,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tower::ServiceExt;
 
 use super::guard::Guard;
-use super::router::{self, Context};
+use super::router::{Context, Service};
 use super::seat::{Seat, make_room};
 use super::{AllowLists, Error, Token};
 use crate::runtime::Handle;
@@ -91,7 +89,7 @@ pub struct ServerOptions {
 /// The server, ready to answer.
 pub struct Server {
     listener: Listener,
-    router: Router,
+    service: Service,
     context: Context,
     stop: watch::Sender<bool>,
     token: Token,
@@ -113,10 +111,10 @@ impl Server {
             token: options.token.clone(),
         };
         let context = Context::new(options.runtime, stopping);
-        let router = router::router(context.clone(), Arc::new(guard));
+        let service = Service::new(context.clone(), guard);
         Self {
             listener,
-            router,
+            service,
             context,
             stop,
             token: options.token,
@@ -155,7 +153,7 @@ impl Server {
                 }
                 accepted = self.listener.socket.accept() => match accepted {
                     Ok((stream, _)) => {
-                        let (router, stopping) = (self.router.clone(), self.stop.subscribe());
+                        let (service, stopping) = (self.service.clone(), self.stop.subscribe());
                         let seat = Seat::taken();
                         let sitting = Arc::clone(&seat);
                         let permit = Arc::clone(&permits).try_acquire_owned().ok();
@@ -167,7 +165,7 @@ impl Server {
                                 permit => permit,
                             };
                             match permit {
-                                Some(_permit) => connection(stream, router, stopping, sitting).await,
+                                Some(_permit) => connection(stream, service, stopping, sitting).await,
                                 None => turn_away(stream).await,
                             }
                         });
@@ -201,7 +199,7 @@ async fn soon(permits: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
 
 async fn connection(
     stream: TcpStream,
-    router: Router,
+    service: Service,
     mut stopping: watch::Receiver<bool>,
     seat: Arc<Seat>,
 ) {
@@ -212,11 +210,10 @@ async fn connection(
     let sitting = Arc::clone(&seat);
     let service = service_fn(move |request: Request<Incoming>| {
         let work = sitting.work();
-        let answer = router.clone().oneshot(request.map(Body::new));
+        let answer = service.clone().answer(request.map(Body::new));
         async move {
-            let answer: Response<Body> = answer.await?;
             // The body holds it: a stream is work too.
-            Ok::<_, Infallible>(answer.map(|body| {
+            Ok::<_, Infallible>(answer.await.map(|body| {
                 body.map_err(move |error| {
                     let _ = &work;
                     error

@@ -1,15 +1,18 @@
 //! The table of operations turned into routes. An operation without a handler does not compile.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, Request};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use flame_agent_api::{Method, Operation};
 use flame_errors::Code;
 use flame_types::Timestamp;
 use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt as _;
 
 use super::failure::Failure;
 use super::guard::{self, Guard};
@@ -25,9 +28,11 @@ use crate::runtime::Handle;
 /// Followers of streams at once.
 const FOLLOWERS_MAX: usize = 256;
 
-/// What handlers hold.
+/// What handlers hold. Every request gets it several times over.
 #[derive(Clone)]
-pub(super) struct Context {
+pub(super) struct Context(Arc<Held>);
+
+pub(super) struct Held {
     pub(super) runtime: Handle,
     pub(super) pipelines: Pipelines,
     pub(super) metrics: Arc<Metrics>,
@@ -39,14 +44,22 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(runtime: Handle, stopping: watch::Receiver<bool>) -> Self {
-        Self {
+        Self(Arc::new(Held {
             pipelines: Pipelines::new(runtime.clone()),
             runtime,
             metrics: Arc::default(),
             followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
             stopping,
             started: Timestamp::now(),
-        }
+        }))
+    }
+}
+
+impl Deref for Context {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.0
     }
 }
 
@@ -56,7 +69,36 @@ impl FromRef<Context> for Handle {
     }
 }
 
-pub(super) fn router(context: Context, guard: Arc<Guard>) -> Router {
+/// Everything between a connection and a handler.
+#[derive(Clone)]
+pub(super) struct Service {
+    routes: Router,
+    guard: Arc<Guard>,
+}
+
+impl Service {
+    pub(super) fn new(context: Context, guard: Guard) -> Self {
+        Self {
+            routes: routes(context),
+            guard: Arc::new(guard),
+        }
+    }
+
+    /// The guard and the words of refusals stand around all routes, and are no layers of them: a layer costs every
+    /// request several allocations.
+    pub(super) async fn answer(self, request: Request) -> Response {
+        let Self { routes, guard } = self;
+        let route = |request| async {
+            match routes.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        };
+        failure::write(request, |request| guard::check(&guard, request, route)).await
+    }
+}
+
+fn routes(context: Context) -> Router {
     let routes = Operation::ALL
         .iter()
         .fold(Router::new(), |router, operation| {
@@ -67,8 +109,6 @@ pub(super) fn router(context: Context, guard: Arc<Guard>) -> Router {
     routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(guard, guard::check))
-        .layer(from_fn(failure::write))
         .with_state(context)
 }
 

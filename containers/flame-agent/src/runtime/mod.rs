@@ -11,6 +11,7 @@ mod depth;
 mod error;
 mod events;
 mod handle;
+mod lanes;
 mod ledger;
 mod live;
 mod load;

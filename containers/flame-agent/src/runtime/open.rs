@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use connector_file::File;
@@ -16,6 +16,7 @@ use super::calls::Calls;
 use super::connections::{Connections, Connectors};
 use super::definitions::Definitions;
 use super::events::{self, Events, Notes};
+use super::lanes::{Lanes, Queue};
 use super::live::Rest;
 use super::message::Message;
 use super::outbound::Outbound;
@@ -62,6 +63,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
         Arc::clone(&connections),
         &options,
     );
+    let (lanes, queues) = Lanes::new(lanes(&options));
     let (events, notes) = Events::new(store.events_end().await?);
     let shared = Arc::new(Shared {
         events,
@@ -74,14 +76,14 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
         calls,
         counters: Arc::default(),
         changes: broadcast::Sender::new(CHANGES_MAX),
-        shards: OnceLock::new(),
+        lanes,
         accepting: AtomicBool::new(true),
         stopped: watch::Sender::new(false),
         loading: Semaphore::new(LOADING_MAX),
         reactor: tokio::runtime::Handle::current(),
         options,
     });
-    let shards = start_shards(&shared)?;
+    let shards = start_shards(&shared, queues)?;
     let recovered = set_going(&shared, notes).await?;
     Ok((
         shared,
@@ -92,38 +94,21 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
     ))
 }
 
-fn start_shards(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, Error> {
+/// How many threads run workflows: one that is held up leaves others.
+fn lanes(options: &Options) -> usize {
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let count = shared
-        .options
-        .shards
-        .unwrap_or(processors * 2)
-        .clamp(1, 256)
-        .max(if shared.options.shards.is_none() {
-            4
-        } else {
-            1
-        });
-    let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel()).unzip();
-    let started = receivers
+    options.shards.unwrap_or_else(|| (processors * 2).max(4))
+}
+
+fn start_shards(shared: &Arc<Shared>, queues: Vec<Queue>) -> Result<Vec<JoinHandle<()>>, Error> {
+    queues
         .into_iter()
-        .enumerate()
-        .map(|(number, receiver)| {
-            shard::spawn(
-                Arc::clone(shared),
-                number,
-                senders[number].clone(),
-                receiver,
-            )
-        })
-        .collect::<Result<Vec<_>, _>>()
+        .map(|queue| shard::spawn(Arc::clone(shared), queue))
+        .collect::<Result<_, _>>()
         .map_err(|error| Error::Setup {
             what: "the threads that run workflows can't be started".to_owned(),
             detail: error.to_string(),
-        })?;
-    // Set once, here.
-    let _ = shared.shards.set(senders);
-    Ok(started)
+        })
 }
 
 /// Events, recovery, schedules, retention and the daily backup, each beside the work.
@@ -175,7 +160,7 @@ async fn recover(shared: &Shared) -> Result<(), Error> {
         }
         count += runs.len();
     }
-    for shard in shared.shards.get().into_iter().flatten() {
+    for shard in shared.lanes.all() {
         // A thread that has ended takes no message.
         let _ = shard.send(Message::Recovered);
     }
@@ -211,7 +196,7 @@ impl Threads {
     /// Lets every shard begin nothing new, and waits until nothing is under way.
     pub(super) async fn idle(&self, shared: &Shared) {
         let mut waiting = Vec::new();
-        for shard in shared.shards.get().into_iter().flatten() {
+        for shard in shared.lanes.all() {
             let (idle, done) = oneshot::channel();
             if shard.send(Message::Drain { idle }).is_ok() {
                 waiting.push(done);
@@ -225,7 +210,7 @@ impl Threads {
 
     /// Ends the threads after what was sent to them before. Blocks.
     pub(super) fn stop(&self, shared: &Shared) {
-        for shard in shared.shards.get().into_iter().flatten() {
+        for shard in shared.lanes.all() {
             // A thread that has ended takes no message.
             let _ = shard.send(Message::Stop);
         }

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use flame_engine::{Action, Arrived, Call, Event, FrameId, TimerId};
@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use super::Error;
 use super::calls::Invoked;
+use super::lanes::Queue;
 use super::live::{Item, Live, Opening, Pending, Rest, Turn};
 use super::load::Resting;
 use super::message::{Command, Loaded, Message};
@@ -68,14 +69,12 @@ struct Loading {
 /// Starts the thread.
 pub(super) fn spawn(
     shared: Arc<Shared>,
-    number: usize,
-    sender: Sender<Message>,
-    receiver: Receiver<Message>,
+    queue: Queue,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     let shard = Shard {
         shared,
-        number,
-        this: sender,
+        number: queue.number,
+        this: queue.sender.clone(),
         live: HashMap::new(),
         resting: HashMap::new(),
         loading: HashMap::new(),
@@ -86,19 +85,15 @@ pub(super) fn spawn(
         is_draining: false,
     };
     std::thread::Builder::new()
-        .name(format!("runs-{number}"))
+        .name(format!("runs-{}", queue.number))
         .stack_size(STACK_BYTES)
-        .spawn(move || shard.work(&receiver))
+        .spawn(move || shard.work(&queue))
 }
 
 impl Shard {
-    fn work(mut self, messages: &Receiver<Message>) {
+    fn work(mut self, queue: &Queue) {
         loop {
-            let message = match self.pause() {
-                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(pause) => messages.recv_timeout(pause),
-            };
-            match message {
+            match queue.next(|| self.pause()) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}

@@ -1,8 +1,7 @@
 //! What every part of the runtime can reach.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, OnceLock};
 
 use flame_dsl::Workflow;
 use flame_engine::{Record, Run as EngineRun, Secrets};
@@ -14,6 +13,7 @@ use super::calls::Calls;
 use super::connections::Connections;
 use super::definitions::Definitions;
 use super::events::Events;
+use super::lanes::Lanes;
 use super::load::{Counters, Place};
 use super::message::{Loaded, Message};
 use super::people::People;
@@ -35,7 +35,7 @@ pub(super) struct Shared {
     pub(super) calls: Calls,
     pub(super) counters: Arc<Counters>,
     pub(super) changes: broadcast::Sender<Change>,
-    pub(super) shards: OnceLock<Vec<Sender<Message>>>,
+    pub(super) lanes: Lanes,
     pub(super) accepting: AtomicBool,
     /// True once the runtime stops; wakes what waits.
     pub(super) stopped: watch::Sender<bool>,
@@ -62,15 +62,9 @@ impl Shared {
         self.counters.admit(self.options.in_flight_max)
     }
 
-    /// Sends to the shard that owns a run. After the end there is none, and whoever waits is told by
-    /// the reply that is dropped with the message.
+    /// Sends to the thread that owns a run.
     pub(super) fn send(&self, run: RunId, message: Message) {
-        if let Some(shards) = self.shards.get().filter(|shards| !shards.is_empty()) {
-            // The last bytes of a UUIDv7 are random.
-            let bytes = run.as_uuid().as_bytes();
-            let at = usize::from(u16::from_be_bytes([bytes[14], bytes[15]])) % shards.len();
-            let _ = shards[at].send(message);
-        }
+        self.lanes.send(run, message);
     }
 
     /// Events were committed: whoever reads the log goes on.

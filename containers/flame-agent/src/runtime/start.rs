@@ -92,7 +92,7 @@ impl Begin {
         }
         shared.await_secrets(&workflow).await;
         let now = Timestamp::now();
-        let id = new_id();
+        let id = shared.lanes.new_id();
         let run = match request.test {
             None => EngineRun::new(id, workflow),
             Some(plan) => EngineRun::testing(id, workflow, plan).map_err(|error| {
@@ -147,7 +147,7 @@ impl Begin {
         let recorded: Arc<Value> = Arc::new(
             serde_json::from_slice(&old.input).map_err(|error| impossible(error.to_string()))?,
         );
-        let (id, now) = (new_id(), Timestamp::now());
+        let (id, now) = (shared.lanes.new_id(), Timestamp::now());
         let (run, first, run_input) = if task.is_empty() || task == "/" {
             if summary.trigger == Trigger::Test.as_str() {
                 let detail = "it is a test; start another test with the input that you want";
@@ -247,10 +247,6 @@ impl Begin {
 /// What an idempotency key is unique within.
 pub(super) fn scope(workflow: &WorkflowId) -> String {
     format!("workflow/{workflow}")
-}
-
-pub(super) fn new_id() -> RunId {
-    RunId::new(uuid::Uuid::now_v7())
 }
 
 /// Dice for one decision: jitter, nothing that must not be guessed. Seeded once per thread, since a
