@@ -64,7 +64,7 @@ impl From<runtime::Error> for Failure {
                 definition_invalid(&failure, problems)
             }
             runtime::Error::InputInvalid { problems } => {
-                failure.problems(problems.iter().map(|problem| plain(problem)).collect())
+                failure.problems(problems.iter().map(misfit).collect())
             }
             _ => failure,
         }
@@ -105,14 +105,14 @@ pub(super) fn definition_problem(problem: &flame_dsl::Problem) -> DefinitionProb
 }
 
 /// A problem that has no place in a text.
-fn plain(message: &str) -> DefinitionProblem {
+fn misfit(misfit: &runtime::Misfit) -> DefinitionProblem {
     DefinitionProblem {
         severity: Severity::Error,
         rule: "schema".to_owned(),
-        message: message.to_owned(),
+        message: misfit.message.clone(),
         hint: None,
         value: None,
-        pointer: String::new(),
+        pointer: misfit.pointer.clone(),
         line: 0,
         column: 0,
         end_line: 0,

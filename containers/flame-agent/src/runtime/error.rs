@@ -4,6 +4,8 @@ use flame_dsl::Problem;
 use flame_errors::Code;
 use flame_types::{RunId, RunStatus, WorkflowId};
 
+use super::misfit::Misfit;
+
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -49,8 +51,8 @@ pub enum Error {
     TestImpossible { detail: String },
     #[error("the idempotency key {key:?} was used for run {run} with another body")]
     IdempotencyConflict { key: String, run: RunId },
-    #[error("the input can't be taken: {}", .problems.join("; "))]
-    InputInvalid { problems: Vec<String> },
+    #[error("the input can't be taken: {}", messages(.problems))]
+    InputInvalid { problems: Vec<Misfit> },
     #[error("{in_flight} runs are in flight, the limit is {limit}; try again when some have ended")]
     TooManyRequests { in_flight: usize, limit: usize },
     #[error("{waiting} events wait to be handed on, the limit is {limit}; try again in a moment")]
@@ -105,6 +107,11 @@ impl Error {
             Self::Setup { .. } | Self::Internal { .. } => Code::Internal,
         }
     }
+}
+
+fn messages(misfits: &[Misfit]) -> String {
+    let messages: Vec<&str> = misfits.iter().map(|misfit| &*misfit.message).collect();
+    messages.join("; ")
 }
 
 fn first(problems: &[Problem]) -> String {

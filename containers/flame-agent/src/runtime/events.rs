@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::Error;
 use super::depth::is_too_deep;
+use super::misfit::Misfit;
 use super::shared::{Shared, now, stopping};
 use super::value::Change;
 use desk::Desk;
@@ -105,7 +106,7 @@ pub(super) async fn publish(shared: &Shared, events: Vec<Value>) -> Result<(), E
         let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
         let problem = format!("event {id:?} has more levels than data may have");
         return Err(Error::InputInvalid {
-            problems: vec![problem],
+            problems: vec![Misfit::of_whole(problem)],
         });
     }
     let end = shared.store.events_end().await?;

@@ -16,6 +16,7 @@ mod ledger;
 mod live;
 mod load;
 mod message;
+mod misfit;
 mod open;
 mod options;
 mod outbound;
@@ -35,6 +36,7 @@ mod value;
 pub use connections::{ConnectionEntry, Connections, Connectors};
 pub use error::Error;
 pub use handle::Handle;
+pub use misfit::Misfit;
 pub use options::{Options, OutboundOptions};
 pub use process::{HostExecution, ProcessOptions};
 pub use value::{

@@ -15,11 +15,9 @@ use tokio::sync::oneshot;
 use super::Error;
 use super::depth::is_too_deep;
 use super::message::Message;
+use super::misfit::{Misfit, misfits};
 use super::shared::{Shared, now};
 use super::value::PersonTask;
-
-/// Problems of an answer that are listed.
-const PROBLEMS_MAX: usize = 20;
 
 /// Who is asked what.
 #[derive(Debug, Default)]
@@ -130,18 +128,10 @@ impl People {
 }
 
 fn fits(person: &Person, data: &Value) -> Result<(), Error> {
-    let mut problems: Vec<String> = person
-        .schema
-        .validator
-        .iter_errors(data)
-        .take(PROBLEMS_MAX)
-        .map(|error| match error.instance_path().to_string() {
-            place if place.is_empty() => format!("the answer: {error}"),
-            place => format!("{place}: {error}"),
-        })
-        .collect();
+    let mut problems = misfits(&person.schema, data, "the answer");
     if is_too_deep(data) {
-        problems.push("the answer has more levels than data may have".to_owned());
+        let message = "the answer has more levels than data may have";
+        problems.push(Misfit::of_whole(message));
     }
     if problems.is_empty() {
         Ok(())

@@ -15,11 +15,10 @@ use super::Error;
 use super::depth::is_too_deep;
 use super::load::Place;
 use super::message::Message;
+use super::misfit::{Misfit, misfits};
 use super::shared::Shared;
 use super::value::{StartRequest, Started, Trigger};
 
-/// Problems of an input that are listed.
-const PROBLEMS_MAX: usize = 20;
 /// Characters of a run's subject.
 const SUBJECT_CHARACTERS_MAX: usize = 120;
 /// Members of an input that say what it is about, the best first.
@@ -277,7 +276,7 @@ fn shallow(input: &Value) -> Result<(), Error> {
     }
     let problem = format!("it has more than {DEPTH_MAX} levels, the most that data may have");
     Err(Error::InputInvalid {
-        problems: vec![problem],
+        problems: vec![Misfit::of_whole(problem)],
     })
 }
 
@@ -285,20 +284,7 @@ fn fits(workflow: &Workflow, input: &Value) -> Result<(), Error> {
     let Some(schema) = &workflow.input.schema else {
         return Ok(());
     };
-    let problems: Vec<String> = schema
-        .validator
-        .iter_errors(input)
-        .take(PROBLEMS_MAX)
-        .map(|error| {
-            let place = error.instance_path().to_string();
-            let place = if place.is_empty() {
-                "the input".to_owned()
-            } else {
-                place
-            };
-            format!("{place}: {error}")
-        })
-        .collect();
+    let problems = misfits(schema, input, "the input");
     if problems.is_empty() {
         Ok(())
     } else {

@@ -45,7 +45,18 @@ async fn a_person_is_asked_once_and_answers_once_over_a_kill() {
         .post(&path, &answer(json!({"approved": "yes", "more": 1})))
         .await;
     let refused = problem(refused, Code::InputInvalid).await;
-    assert_eq!(refused.problems.len(), 2, "{refused:?}");
+    let places: Vec<&str> = refused
+        .problems
+        .iter()
+        .map(|problem| &*problem.pointer)
+        .collect();
+    assert_eq!(places, ["/approved", ""], "{refused:?}");
+    let missing = agent.post(&path, &answer(json!({}))).await;
+    let missing = problem(missing, Code::InputInvalid).await;
+    assert_eq!(
+        missing.problems[0].pointer, "/approved",
+        "the place of what is missing"
+    );
     let elsewhere = agent
         .post(&path, &json!({"task": "/do/9/x", "data": {}}))
         .await;

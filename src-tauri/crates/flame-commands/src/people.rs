@@ -75,24 +75,12 @@ fn view(task: PersonTaskView, titles: &Titles) -> PersonTask {
 
 /// Without the place that the agent puts before its words: the window shows them at that place.
 fn misfit(problem: &DefinitionProblem) -> AnswerMisfit {
-    let (place, words) = match problem.message.split_once(": ") {
-        Some((place, words)) if place.starts_with('/') => (place, words),
-        Some(("the answer", words)) => ("", words),
-        _ => ("", &*problem.message),
-    };
-    let pointer = if problem.pointer.is_empty() {
-        missing(words).map_or_else(|| place.to_owned(), |name| format!("{place}/{name}"))
-    } else {
-        problem.pointer.clone()
+    let words = match problem.message.split_once(": ") {
+        Some((place, words)) if place.starts_with('/') || place == "the answer" => words,
+        _ => &problem.message,
     };
     AnswerMisfit {
-        pointer,
+        pointer: problem.pointer.clone(),
         message: words.to_owned(),
     }
-}
-
-/// The property that these words miss: it stands nowhere, so the agent's place is what should hold it.
-fn missing(words: &str) -> Option<&str> {
-    let name = words.strip_suffix(" is a required property")?;
-    name.strip_prefix('"')?.strip_suffix('"')
 }

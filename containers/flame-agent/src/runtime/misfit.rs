@@ -1,0 +1,53 @@
+//! What of a value does not fit its schema, and where it stands.
+
+use flame_dsl::Schema;
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
+/// Misfits of one value that are told.
+const TOLD_MAX: usize = 20;
+
+/// One thing that does not fit.
+#[derive(Debug, Clone)]
+pub struct Misfit {
+    /// JSON pointer of the value, also of one that is missing; empty for the whole.
+    pub pointer: String,
+    pub message: String,
+}
+
+impl Misfit {
+    pub(super) fn of_whole(message: impl Into<String>) -> Self {
+        Self {
+            pointer: String::new(),
+            message: message.into(),
+        }
+    }
+}
+
+/// What does not fit; `whole` is what the value is called, such as `the input`.
+pub(super) fn misfits(schema: &Schema, value: &Value, whole: &str) -> Vec<Misfit> {
+    let misfit = |error: ValidationError<'_>| {
+        let place = error.instance_path().to_string();
+        let named = if place.is_empty() { whole } else { &place };
+        Misfit {
+            message: format!("{named}: {error}"),
+            pointer: pointer(&error),
+        }
+    };
+    schema
+        .validator
+        .iter_errors(value)
+        .take(TOLD_MAX)
+        .map(misfit)
+        .collect()
+}
+
+fn pointer(error: &ValidationError<'_>) -> String {
+    match error.kind() {
+        ValidationErrorKind::Required {
+            property: Value::String(property),
+        } => error.instance_path().join(property.as_str()).to_string(),
+        _ => error.instance_path().to_string(),
+    }
+}
