@@ -105,9 +105,14 @@ impl Calls {
                 .map(Arc::new)
                 .map_err(into_error),
             Call::Protocol(request) => {
+                let name = &invoked.workflow.id.to_string();
                 let caller = Caller {
                     outbound: &self.outbound,
-                    ledger: &self.ledger,
+                    origin: outbound::Caller {
+                        ledger: &self.ledger,
+                        name,
+                    },
+                    processes: &self.processes,
                     key: &invoked.key,
                     workflow: &invoked.workflow.id,
                     task: invoked.workflow.task(&invoked.reference),

@@ -102,8 +102,12 @@ pub struct ProtocolRequest {
     pub protocol: Protocol,
     /// Where the document is that describes the operation.
     pub document: Option<String>,
+    /// What it is got with, where not everybody may read it.
+    pub document_credentials: Option<Box<Credentials>>,
     /// Whom to call, where the task says so itself.
     pub server: Option<String>,
+    /// What the call proves itself with.
+    pub credentials: Option<Box<Credentials>>,
     /// Which messages are received, where the call is a subscription.
     pub subscription: Option<Box<Subscription>>,
     /// `with`, without the above.

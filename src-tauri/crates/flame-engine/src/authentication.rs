@@ -14,11 +14,10 @@ use crate::error::{Error, StandardError};
 use crate::scope::Scope;
 use crate::secrets::MASK;
 
-const PROPERTY: &str = "with.endpoint.authentication";
 const TOKEN_PATH: &str = "/oauth2/token";
 
 /// What a call proves itself with. `Debug` shows the scheme alone.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Credentials {
     Basic(User),
     Bearer(String),
@@ -27,7 +26,7 @@ pub enum Credentials {
     Token(Box<TokenRequest>),
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct User {
     pub name: String,
     pub password: String,
@@ -133,14 +132,20 @@ impl Credentials {
         Some(json!({"scheme": self.scheme(), "parameter": parameter}))
     }
 
-    /// Evaluates a policy; the same again after a crash.
-    pub(crate) fn evaluate(scope: &Scope<'_>, policy: &Authentication) -> Result<Self, Error> {
+    /// Evaluates a policy; the same again after a crash. `property` names its place for messages.
+    pub(crate) fn evaluate(
+        scope: &Scope<'_>,
+        policy: &Authentication,
+        property: &'static str,
+    ) -> Result<Self, Error> {
         let settings = match &policy.settings {
             AuthenticationSettings::Inline(template) => Settings {
-                values: scope.template(template, PROPERTY)?,
+                property,
+                values: scope.template(template, property)?,
                 written: Some(template),
             },
             AuthenticationSettings::Secret(name) => Settings {
+                property,
                 values: scope.secret(name)?.clone(),
                 written: None,
             },
@@ -181,6 +186,7 @@ pub(crate) fn afterwards(policy: &Authentication) -> Value {
 
 /// A policy's settings, evaluated.
 struct Settings<'a> {
+    property: &'static str,
     values: Value,
     /// As they stand in the document; `None` where a secret holds them.
     written: Option<&'a Template>,
@@ -220,8 +226,9 @@ impl Settings<'_> {
     /// The address, and whether the document itself names its host.
     fn authority(&self, scope: &Scope<'_>) -> Result<(String, bool), Error> {
         let written = self.required("/authority")?;
+        let property = self.property;
         let unusable =
-            |problem: String| invalid(format!("{PROPERTY}: the authority {written:?}: {problem}"));
+            |problem: String| invalid(format!("{property}: the authority {written:?}: {problem}"));
         let expanded = UriTemplate::parse(&written)
             .map_err(|error| unusable(error.to_string()))?
             .expand(scope.input.unwrap_or(&Value::Null))
@@ -250,8 +257,9 @@ impl Settings<'_> {
             }
             grant => {
                 return Err(invalid(format!(
-                    "{PROPERTY}: the grant {grant:?} can't be used by a run; use client_credentials, \
-                     password, refresh_token or urn:ietf:params:oauth:grant-type:token-exchange"
+                    "{}: the grant {grant:?} can't be used by a run; use client_credentials, \
+                     password, refresh_token or urn:ietf:params:oauth:grant-type:token-exchange",
+                    self.property
                 )));
             }
         })
@@ -275,8 +283,9 @@ impl Settings<'_> {
             },
             Some(other) => {
                 return Err(invalid(format!(
-                    "{PROPERTY}.client.authentication gave {other:?}; it needs client_secret_basic, \
-                     client_secret_post, client_secret_jwt, private_key_jwt or none"
+                    "{}.client.authentication gave {other:?}; it needs client_secret_basic, \
+                     client_secret_post, client_secret_jwt, private_key_jwt or none",
+                    self.property
                 )));
             }
         };
@@ -296,7 +305,7 @@ impl Settings<'_> {
                 Some(_) => "it gave nothing",
                 None => "the secret has no such member",
             };
-            invalid(format!("{PROPERTY}{}: {place}", dotted(pointer)))
+            invalid(format!("{}{}: {place}", self.property, dotted(pointer)))
         })
     }
 
@@ -307,7 +316,8 @@ impl Settings<'_> {
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Some(value.to_string())),
             Some(_) => Err(invalid(format!(
-                "{PROPERTY}{} gave a list or an object; it needs a text",
+                "{}{} gave a list or an object; it needs a text",
+                self.property,
                 dotted(pointer)
             ))),
         }
@@ -316,7 +326,8 @@ impl Settings<'_> {
     fn texts(&self, pointer: &str) -> Result<Vec<String>, Error> {
         let wrong = || {
             invalid(format!(
-                "{PROPERTY}{} needs a list of texts",
+                "{}{} needs a list of texts",
+                self.property,
                 dotted(pointer)
             ))
         };

@@ -566,6 +566,7 @@ impl<'r> Turn<'r> {
 fn authentication_of(task: &Task) -> Option<&Authentication> {
     match &task.kind {
         TaskKind::CallHttp(call) => call.authentication.as_ref(),
+        TaskKind::CallProtocol(call) => call.authentication.as_ref(),
         _ => None,
     }
 }

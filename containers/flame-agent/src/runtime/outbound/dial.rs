@@ -1,4 +1,4 @@
-//! Plain and TLS connections for protocols that are not HTTP, by the same rules of where they may go.
+//! Connections for protocols that are not HTTP, by the same rules of where they may go.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(in crate::runtime) type Connected = Box<dyn Bytes>;
 const NATS_PORT: u16 = 4222;
 
 impl Outbound {
-    /// Connects to the host of a URL; `wss` is TLS. `named` tells that the document itself names the host.
+    /// Connects to the host of a URL. `named` tells that the document itself names the host.
     pub(in crate::runtime) async fn connect(
         &self,
         url: &Url,
@@ -63,19 +63,34 @@ impl Outbound {
                 address.set_port(port);
             }
             match tokio::time::timeout(self.options.connect_timeout, plain(address)).await {
-                Ok(Ok(stream)) if url.scheme() != "wss" => return Ok(Box::new(stream)),
-                Ok(Ok(stream)) => {
-                    let name = ServerName::try_from(host.to_owned())
-                        .map_err(|error| failed(error.to_string()))?;
-                    let connector = TlsConnector::from(Arc::clone(&self.tls));
-                    let secure = connector.connect(name, stream).await;
-                    return Ok(Box::new(secure.map_err(|error| failed(error.to_string()))?));
-                }
+                Ok(Ok(stream)) => return Ok(Box::new(stream)),
                 Ok(Err(error)) => last = error.to_string(),
                 Err(_) => last = "the connection was not made in time".to_owned(),
             }
         }
         Err(failed(last))
+    }
+
+    /// Puts a connection to the host of a URL into TLS.
+    pub(in crate::runtime) async fn secure(
+        &self,
+        stream: Connected,
+        url: &Url,
+    ) -> Result<Connected, Error> {
+        let failed = |detail: String| {
+            StandardError::Communication.with(
+                "The connection can't be secured",
+                format!("{}: {detail}", host_and_port(url)),
+            )
+        };
+        let host = url.host_str().unwrap_or_default();
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
+        let name = name.map_err(|error| failed(error.to_string()))?;
+        let connector = TlsConnector::from(Arc::clone(&self.tls));
+        let secured = connector.connect(name, stream).await;
+        Ok(Box::new(
+            secured.map_err(|error| failed(error.to_string()))?,
+        ))
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flame_dsl::HttpOutput;
-use flame_engine::{Error, HttpRequest, StandardError};
+use flame_engine::{Credentials, Error, HttpRequest, StandardError, TokenRequest};
 use flame_types::IdempotencyKey;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Request, Response, Url};
@@ -24,7 +24,7 @@ pub(super) use self::address::is_named_by;
 use self::address::{Reach, Resolver, StandIns};
 pub(super) use self::answer::{body, is_json, refused};
 pub(super) use self::authentication::Caller;
-use self::authentication::{Authenticator, Outgoing};
+use self::authentication::{Authenticator, Inquirer, Outgoing};
 pub(super) use self::dial::Connected;
 use super::options::OutboundOptions;
 
@@ -137,10 +137,9 @@ impl Outbound {
         caller: Caller<'_>,
     ) -> Result<Value, Error> {
         let out = Outgoing {
-            clients: &self.clients,
-            reach,
+            client: self.clients.of(reach),
             target,
-            caller,
+            inquirer: self.inquirer(caller),
         };
         // Only a whole response shows what it answers.
         let sent = (request.output == HttpOutput::Response).then(|| answer::Sent::of(&built));
@@ -159,48 +158,94 @@ impl Outbound {
     }
 }
 
+/// Who sends a request, and what it proves itself with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender<'s> {
+    pub(super) caller: Caller<'s>,
+    /// The document itself names the host.
+    pub(super) named: bool,
+    pub(super) credentials: Option<&'s Credentials>,
+}
+
+impl Sender<'_> {
+    const fn reach(&self) -> Reach {
+        match self.named {
+            true => Reach::Named,
+            false => Reach::Data,
+        }
+    }
+}
+
 /// For the protocols that are carried by HTTP requests.
 impl Outbound {
     /// Sends a request; the body of the response is not read yet, and nothing limits the time.
     pub(super) async fn send(
         &self,
         request: Request,
-        named: bool,
+        sender: Sender<'_>,
         target: &Target,
     ) -> Result<Response, Error> {
-        let reach = if named { Reach::Named } else { Reach::Data };
-        address::check(request.url(), reach).map_err(|refusal| refusal.into_error(&target.host))?;
-        self.clients
-            .of(reach)
-            .execute(request)
+        self.send_by(self.clients.of(sender.reach()), request, sender, target)
             .await
-            .map_err(|error| target.failed(&error))
     }
 
     /// The same over HTTP/2, to a host that the document names.
     pub(super) async fn send_http2(
         &self,
         request: Request,
+        sender: Sender<'_>,
         target: &Target,
     ) -> Result<Response, Error> {
-        address::check(request.url(), Reach::Named)
+        self.send_by(&self.http2, request, sender, target).await
+    }
+
+    async fn send_by(
+        &self,
+        client: &Client,
+        request: Request,
+        sender: Sender<'_>,
+        target: &Target,
+    ) -> Result<Response, Error> {
+        address::check(request.url(), sender.reach())
             .map_err(|refusal| refusal.into_error(&target.host))?;
-        self.http2
-            .execute(request)
+        let out = Outgoing {
+            client,
+            target,
+            inquirer: self.inquirer(sender.caller),
+        };
+        self.authenticator
+            .send(request, sender.credentials, &out)
             .await
-            .map_err(|error| target.failed(&error))
+    }
+
+    /// The token of an authority, for protocols whose requests are not HTTP.
+    pub(super) async fn token(
+        &self,
+        wanted: &TokenRequest,
+        caller: Caller<'_>,
+    ) -> Result<String, Error> {
+        self.authenticator
+            .token(wanted, self.inquirer(caller))
+            .await
+    }
+
+    const fn inquirer<'i>(&'i self, caller: Caller<'i>) -> Inquirer<'i> {
+        Inquirer {
+            clients: &self.clients,
+            caller,
+        }
     }
 
     /// The body of what is at an address, at most so many bytes of it.
     pub(super) async fn fetch(
         &self,
         url: Url,
-        named: bool,
+        sender: Sender<'_>,
         bytes_max: usize,
     ) -> Result<Vec<u8>, Error> {
         let request = Request::new(Method::GET, url);
         let target = Target::of(&request);
-        let mut response = self.send(request, named, &target).await?;
+        let mut response = self.send(request, sender, &target).await?;
         let headers = std::mem::take(response.headers_mut());
         let status = response.status();
         let body = answer::body(response, &target, bytes_max).await?;

@@ -4,12 +4,16 @@
 //! of its own, which is killed as a whole when the process has ended, its time is over or nobody waits
 //! for it any more.
 
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flame_engine::{Error, StandardError};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 use super::{Ended, Given, timed_out, too_much_output};
 
@@ -33,13 +37,7 @@ pub(super) async fn run(
     given: &Given,
     limits: Limits,
 ) -> Result<Ended, Error> {
-    let failed = |what: &str, error: &std::io::Error| {
-        StandardError::Runtime.with("The process can't be run", format!("{what}: {error}"))
-    };
-    let folder = tempfile::Builder::new()
-        .prefix("flame-process-")
-        .tempdir()
-        .map_err(|error| failed("its folder can't be made", &error))?;
+    let folder = folder()?;
     let mut command = match program {
         Program::Shell(text) => {
             let mut command = Command::new("sh");
@@ -56,27 +54,8 @@ pub(super) async fn run(
             command
         }
     };
-    command
-        .args(&given.arguments)
-        .env_clear()
-        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-        .envs(given.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    #[cfg(unix)]
-    command.process_group(0);
-    let name = command
-        .as_std()
-        .get_program()
-        .to_string_lossy()
-        .into_owned();
-    let mut child = command
-        .spawn()
-        .map_err(|error| failed(&format!("{name:?} can't be started"), &error))?;
-    let group = Group::of(&child);
+    command.args(&given.arguments);
+    let (mut child, group) = start(command, &given.environment, folder.path())?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let text = given.stdin.clone().unwrap_or_default();
     let feed = async {
@@ -115,6 +94,148 @@ pub(super) async fn run(
     match tokio::time::timeout(limits.time, whole).await {
         Ok(outcome) => outcome,
         Err(_) => Err(timed_out("the process", limits.time)),
+    }
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Error {
+    StandardError::Runtime.with("The process can't be run", format!("{what}: {error}"))
+}
+
+/// A fresh folder for a process, gone with this value.
+fn folder() -> Result<TempDir, Error> {
+    tempfile::Builder::new()
+        .prefix("flame-process-")
+        .tempdir()
+        .map_err(|error| failed("its folder can't be made", &error))
+}
+
+/// Starts a process with nothing of the agent's own.
+fn start(
+    mut command: Command,
+    environment: &[(String, String)],
+    folder: &Path,
+) -> Result<(Child, Group), Error> {
+    command
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    let name = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
+    let child = command
+        .spawn()
+        .map_err(|error| failed(&format!("{name:?} can't be started"), &error))?;
+    let group = Group::of(&child);
+    Ok((child, group))
+}
+
+/// A program that is talked to line by line while it runs. Dropping it ends it and all that it has started.
+pub(super) struct Conversation {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    errors: Arc<Mutex<String>>,
+    reading: JoinHandle<()>,
+    line_bytes_max: usize,
+    _group: Group,
+    _folder: TempDir,
+}
+
+impl Conversation {
+    pub(super) fn begin(
+        command: &str,
+        arguments: &[String],
+        environment: &[(String, String)],
+        line_bytes_max: usize,
+    ) -> Result<Self, Error> {
+        let folder = folder()?;
+        let mut program = Command::new(command);
+        program.args(arguments);
+        let (mut child, group) = start(program, environment, folder.path())?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(StandardError::Runtime
+                .with("The process can't be run", "its input and output have gone"));
+        };
+        let errors = Arc::new(Mutex::new(String::new()));
+        let reading = tokio::spawn(keep_end(stderr, Arc::clone(&errors)));
+        Ok(Self {
+            child,
+            stdin: Some(stdin),
+            stdout: BufReader::new(stdout),
+            errors,
+            reading,
+            line_bytes_max,
+            _group: group,
+            _folder: folder,
+        })
+    }
+
+    /// Says a line. That nobody hears it shows in the next line that does not come.
+    pub(super) async fn say(&mut self, line: &str) {
+        if let Some(stdin) = &mut self.stdin {
+            let said = stdin.write_all(format!("{line}\n").as_bytes()).await;
+            let heard = match said {
+                Ok(()) => stdin.flush().await,
+                Err(error) => Err(error),
+            };
+            if heard.is_err() {
+                self.stdin = None;
+            }
+        }
+    }
+
+    /// The next line, or `None` where there are no more.
+    pub(super) async fn hear(&mut self) -> Result<Option<String>, Error> {
+        let mut line = Vec::new();
+        let limit = u64::try_from(self.line_bytes_max).unwrap_or(u64::MAX);
+        let mut limited = (&mut self.stdout).take(limit.saturating_add(1));
+        let read = limited.read_until(b'\n', &mut line).await;
+        read.map_err(|error| failed("its output can't be read", &error))?;
+        if line.len() > self.line_bytes_max {
+            return Err(too_much_output(self.line_bytes_max));
+        }
+        Ok((!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned()))
+    }
+
+    /// Closes its input and waits for its end, up to a while.
+    pub(super) async fn end(&mut self) {
+        self.stdin = None;
+        // Whatever is left of it then is killed.
+        let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
+    }
+
+    /// The last that it wrote to its standard error; asked of a program that says no more.
+    pub(super) async fn errors(&mut self) -> String {
+        // A process that it has left behind may still hold the pipe.
+        let _ = tokio::time::timeout(GRACE, &mut self.reading).await;
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.trim().to_owned()
+    }
+}
+
+/// For a program that is to end by itself.
+const GRACE: Duration = Duration::from_secs(2);
+/// Of what a program writes to its standard error.
+const ERRORS_BYTES_MAX: usize = 500;
+
+async fn keep_end(mut stderr: ChildStderr, errors: Arc<Mutex<String>>) {
+    let mut bytes = [0; 1024];
+    while let Ok(count @ 1..) = stderr.read(&mut bytes).await {
+        let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        let surplus = errors.len().saturating_sub(ERRORS_BYTES_MAX);
+        let cut = errors.ceil_char_boundary(surplus);
+        errors.drain(..cut);
     }
 }
 

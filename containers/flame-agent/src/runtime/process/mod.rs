@@ -16,7 +16,7 @@ use flame_errors::Code;
 use flame_types::{IdempotencyKey, Namespace, WorkflowId, WorkflowName};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::script::Scripts;
 
@@ -174,8 +174,14 @@ impl Processes {
                 ));
             }
         };
+        self.permitted(workflow, what)?;
+        Ok(runnable)
+    }
+
+    /// Whether a workflow may start processes on this machine.
+    fn permitted(&self, workflow: &WorkflowId, what: &str) -> Result<(), Error> {
         if self.options.host_execution.allows(workflow) {
-            return Ok(runnable);
+            return Ok(());
         }
         let (namespace, name) = (&workflow.namespace, &workflow.name);
         Err(refused(
@@ -187,6 +193,34 @@ impl Processes {
         ))
     }
 
+    /// Starts a program that a call talks to while it runs.
+    pub(super) async fn converse(
+        &self,
+        workflow: &WorkflowId,
+        key: &IdempotencyKey,
+        command: &str,
+        arguments: &[String],
+        environment: &[(String, String)],
+    ) -> Result<Conversation<'_>, Error> {
+        self.permitted(workflow, "the programs of calls")?;
+        let Ok(permit) = self.permits.acquire().await else {
+            return Err(shutting_down());
+        };
+        let key = (KEY_VARIABLE.to_owned(), key.as_str().to_owned());
+        let environment: Vec<_> = std::iter::once(key)
+            .chain(environment.iter().cloned())
+            .collect();
+        Ok(Conversation {
+            program: host::Conversation::begin(
+                command,
+                arguments,
+                &environment,
+                self.options.output_bytes_max,
+            )?,
+            _permit: permit,
+        })
+    }
+
     async fn end(&self, runnable: Runnable, given: Given) -> Result<Ended, Error> {
         let program = match &runnable {
             Runnable::JavaScript(code) => {
@@ -196,14 +230,41 @@ impl Processes {
             Runnable::Shell(command) => host::Program::Shell(command),
         };
         let Ok(_permit) = self.permits.acquire().await else {
-            return Err(StandardError::Runtime
-                .with("The process was not run", "the agent is shutting down"));
+            return Err(shutting_down());
         };
         let limits = host::Limits {
             time: given.timeout.unwrap_or(self.options.timeout),
             output_bytes: self.options.output_bytes_max,
         };
         host::run(&program, &given, limits).await
+    }
+}
+
+/// A program that runs beside a call; it ends with this value.
+pub(super) struct Conversation<'p> {
+    program: host::Conversation,
+    _permit: SemaphorePermit<'p>,
+}
+
+impl Conversation<'_> {
+    /// Says a line.
+    pub(super) async fn say(&mut self, line: &str) {
+        self.program.say(line).await;
+    }
+
+    /// The next line, or `None` where there are no more.
+    pub(super) async fn hear(&mut self) -> Result<Option<String>, Error> {
+        self.program.hear().await
+    }
+
+    /// Closes its input and gives it a moment to end by itself.
+    pub(super) async fn end(mut self) {
+        self.program.end().await;
+    }
+
+    /// The last that it wrote to its standard error.
+    pub(super) async fn errors(&mut self) -> String {
+        self.program.errors().await
     }
 }
 
@@ -216,6 +277,10 @@ enum Runnable {
 /// A refusal whose help page says what to do.
 fn refused(code: Code, detail: &str) -> Error {
     StandardError::Configuration.with(code.title(), format!("{code}: {detail}"))
+}
+
+fn shutting_down() -> Error {
+    StandardError::Runtime.with("The process was not run", "the agent is shutting down")
 }
 
 fn timed_out(what: &str, after: Duration) -> Error {

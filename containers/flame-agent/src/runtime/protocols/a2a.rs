@@ -3,7 +3,7 @@
 //! Documents have the method names of A2A 0.3; an agent whose card says 1.0 is spoken to in 1.0: names,
 //! roles and parts of messages are translated. Deliberately absent: the gRPC and REST bindings.
 
-use flame_engine::{Error, ProtocolRequest};
+use flame_engine::{Credentials, Error, ProtocolRequest};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
@@ -30,7 +30,7 @@ pub(super) async fn call(
 ) -> Result<Value, Error> {
     let arguments = &request.arguments;
     let method = arguments["method"].as_str().unwrap_or_default();
-    let (agent, named) = agent(protocols, caller, request).await?;
+    let (agent, named, credentials) = agent(protocols, caller, request).await?;
     let mut headers = HeaderMap::new();
     let (name, parameters) = if agent.is_1_0 {
         headers.insert(VERSION, HeaderValue::from_static("1.0"));
@@ -47,6 +47,7 @@ pub(super) async fn call(
     let peer = Peer {
         caller,
         named,
+        credentials: credentials.as_deref(),
         url: agent.url,
         headers,
     };
@@ -73,13 +74,13 @@ pub(super) async fn call(
     }
 }
 
-/// The agent of the card, at the address that the task says instead where it does; and whether the task
-/// names its host.
+/// The agent of the card, at the address that the task says instead where it does; whether the task names its
+/// host; and what it is called with: credentials for the card go to nobody but who gave the card.
 async fn agent(
     protocols: &Protocols,
     caller: &Caller<'_>,
     request: &ProtocolRequest,
-) -> Result<(Agent, bool), Error> {
+) -> Result<(Agent, bool, Option<Box<Credentials>>), Error> {
     let mut found = None;
     if request.document.is_some() {
         let resource = protocols.document(caller, request)?;
@@ -94,15 +95,18 @@ async fn agent(
             }
         };
         let named = resource.names(&known.url);
-        found = Some(((*known).clone(), named));
+        let credentials = request.document_credentials.clone();
+        let credentials = credentials.filter(|_| resource.is_from(&known.url));
+        found = Some(((*known).clone(), named, credentials));
     }
     let Some(server) = &request.server else {
         return found.ok_or_else(|| invalid("the call names no agent".to_owned()));
     };
     let url = Url::parse(server)
         .map_err(|error| invalid(format!("{server:?} is no address: {error}")))?;
-    let is_1_0 = found.is_some_and(|(agent, _)| agent.is_1_0);
-    Ok((Agent { url, is_1_0 }, caller.names_server(server)))
+    let is_1_0 = found.is_some_and(|(agent, ..)| agent.is_1_0);
+    let named = caller.names_server(server);
+    Ok((Agent { url, is_1_0 }, named, request.credentials.clone()))
 }
 
 /// The card's address for JSON-RPC: 1.0 has a list of interfaces, 0.3 an address of its own and others.

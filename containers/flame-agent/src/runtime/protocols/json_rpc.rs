@@ -1,14 +1,14 @@
 //! JSON-RPC 2.0 over HTTP, as MCP and A2A carry it: a request is a POST, the answer JSON or a stream of
 //! events (server-sent events).
 
-use flame_engine::{Error, StandardError};
+use flame_engine::{Credentials, Error, StandardError};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::Caller;
 use super::lines::Events;
-use crate::runtime::outbound::{Target, body, is_json, refused};
+use crate::runtime::outbound::{Sender, Target, body, is_json, refused};
 
 /// Where requests go, and what goes with each of them.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(super) struct Peer<'c> {
     pub(super) caller: &'c Caller<'c>,
     pub(super) url: Url,
     pub(super) named: bool,
+    pub(super) credentials: Option<&'c Credentials>,
     pub(super) headers: HeaderMap,
 }
 
@@ -42,6 +43,10 @@ pub(super) fn request(id: u64, method: &str, parameters: &Value) -> Value {
 }
 
 impl Peer<'_> {
+    pub(super) const fn sender(&self) -> Sender<'_> {
+        self.caller.sender(self.named, self.credentials)
+    }
+
     pub(super) async fn post(&self, message: &Value) -> Result<Answer, Error> {
         let answer = self.exchange(message).await;
         self.caller.enter(&self.url, answer.is_err());
@@ -60,7 +65,7 @@ impl Peer<'_> {
         *request.body_mut() = Some(message.to_string().into());
         let target = Target::of(&request);
         let outbound = self.caller.outbound;
-        let mut response = outbound.send(request, self.named, &target).await?;
+        let mut response = outbound.send(request, self.sender(), &target).await?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let bytes_max = outbound.response_bytes_max();
         if !status.is_success() {

@@ -16,16 +16,16 @@ mod resources;
 use std::path::PathBuf;
 
 use flame_dsl::{Protocol, Task, TaskKind};
-use flame_engine::{Error, HttpRequest, ProtocolRequest, StandardError};
-use flame_types::{IdempotencyKey, Timestamp, WorkflowId};
+use flame_engine::{Credentials, Error, HttpRequest, ProtocolRequest, StandardError};
+use flame_types::{IdempotencyKey, WorkflowId};
 use prost_reflect::DescriptorPool;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::calls::names;
-use super::ledger::Ledger;
-use super::outbound::{self, Outbound, host_and_port};
+use super::outbound::{self, Outbound, Sender};
+use super::process::Processes;
 use resources::{Cache, Resource, Resources};
 
 /// What is kept between calls.
@@ -42,7 +42,9 @@ pub(super) struct Protocols {
 #[derive(Debug)]
 pub(super) struct Caller<'c> {
     pub(super) outbound: &'c Outbound,
-    pub(super) ledger: &'c Ledger,
+    /// For the ledger of hosts.
+    pub(super) origin: outbound::Caller<'c>,
+    pub(super) processes: &'c Processes,
     pub(super) key: &'c IdempotencyKey,
     pub(super) workflow: &'c WorkflowId,
     pub(super) task: Option<&'c Task>,
@@ -100,8 +102,9 @@ impl Protocols {
         let address = request.document.as_deref().ok_or_else(|| {
             invalid("the call names no document; add one with its endpoint".to_owned())
         })?;
+        let credentials = request.document_credentials.clone();
         self.resources
-            .locate(address, |url| caller.names_document(url))
+            .locate(address, credentials, |url| caller.names_document(url))
     }
 }
 
@@ -112,7 +115,7 @@ impl Caller<'_> {
             Some(TaskKind::CallProtocol(call)) => call
                 .document
                 .as_ref()
-                .is_some_and(|endpoint| names(endpoint, url)),
+                .is_some_and(|document| names(&document.endpoint, url)),
             _ => false,
         }
     }
@@ -138,19 +141,37 @@ impl Caller<'_> {
 
     /// Makes one HTTP call and enters it into the ledger.
     async fn http(&self, request: &HttpRequest, named: bool) -> Result<Value, Error> {
-        let name = &self.workflow.to_string();
-        let caller = outbound::Caller {
-            ledger: self.ledger,
-            name,
-        };
-        self.outbound.call(request, self.key, named, caller).await
+        self.outbound
+            .call(request, self.key, named, self.origin)
+            .await
+    }
+
+    const fn sender<'s>(&'s self, named: bool, credentials: Option<&'s Credentials>) -> Sender<'s> {
+        Sender {
+            caller: self.origin,
+            named,
+            credentials,
+        }
     }
 
     fn enter(&self, url: &Url, failed: bool) {
-        let workflow = self.workflow.to_string();
-        self.ledger
-            .record(&host_and_port(url), &workflow, failed, Timestamp::now());
+        self.origin.record(url, failed);
     }
+}
+
+/// Names and values, as texts.
+fn texts(object: &Value) -> Vec<(String, String)> {
+    let members = object.as_object();
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    members
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
 }
 
 /// Headers out of an object of texts.

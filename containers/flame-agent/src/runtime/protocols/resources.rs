@@ -3,11 +3,12 @@
 //! What is made of a document is kept for a while by its address; the document itself is not.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use flame_engine::{Error, StandardError};
+use flame_engine::{Credentials, Error, StandardError};
 use reqwest::Url;
 
 use super::{Caller, invalid};
@@ -30,6 +31,8 @@ pub(super) struct Resource {
     /// The workflow itself says which host or file it is, so what the document names on the same host is
     /// named as well.
     pub(super) named: bool,
+    /// What it is got with.
+    pub(super) credentials: Option<Box<Credentials>>,
 }
 
 #[derive(Debug)]
@@ -46,12 +49,14 @@ impl Resources {
     pub(super) fn locate(
         &self,
         address: &str,
+        credentials: Option<Box<Credentials>>,
         names: impl Fn(&str) -> bool,
     ) -> Result<Resource, Error> {
         if let Some(name) = address.strip_prefix("file://") {
             return Ok(Resource {
                 place: Place::File(self.file(name)?),
                 named: true,
+                credentials: None,
             });
         }
         let url = Url::parse(address).map_err(|error| {
@@ -67,6 +72,7 @@ impl Resources {
         Ok(Resource {
             named: names(address),
             place: Place::Http(url),
+            credentials,
         })
     }
 
@@ -85,6 +91,7 @@ impl Resources {
         Ok(Resource {
             place,
             named: resource.named,
+            credentials: resource.credentials.clone(),
         })
     }
 
@@ -113,11 +120,11 @@ impl Resources {
     ) -> Result<Vec<u8>, Error> {
         match &resource.place {
             Place::Http(url) => {
-                let fetched =
-                    caller
-                        .outbound
-                        .fetch(url.clone(), resource.named, DOCUMENT_BYTES_MAX);
-                let fetched = fetched.await;
+                let sender = caller.sender(resource.named, resource.credentials.as_deref());
+                let outbound = caller.outbound;
+                let fetched = outbound
+                    .fetch(url.clone(), sender, DOCUMENT_BYTES_MAX)
+                    .await;
                 caller.enter(url, fetched.is_err());
                 fetched
             }
@@ -159,14 +166,28 @@ impl Resource {
         }
     }
 
-    /// What tells its content from that of others; a file that was changed is another one.
+    /// What tells its content from that of others; a file that was changed is another one, and what was got
+    /// with some credentials is not for others.
     pub(super) fn key(&self) -> String {
-        match &self.place {
-            Place::Http(url) => url.to_string(),
-            Place::File(path) => {
+        match (&self.place, &self.credentials) {
+            (Place::Http(url), None) => url.to_string(),
+            (Place::Http(url), Some(credentials)) => {
+                let mut hasher = DefaultHasher::new();
+                credentials.hash(&mut hasher);
+                format!("{url} {:x}", hasher.finish())
+            }
+            (Place::File(path), _) => {
                 let changed = std::fs::metadata(path).and_then(|data| data.modified());
                 format!("{} {changed:?}", path.display())
             }
+        }
+    }
+
+    /// Whether whoever gave the document answers at this URL too.
+    pub(super) fn is_from(&self, url: &Url) -> bool {
+        match &self.place {
+            Place::Http(own) => own.origin() == url.origin(),
+            Place::File(_) => false,
         }
     }
 

@@ -4,12 +4,61 @@ use super::Lowering;
 use crate::problem::{Problem, Rule};
 use crate::shape::did_you_mean;
 use crate::source::{Entry, Node, pointer_step};
-use crate::{Authentication, AuthenticationScheme, AuthenticationSettings};
+use crate::{Authentication, AuthenticationScheme, AuthenticationSettings, Protocol};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
+/// The keys of `with` that lead to what holds a call's authentication; without a protocol it is `call: http`.
+const fn holder(protocol: Option<Protocol>) -> &'static [&'static str] {
+    match protocol {
+        None => &["endpoint"],
+        Some(Protocol::OpenApi | Protocol::AsyncApi) => &[],
+        Some(Protocol::Grpc) => &["service"],
+        Some(Protocol::Mcp) => &["transport", "http", "endpoint"],
+        Some(Protocol::A2a) => &["server"],
+    }
+}
+
+/// Whether a call has an authentication.
+pub(super) fn is_authenticated(with: &Node, protocol: Option<Protocol>) -> bool {
+    let mut keys = holder(protocol).iter();
+    let found = keys.try_fold(with, |node, key| node.get(key));
+    found.is_some_and(|node| node.get("authentication").is_some())
+}
+
+/// The variables that a call's arguments have of its authentication: the token of an authority is known only
+/// when the request goes out.
+pub(super) fn authorization_known(
+    authentication: Option<&Option<Authentication>>,
+) -> &'static [&'static str] {
+    match authentication {
+        Some(Some(Authentication {
+            scheme: AuthenticationScheme::Basic | AuthenticationScheme::Bearer,
+            ..
+        })) => &["authorization"],
+        _ => &[],
+    }
+}
+
 impl Lowering<'_> {
-    /// `endpoint.authentication`: written out, or the name of one in `use.authentications`.
+    /// The authentication in a call's arguments.
+    pub(super) fn call_authentication(
+        &mut self,
+        with: &Node,
+        protocol: Option<Protocol>,
+        pointer: &str,
+    ) -> Option<Option<Authentication>> {
+        let mut place = (with, pointer.to_owned());
+        for key in holder(protocol) {
+            let Some(node) = place.0.get(key) else {
+                return Some(None);
+            };
+            place = (node, pointer_step(&place.1, key));
+        }
+        self.optional(place.0, "authentication", &place.1, Self::authentication)
+    }
+
+    /// Where it is used: written out, or the name of one in `use.authentications`.
     pub(super) fn authentication(&mut self, node: &Node, pointer: &str) -> Option<Authentication> {
         let Some(reference) = node.get("use") else {
             return self.policy(node, pointer);

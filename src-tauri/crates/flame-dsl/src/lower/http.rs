@@ -3,23 +3,17 @@
 use url::Url;
 
 use super::Lowering;
+use super::authentication::authorization_known;
 use crate::expression;
 use crate::problem::{Problem, Rule};
 use crate::source::{Content, Node, pointer_step};
 use crate::uri_template::UriTemplate;
-use crate::{Authentication, AuthenticationScheme, Endpoint, HttpCall, HttpOutput};
+use crate::{Endpoint, HttpCall, HttpOutput};
 
 impl Lowering<'_> {
     pub(super) fn http_call(&mut self, node: &Node, pointer: &str) -> Option<HttpCall> {
-        let authentication = self.endpoint_authentication(node, pointer);
-        // The token of an authority is known only when the request goes out.
-        let known: &[&str] = match &authentication {
-            Some(Some(Authentication {
-                scheme: AuthenticationScheme::Basic | AuthenticationScheme::Bearer,
-                ..
-            })) => &["authorization"],
-            _ => &[],
-        };
+        let authentication = self.call_authentication(node, None, pointer);
+        let known = authorization_known(authentication.as_ref());
         if let Some(headers) = node.get("headers") {
             self.header_names(headers, &pointer_step(pointer, "headers"));
         }
@@ -51,19 +45,6 @@ impl Lowering<'_> {
             output,
             redirect,
         })
-    }
-
-    /// `endpoint.authentication` of a call's arguments.
-    pub(super) fn endpoint_authentication(
-        &mut self,
-        node: &Node,
-        pointer: &str,
-    ) -> Option<Option<Authentication>> {
-        let Some(endpoint) = node.get("endpoint") else {
-            return Some(None);
-        };
-        let pointer = pointer_step(pointer, "endpoint");
-        self.optional(endpoint, "authentication", &pointer, Self::authentication)
     }
 
     pub(super) fn endpoint(&mut self, node: &Node, pointer: &str) -> Option<Endpoint> {

@@ -1,9 +1,12 @@
 //! Calls that another document describes: openapi, grpc, mcp, asyncapi, a2a.
 
 use super::Lowering;
+use super::authentication::authorization_known;
 use crate::problem::{Problem, Rule};
 use crate::source::{Content, Node, pointer_step};
-use crate::{Endpoint, Enough, Protocol, ProtocolCall, Subscription, Template, expression};
+use crate::{
+    Endpoint, Enough, ExternalResource, Protocol, ProtocolCall, Subscription, Template, expression,
+};
 
 /// The keys of `with` that hold an external resource.
 const RESOURCES: [&str; 3] = ["document", "proto", "agentCard"];
@@ -33,9 +36,8 @@ impl Lowering<'_> {
         let mut document = Some(None);
         for key in RESOURCES {
             if let Some(resource) = with.get(key) {
-                let pointer = pointer_step(pointer, key);
                 document = self
-                    .required(resource, "endpoint", &pointer, Self::resource)
+                    .resource(resource, &pointer_step(pointer, key))
                     .map(Some);
             }
         }
@@ -60,11 +62,14 @@ impl Lowering<'_> {
             self.check_asyncapi(with, pointer);
         }
         let subscription = self.optional(with, "subscription", pointer, Self::subscription);
-        let arguments = self.arguments(with, protocol, pointer);
+        let authentication = self.call_authentication(with, Some(protocol), pointer);
+        let known = authorization_known(authentication.as_ref());
+        let arguments = self.within(known, |this| this.arguments(with, protocol, pointer));
         Some(ProtocolCall {
             protocol,
             document: document?,
             server: server?,
+            authentication: authentication?,
             subscription: subscription?,
             arguments: arguments?,
         })
@@ -103,13 +108,18 @@ impl Lowering<'_> {
     fn arguments(&mut self, with: &Node, protocol: Protocol, pointer: &str) -> Option<Template> {
         let mut members = Vec::new();
         for entry in with.object()? {
-            let is_server = entry.key == "server" && protocol == Protocol::A2a;
-            if RESOURCES.contains(&entry.key.as_str()) || is_server || entry.key == "subscription" {
+            let key = entry.key.as_str();
+            let is_server = key == "server" && protocol == Protocol::A2a;
+            if RESOURCES.contains(&key)
+                || is_server
+                || ["subscription", "authentication"].contains(&key)
+            {
                 continue;
             }
-            let pointer = pointer_step(pointer, &entry.key);
-            let value = match entry.key.as_str() {
+            let pointer = pointer_step(pointer, key);
+            let value = match key {
                 "transport" => self.transport(&entry.value, &pointer),
+                "service" => self.without(&entry.value, "authentication", &pointer),
                 _ => self.template(&entry.value, &pointer),
             };
             members.push((entry.key.clone(), value?));
@@ -120,14 +130,34 @@ impl Lowering<'_> {
     fn transport(&mut self, node: &Node, pointer: &str) -> Option<Template> {
         let mut members = Vec::new();
         for entry in node.object()? {
-            let mut value = entry.value.clone();
-            if let Content::Object(entries) = &mut value.content {
-                entries.retain(|entry| entry.key != "endpoint");
-            }
-            let value = self.template(&value, &pointer_step(pointer, &entry.key))?;
+            let pointer = pointer_step(pointer, &entry.key);
+            self.program(&entry.value, &pointer)?;
+            let value = self.without(&entry.value, "endpoint", &pointer)?;
             members.push((entry.key.clone(), value));
         }
         Some(Template::Object(members))
+    }
+
+    /// Which program is started is the document's own, never out of data.
+    fn program(&mut self, node: &Node, pointer: &str) -> Option<()> {
+        match node.get("command") {
+            Some(command) if command.text().is_some_and(|text| text.contains("${")) => self.strict(
+                command,
+                &pointer_step(pointer, "command"),
+                "the program is an expression",
+                "write the program's name out; what comes out of data goes into 'arguments'",
+            ),
+            _ => Some(()),
+        }
+    }
+
+    /// An object without one of its members.
+    fn without(&mut self, node: &Node, key: &str, pointer: &str) -> Option<Template> {
+        let mut node = node.clone();
+        if let Content::Object(entries) = &mut node.content {
+            entries.retain(|entry| entry.key != key);
+        }
+        self.template(&node, pointer)
     }
 
     /// What takes more than one key to judge.
@@ -172,10 +202,34 @@ impl Lowering<'_> {
         }))
     }
 
+    fn resource(&mut self, node: &Node, pointer: &str) -> Option<ExternalResource> {
+        let endpoint = self.required(node, "endpoint", pointer, Self::resource_endpoint);
+        let given = node
+            .get("endpoint")
+            .and_then(|node| node.entry("authentication"));
+        let authentication = self.required(node, "endpoint", pointer, |this, node, pointer| {
+            this.optional(node, "authentication", pointer, Self::authentication)
+        });
+        let (endpoint, authentication) = (endpoint?, authentication?);
+        if let (Endpoint::UriTemplate(text), Some(given)) = (&endpoint, given)
+            && text.starts_with("file:")
+        {
+            let message = "a file is read without an authentication";
+            let problem = Problem::new(Rule::Strict, given.key_span, pointer, message);
+            return self.refuse(
+                problem.hint("remove 'authentication', or name the document by its address"),
+            );
+        }
+        Some(ExternalResource {
+            endpoint,
+            authentication,
+        })
+    }
+
     /// Where a document is: as an endpoint, and `file:` too.
-    fn resource(&mut self, node: &Node, pointer: &str) -> Option<Endpoint> {
+    fn resource_endpoint(&mut self, node: &Node, pointer: &str) -> Option<Endpoint> {
         let Some(text) = node.text() else {
-            return self.required(node, "uri", pointer, Self::resource);
+            return self.required(node, "uri", pointer, Self::resource_endpoint);
         };
         if !text.starts_with("file:") {
             return self.endpoint(node, pointer);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Lowering;
+use super::authentication::is_authenticated;
 use super::flow::Targets;
 use super::listen::PERSON_KEY;
 use crate::problem::{Problem, Rule};
@@ -36,10 +37,9 @@ impl Lowering<'_> {
         let condition = self.optional(node, "if", reference, Self::expression);
         let input = self.optional(node, "input", reference, Self::input);
         // Known once the call is made, by whichever authentication.
-        let known: &[&str] = if is_authenticated(node) {
-            &["authorization"]
-        } else {
-            &[]
+        let known: &[&str] = match is_call_authenticated(node) {
+            true => &["authorization"],
+            false => &[],
         };
         let (output, export) = self.within(known, |this| {
             (
@@ -152,10 +152,13 @@ impl Lowering<'_> {
     }
 }
 
-fn is_authenticated(task: &Node) -> bool {
-    let endpoint = task.get("with").and_then(|with| with.get("endpoint"));
-    task.get("call").is_some()
-        && endpoint.is_some_and(|endpoint| endpoint.get("authentication").is_some())
+fn is_call_authenticated(task: &Node) -> bool {
+    let protocol = protocol(task);
+    let is_http = task.get("call").and_then(Node::text) == Some("http");
+    (is_http || protocol.is_some())
+        && task
+            .get("with")
+            .is_some_and(|with| is_authenticated(with, protocol))
 }
 
 /// The protocol that a call speaks, where it is not HTTP itself.

@@ -2,7 +2,7 @@
 //!
 //! Deliberately absent: what the arguments mean; whoever carries out the call knows its protocol.
 
-use super::{DurationSource, Endpoint, Template};
+use super::{Authentication, DurationSource, Endpoint, Template};
 use crate::expression::Expression;
 
 /// `call: openapi`, `grpc`, `mcp`, `asyncapi` or `a2a`.
@@ -10,13 +10,22 @@ use crate::expression::Expression;
 pub struct ProtocolCall {
     pub protocol: Protocol,
     /// Where the document that describes the operation is: `document`, `proto` or `agentCard`.
-    pub document: Option<Endpoint>,
+    pub document: Option<ExternalResource>,
     /// Whom to call, where the task says so itself: `server`, `transport.http.endpoint`.
     pub server: Option<Endpoint>,
+    /// How the call proves who makes it.
+    pub authentication: Option<Authentication>,
     /// Of `asyncapi`: which messages are received.
     pub subscription: Option<Box<Subscription>>,
     /// `with`, without what has been read apart.
     pub arguments: Template,
+}
+
+/// A document that describes something, and how it is got where not everybody may read it.
+#[derive(Debug, Clone)]
+pub struct ExternalResource {
+    pub endpoint: Endpoint,
+    pub authentication: Option<Authentication>,
 }
 
 /// Messages to receive, as a list.

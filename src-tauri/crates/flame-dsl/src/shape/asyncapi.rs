@@ -1,5 +1,6 @@
 //! The tables of `call: asyncapi`.
 
+use super::authentication::{AUTHENTICATION_HELP, REFERABLE};
 use super::protocols::RESOURCE;
 use super::tables::DURATION;
 use super::{Extra, Field, Group, Object, Shape, TextRule};
@@ -57,7 +58,7 @@ pub(super) const WITH: Shape = Shape::Object(&Object {
         ),
         Field::new("message", "The message to send.", MESSAGE),
         Field::new("subscription", "Which messages to receive.", SUBSCRIPTION),
-        Field::not_yet("authentication", "authentication of calls is"),
+        Field::new("authentication", AUTHENTICATION_HELP, REFERABLE),
     ],
 });
 

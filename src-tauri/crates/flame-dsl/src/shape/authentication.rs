@@ -6,6 +6,9 @@ const FREE: Shape = Shape::Text(TextRule::Free);
 const SECRET: Shape = Shape::Text(TextRule::Filled);
 const SECRET_HELP: &str = "The secret of use.secrets that holds these settings.";
 
+/// Where a call has one.
+pub(super) const AUTHENTICATION_HELP: &str = "How the call proves who it is.";
+
 /// A policy of `use.authentications`, where the published schema takes further keys.
 pub(super) const POLICY: Shape = Shape::Object(&Object {
     name: "an authentication",

@@ -1,5 +1,6 @@
 //! The tables of the calls that another document describes: openapi, grpc, mcp, asyncapi, a2a.
 
+use super::authentication::{AUTHENTICATION_HELP, REFERABLE};
 use super::tables::DURATION;
 use super::tasks::calls::ENDPOINT;
 use super::{Extra, Field, Group, Object, Shape, TextRule, asyncapi};
@@ -94,7 +95,11 @@ pub(super) const RESOURCE: Shape = Shape::Object(&Object {
                             Shape::Text(TextRule::Resource),
                         )
                         .required(),
-                        Field::not_yet("authentication", "authentication of endpoints is"),
+                        Field::new(
+                            "authentication",
+                            "How it is got where not everybody may read it.",
+                            REFERABLE,
+                        ),
                     ],
                 }),
             ]),
@@ -121,7 +126,7 @@ const OPENAPI: Shape = Shape::Object(&Object {
             "Values by parameter name; 'body' is the request's body.",
             ANY_OBJECT,
         ),
-        Field::not_yet("authentication", "authentication of calls is"),
+        Field::new("authentication", AUTHENTICATION_HELP, REFERABLE),
         Field::new(
             "output",
             "content: the body; response: status, headers and body; raw: the body as base64.",
@@ -183,7 +188,7 @@ const GRPC_SERVICE: Shape = Shape::Object(&Object {
                 max: 65_535,
             },
         ),
-        Field::not_yet("authentication", "authentication of calls is"),
+        Field::new("authentication", AUTHENTICATION_HELP, REFERABLE),
     ],
 });
 

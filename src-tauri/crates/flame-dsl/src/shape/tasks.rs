@@ -1,6 +1,6 @@
 //! The tables of the task kinds.
 
-use super::authentication::REFERABLE;
+use super::authentication::{AUTHENTICATION_HELP, REFERABLE};
 use super::run::RUN;
 use super::tables::{DURATION, ERROR, EXPORT, EXPRESSION, INPUT, OUTPUT, RETRY, TIMEOUT};
 use super::{Extra, Field, Group, Object, Shape, Support, TextRule, listen, protocols};
@@ -515,11 +515,7 @@ pub(super) mod calls {
                     Shape::Text(TextRule::Endpoint),
                 )
                 .required(),
-                Field::new(
-                    "authentication",
-                    "How the call proves who it is.",
-                    REFERABLE,
-                ),
+                Field::new("authentication", AUTHENTICATION_HELP, REFERABLE),
             ],
         }),
     ]);

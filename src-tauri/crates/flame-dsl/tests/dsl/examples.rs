@@ -7,7 +7,6 @@ use crate::shared::examples;
 /// What an example's first problem says must not be there yet; `None` where it is read.
 fn expected(name: &str) -> Option<&'static str> {
     let table: &[(&str, &str)] = &[
-        ("call-asyncapi-publish", "authentication of calls is"),
         (
             "call-asyncapi-subscribe-consume-forever-foreach",
             "'foreach' of a subscription is",

@@ -677,6 +677,9 @@ do:
 do:
   - a: {call: mcp, with: {method: tools/lst, parameters: text, transport: {http: {endpoint: 'ftp://a'}, stdio: {command: npx}}}}
   - b: {call: a2a, with: {method: message/send, parameters: {}}}
+  - c: {call: mcp, with: {method: tools/list, transport: {stdio: {command: '${ .program }'}}}}
+  - d: {call: a2a, with: {agentCard: {endpoint: {uri: 'file:///card.json', authentication: {bearer: {token: t}}}}, method: tasks/list}}
+  - e: {call: openapi, with: {document: {endpoint: https://e.com/a}, operationId: o, authentication: {use: nobody}}}
 "#,
         expect![[r#"
             3:35: error: must be one of tools/list, tools/call, prompts/list, prompts/get, resources/list, resources/read, resources/templates/list (value: tools/lst)
@@ -690,6 +693,12 @@ do:
               hint: add 'agentCard' with its endpoint, or 'server'
             4:49: error: 'parameters' is empty
               hint: write at least one name and value
+            5:76: error: the program is an expression (value: "${ .program }")
+              hint: write the program's name out; what comes out of data goes into 'arguments'
+            6:76: error: a file is read without an authentication
+              hint: remove 'authentication', or name the document by its address
+            7:108: error: no authentication 'nobody' in use.authentications (value: nobody)
+              hint: define it in use.authentications, or write it out here
         "#]],
     );
     check(
@@ -1331,11 +1340,21 @@ do:
       call: http
       with: {method: get, endpoint: https://e.com}
       output: {as: '{scheme: $authorization.scheme}'}
+  - d:
+      call: grpc
+      with: {proto: {endpoint: https://e.com/a}, service: {name: a.B, host: e.com, authentication: {bearer: {token: t}}}, method: c, arguments: {same: '${ $authorization.parameter }'}}
+      output: {as: '{scheme: $authorization.scheme}'}
+  - e:
+      call: a2a
+      with: {server: {uri: https://e.com, authentication: {digest: {username: a, password: b}}}, method: tasks/list, parameters: {same: '${ $authorization.parameter }'}}
+      output: {as: '{scheme: $authorization.scheme}'}
 "#,
         expect![[r#"
             15:31: error: not a jq expression: the variable `$authorization` is not defined (byte 0) (value: $authorization.parameter)
               hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
             20:30: error: not a jq expression: the variable `$authorization` is not defined (byte 9) (value: {scheme: $authorization.scheme})
+              hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
+            27:141: error: not a jq expression: the variable `$authorization` is not defined (byte 0) (value: $authorization.parameter)
               hint: $authorization is there in a call with an authentication: in its arguments where that is basic or bearer, in output.as and export.as with any
         "#]],
     );

@@ -93,7 +93,7 @@ pub(crate) fn evaluate(
         TaskKind::CallHttp(call) => http(scope, call, &input, timeout).map(Call::Http),
         TaskKind::CallFunction(call) => function(&scope, call),
         TaskKind::CallProtocol(call) => {
-            protocol::request(&scope, call, &input, timeout).map(Call::Protocol)
+            protocol::request(scope, call, &input, timeout).map(Call::Protocol)
         }
         TaskKind::Run(definition) => super::run::evaluate(&scope, &asking, definition, timeout)
             .map(|call| super::run::masked(call, view.secrets)),
@@ -148,7 +148,11 @@ fn http(
 ) -> Result<HttpRequest, Error> {
     let credentials = match &call.authentication {
         None => None,
-        Some(policy) => Some(Box::new(Credentials::evaluate(&scope, policy)?)),
+        Some(policy) => Some(Box::new(Credentials::evaluate(
+            &scope,
+            policy,
+            "with.endpoint.authentication",
+        )?)),
     };
     let authorization = credentials.as_deref().and_then(Credentials::authorization);
     let mut scope = scope;

@@ -15,10 +15,9 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
-use super::Outgoing;
 use crate::runtime::ledger::Ledger;
 use crate::runtime::outbound::address::{self, Reach};
-use crate::runtime::outbound::{Target, answer, host_and_port};
+use crate::runtime::outbound::{Clients, Target, answer, host_and_port};
 use crate::runtime::shared::now;
 
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
@@ -33,7 +32,7 @@ const AUTHORITIES_MAX: usize = 1_000;
 const ASSERTION_SECONDS: i64 = 60;
 
 /// Who makes a call, for the ledger of hosts.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::runtime) struct Caller<'c> {
     pub(in crate::runtime) ledger: &'c Ledger,
     pub(in crate::runtime) name: &'c str,
@@ -44,6 +43,13 @@ impl Caller<'_> {
         self.ledger
             .record(&host_and_port(url), self.name, failed, now());
     }
+}
+
+/// By what authorities are asked, and for whom.
+#[derive(Clone, Copy)]
+pub(in crate::runtime::outbound) struct Inquirer<'i> {
+    pub(in crate::runtime::outbound) clients: &'i Clients,
+    pub(in crate::runtime::outbound) caller: Caller<'i>,
 }
 
 /// What an authority gave.
@@ -67,17 +73,17 @@ struct Endpoints {
 pub(super) async fn ask(
     wanted: &TokenRequest,
     metadata: &Metadata,
-    out: &Outgoing<'_>,
+    inquirer: Inquirer<'_>,
 ) -> Result<Granted, Error> {
     let endpoints = match &wanted.endpoint {
         TokenEndpoint::Path(path) => Endpoints {
             issuer: None,
             token: below(&wanted.authority, path)?,
         },
-        TokenEndpoint::Discovered => metadata.of(wanted, out).await?,
+        TokenEndpoint::Discovered => metadata.of(wanted, inquirer).await?,
     };
     let request = token_request(wanted, &endpoints.token)?;
-    let said = exchange(wanted, request, out).await?;
+    let said = exchange(wanted, request, inquirer).await?;
     let refused = |detail: &str| refused(&endpoints.token, detail);
     let text = said.get("access_token").and_then(Value::as_str);
     let Some(token) = text.filter(|token| !token.is_empty()) else {
@@ -101,7 +107,7 @@ pub(super) async fn ask(
 }
 
 impl Metadata {
-    async fn of(&self, wanted: &TokenRequest, out: &Outgoing<'_>) -> Result<Endpoints, Error> {
+    async fn of(&self, wanted: &TokenRequest, inquirer: Inquirer<'_>) -> Result<Endpoints, Error> {
         let authority = wanted.authority.trim_end_matches('/');
         let authority = authority.strip_suffix(WELL_KNOWN).unwrap_or(authority);
         let known = self.read(|known| known.get(authority).cloned());
@@ -109,7 +115,7 @@ impl Metadata {
             return Ok(endpoints);
         }
         let url = below(authority, WELL_KNOWN)?;
-        let said = exchange(wanted, Request::new(Method::GET, url.clone()), out).await?;
+        let said = exchange(wanted, Request::new(Method::GET, url.clone()), inquirer).await?;
         let text = |name: &str| said.get(name).and_then(Value::as_str);
         let issuer = text("issuer").unwrap_or_default();
         if issuer.trim_end_matches('/') != authority {
@@ -166,7 +172,7 @@ fn below(authority: &str, path: &str) -> Result<Url, Error> {
 async fn exchange(
     wanted: &TokenRequest,
     mut request: Request,
-    out: &Outgoing<'_>,
+    inquirer: Inquirer<'_>,
 ) -> Result<Map<String, Value>, Error> {
     let url = request.url().clone();
     // Metadata may name any host; one that nobody wrote down is held to public addresses.
@@ -182,8 +188,8 @@ async fn exchange(
     request
         .headers_mut()
         .insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let answer = out.clients.of(reach).execute(request).await;
-    out.caller.record(&url, answer.is_err());
+    let answer = inquirer.clients.of(reach).execute(request).await;
+    inquirer.caller.record(&url, answer.is_err());
     let answer = answer.map_err(|error| target.failed(&error))?;
     let status = answer.status();
     let body = answer::body(answer, &target, ANSWER_BYTES_MAX).await?;

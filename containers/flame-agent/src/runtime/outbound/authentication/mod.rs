@@ -9,16 +9,18 @@ mod token;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use flame_engine::{Credentials, Error, StandardError, User};
+use flame_engine::{Credentials, Error, StandardError, TokenRequest, User};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Request, Response, StatusCode};
+use reqwest::{Client, Request, Response, StatusCode};
 
 use self::digest::Challenges;
 use self::token::Tokens;
-use super::address::Reach;
-use super::{Clients, Target};
+use super::Target;
 
 pub(in crate::runtime) use self::authority::Caller;
+pub(super) use self::authority::Inquirer;
+
+const GRPC_UNAUTHENTICATED: &str = "16";
 
 /// What was learnt from servers and authorities, shared by all calls.
 #[derive(Debug, Default)]
@@ -29,16 +31,14 @@ pub(super) struct Authenticator {
 
 /// One request on its way.
 pub(super) struct Outgoing<'o> {
-    pub(super) clients: &'o Clients,
-    pub(super) reach: Reach,
+    pub(super) client: &'o Client,
     pub(super) target: &'o Target,
-    pub(super) caller: Caller<'o>,
+    pub(super) inquirer: Inquirer<'o>,
 }
 
 impl Outgoing<'_> {
     async fn send(&self, request: Request) -> Result<Response, Error> {
-        self.clients
-            .of(self.reach)
+        self.client
             .execute(request)
             .await
             .map_err(|error| self.target.failed(&error))
@@ -73,21 +73,37 @@ impl Authenticator {
             }
             Some(Credentials::Digest(user)) => self.challenges.send(request, user, out).await,
             Some(Credentials::Token(wanted)) => {
-                let held = self.tokens.get(wanted, out).await?;
+                let held = self.tokens.get(wanted, out.inquirer).await?;
                 let first = again(&request)?;
                 let answer = out.send_with(first, held.header()).await?;
-                if answer.status() != StatusCode::UNAUTHORIZED {
+                if !is_refused(&answer) {
                     return Ok(answer);
                 }
                 self.tokens.forget(wanted, &held).await;
                 if held.is_fresh {
                     return Ok(answer);
                 }
-                let held = self.tokens.get(wanted, out).await?;
+                let held = self.tokens.get(wanted, out.inquirer).await?;
                 out.send_with(request, held.header()).await
             }
         }
     }
+
+    /// The token of an authority, for protocols whose requests are not HTTP.
+    pub(super) async fn token(
+        &self,
+        wanted: &TokenRequest,
+        inquirer: Inquirer<'_>,
+    ) -> Result<String, Error> {
+        Ok(self.tokens.get(wanted, inquirer).await?.text().to_owned())
+    }
+}
+
+/// As HTTP and as gRPC say that nobody is known by these credentials.
+fn is_refused(answer: &Response) -> bool {
+    let grpc = answer.headers().get("grpc-status");
+    answer.status() == StatusCode::UNAUTHORIZED
+        || grpc.is_some_and(|status| status == GRPC_UNAUTHENTICATED)
 }
 
 fn basic(User { name, password }: &User) -> String {

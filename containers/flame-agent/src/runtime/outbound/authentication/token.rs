@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use flame_engine::{Error, TokenRequest};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Outgoing;
-use super::authority::{self, Metadata};
+use super::authority::{self, Inquirer, Metadata};
 
 /// Tokens that are held.
 const TOKENS_MAX: usize = 1_000;
@@ -26,7 +25,11 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn header(&self) -> String {
-        format!("Bearer {}", self.token.expose_secret())
+        format!("Bearer {}", self.text())
+    }
+
+    pub(super) fn text(&self) -> &str {
+        self.token.expose_secret()
     }
 }
 
@@ -49,7 +52,7 @@ impl Tokens {
     pub(super) async fn get(
         &self,
         wanted: &TokenRequest,
-        out: &Outgoing<'_>,
+        inquirer: Inquirer<'_>,
     ) -> Result<Held, Error> {
         let slot = self.slot(wanted);
         let mut token = slot.lock().await;
@@ -59,7 +62,7 @@ impl Tokens {
                 is_fresh: false,
             });
         }
-        let granted = authority::ask(wanted, &self.metadata, out).await?;
+        let granted = authority::ask(wanted, &self.metadata, inquirer).await?;
         let life = granted.life.unwrap_or(LIFE);
         let text = Arc::new(granted.token);
         *token = Some(Token {

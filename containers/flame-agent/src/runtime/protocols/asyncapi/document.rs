@@ -110,8 +110,9 @@ fn transport(protocol: &str) -> Option<(Transport, &'static str)> {
     Some(match protocol {
         "http" => (Transport::Http, "http"),
         "https" => (Transport::Http, "https"),
-        "ws" => (Transport::WebSocket, "ws"),
-        "wss" => (Transport::WebSocket, "wss"),
+        // Its connections begin as requests of HTTP.
+        "ws" => (Transport::WebSocket, "http"),
+        "wss" => (Transport::WebSocket, "https"),
         "nats" => (Transport::Nats, "nats"),
         _ => return None,
     })

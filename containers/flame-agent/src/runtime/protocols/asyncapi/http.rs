@@ -11,7 +11,8 @@ use reqwest::{Method, Request, Response};
 use serde_json::{Map, Value};
 
 use super::super::lines::{Events, Lines};
-use super::{Exchange, message, texts};
+use super::super::texts;
+use super::{Exchange, message};
 use crate::runtime::outbound::{Target, body, is_json, refused};
 
 /// Sends a message; the answer's content is the output.
@@ -26,7 +27,7 @@ pub(super) async fn send(
         headers: texts(headers),
         query: Vec::new(),
         body: (!payload.is_null()).then(|| Arc::new(payload.clone())),
-        credentials: None,
+        credentials: exchange.credentials.cloned().map(Box::new),
         output: HttpOutput::Content,
         redirect: false,
         timeout: None,
@@ -61,7 +62,7 @@ impl Stream {
         let target = Target::of(&request);
         let outbound = exchange.caller.outbound;
         let bytes_max = outbound.response_bytes_max();
-        let mut response = outbound.send(request, exchange.named, &target).await?;
+        let mut response = outbound.send(request, exchange.sender(), &target).await?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         if !status.is_success() {
             let body = body(response, &target, bytes_max).await?;

@@ -9,11 +9,11 @@ mod http;
 mod nats;
 mod web_socket;
 
-use flame_engine::{Error, ProtocolRequest, StandardError, Subscription, Verdict};
+use flame_engine::{Credentials, Error, ProtocolRequest, StandardError, Subscription, Verdict};
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Protocols, invalid};
-use crate::runtime::outbound::host_and_port;
+use super::{Caller, Protocols, invalid, texts};
+use crate::runtime::outbound::{Sender, host_and_port};
 pub(super) use document::Channel;
 use document::{Transport, Wanted};
 
@@ -26,6 +26,7 @@ struct Exchange<'c> {
     channel: &'c Channel,
     /// The workflow names the server's host.
     named: bool,
+    credentials: Option<&'c Credentials>,
 }
 
 /// Messages that arrive.
@@ -70,6 +71,7 @@ pub(super) async fn call(
     let exchange = Exchange {
         caller,
         named: resource.names(&channel.url),
+        credentials: request.credentials.as_deref(),
         channel: &channel,
     };
     let outcome = exchange.run(request).await;
@@ -81,6 +83,10 @@ pub(super) async fn call(
 }
 
 impl Exchange<'_> {
+    const fn sender(&self) -> Sender<'_> {
+        self.caller.sender(self.named, self.credentials)
+    }
+
     async fn run(&self, request: &ProtocolRequest) -> Result<Value, Error> {
         if let Some(subscription) = &request.subscription {
             return self.receive(subscription).await;
@@ -91,15 +97,14 @@ impl Exchange<'_> {
             message => message,
         };
         let payload = &message["payload"];
-        let headers = texts(&message["headers"]);
         match self.channel.transport {
             Transport::Http => http::send(self, payload, &message["headers"]).await,
             Transport::WebSocket => {
-                web_socket::send(self, payload, &headers).await?;
+                web_socket::send(self, payload, &message["headers"]).await?;
                 Ok(message.clone())
             }
             Transport::Nats => {
-                nats::send(self, payload, &headers).await?;
+                nats::send(self, payload, &texts(&message["headers"])).await?;
                 Ok(message.clone())
             }
         }
@@ -110,9 +115,9 @@ impl Exchange<'_> {
         let gather = async {
             let mut inbox = match self.channel.transport {
                 Transport::Http => Inbox::Http(Box::new(http::Stream::open(self).await?)),
-                Transport::WebSocket => {
-                    Inbox::WebSocket(Box::new(web_socket::Socket::open(self, &[]).await?))
-                }
+                Transport::WebSocket => Inbox::WebSocket(Box::new(
+                    web_socket::Socket::open(self, &Value::Null).await?,
+                )),
                 Transport::Nats => Inbox::Nats(Box::new(nats::subscribe(self).await?)),
             };
             self.gather(&mut inbox, subscription, &mut taken).await
@@ -173,21 +178,6 @@ impl Exchange<'_> {
         let detail = format!("{} of {host}: {detail}", self.channel.address);
         StandardError::Communication.with(title, detail)
     }
-}
-
-/// Names and values of headers.
-fn texts(headers: &Value) -> Vec<(String, String)> {
-    let members = headers.as_object();
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    members
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.clone(), text(value)))
-        .collect()
 }
 
 /// A message as workflows see it: JSON where it is JSON, else text.

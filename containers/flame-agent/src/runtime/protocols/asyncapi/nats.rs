@@ -1,16 +1,16 @@
 //! AsyncAPI over NATS: the core protocol, one connection per call.
 //!
 //! A library would connect again and go to servers that others name, past the rules of outbound calls.
-//! Deliberately absent: JetStream (a message's id lets a stream drop the second of a kind), TLS,
-//! authentication.
+//! Deliberately absent: JetStream (a message's id lets a stream drop the second of a kind), and keys and
+//! certificates as credentials.
 
-use flame_engine::{Error, StandardError};
+use flame_engine::{Credentials, Error, StandardError};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::super::invalid;
 use super::{Exchange, message};
-use crate::runtime::outbound::Connected;
+use crate::runtime::outbound::{Connected, host_and_port};
 
 /// The longest line that a server may send; its INFO lists a cluster's servers.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
@@ -70,6 +70,27 @@ pub(super) async fn subscribe(exchange: &Exchange<'_>) -> Result<Connection, Err
     Ok(connection)
 }
 
+/// What goes into `CONNECT`: a user and a password, or a token.
+async fn credentials(exchange: &Exchange<'_>) -> Result<Vec<(&'static str, String)>, Error> {
+    let caller = exchange.caller;
+    Ok(match exchange.credentials {
+        None => Vec::new(),
+        Some(Credentials::Basic(user)) => {
+            vec![("user", user.name.clone()), ("pass", user.password.clone())]
+        }
+        Some(Credentials::Bearer(token)) => vec![("auth_token", token.clone())],
+        Some(Credentials::Token(wanted)) => {
+            let token = caller.outbound.token(wanted, caller.origin).await?;
+            vec![("auth_token", token)]
+        }
+        Some(Credentials::Digest(_)) => {
+            return Err(invalid(
+                "NATS knows no digest; use basic, or bearer for a token".to_owned(),
+            ));
+        }
+    })
+}
+
 fn subject<'e>(exchange: &'e Exchange<'_>, wild: bool) -> Result<&'e str, Error> {
     let subject = exchange.channel.address.as_str();
     let is_whole = subject.split('.').all(|token| !token.is_empty());
@@ -88,26 +109,42 @@ impl Connection {
         let stream = caller.outbound.connect(url, exchange.named).await?;
         let mut connection = Self {
             stream: BufReader::new(stream),
-            place: url.host_str().unwrap_or_default().to_owned(),
+            place: host_and_port(url),
             bytes_max: caller.outbound.response_bytes_max(),
         };
         let Said::Info(info) = connection.said().await? else {
             return Err(connection.failed("it does not begin as a NATS server does"));
         };
-        if info["tls_required"] == Value::Bool(true) {
-            return Err(
-                connection.failed("it wants TLS, which this release does not speak to NATS")
-            );
+        let has = |feature: &str| info[feature] == Value::Bool(true);
+        if has("tls_required") || has("tls_available") {
+            connection = connection.secured(exchange).await?;
         }
-        let about = json!({
+        let mut about = json!({
             "verbose": false, "pedantic": false, "headers": true, "protocol": 1, "lang": "rust",
             "name": "mastra", "version": env!("CARGO_PKG_VERSION"),
         });
+        for (name, value) in credentials(exchange).await? {
+            about[name] = Value::String(value);
+        }
         connection
             .write(&format!("CONNECT {about}\r\nPING\r\n"))
             .await?;
         connection.pong().await?;
         Ok(connection)
+    }
+
+    /// The same connection within TLS: a server speaks first, and TLS comes after its greeting.
+    async fn secured(self, exchange: &Exchange<'_>) -> Result<Self, Error> {
+        if !self.stream.buffer().is_empty() {
+            return Err(self.failed("it says more than its greeting before TLS"));
+        }
+        let plain = self.stream.into_inner();
+        let (outbound, url) = (exchange.caller.outbound, &exchange.channel.url);
+        Ok(Self {
+            stream: BufReader::new(outbound.secure(plain, url).await?),
+            place: self.place,
+            bytes_max: self.bytes_max,
+        })
     }
 
     async fn pong(&mut self) -> Result<(), Error> {

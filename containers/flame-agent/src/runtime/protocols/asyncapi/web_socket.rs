@@ -1,23 +1,27 @@
 //! AsyncAPI over WebSocket: a message is a text frame; headers go with the handshake.
 
-use flame_engine::Error;
+use flame_engine::{Error, StandardError};
 use futures::{SinkExt as _, StreamExt as _};
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use reqwest::{Method, Request, StatusCode, Upgraded};
 use serde_json::{Map, Value};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::super::invalid;
 use super::{Exchange, message};
-use crate::runtime::outbound::Connected;
+use crate::runtime::outbound::{Target, body, refused};
 
 /// Sends a message, and waits until the server has closed as well: what was sent has arrived then.
 pub(super) async fn send(
     exchange: &Exchange<'_>,
     payload: &Value,
-    headers: &[(String, String)],
+    headers: &Value,
 ) -> Result<(), Error> {
     let mut socket = Socket::open(exchange, headers).await?;
     let text = Message::text(payload.to_string());
@@ -30,42 +34,54 @@ pub(super) async fn send(
 }
 
 pub(super) struct Socket {
-    stream: WebSocketStream<Connected>,
+    stream: WebSocketStream<Upgraded>,
     place: String,
 }
 
 impl Socket {
-    pub(super) async fn open(
-        exchange: &Exchange<'_>,
-        headers: &[(String, String)],
-    ) -> Result<Self, Error> {
-        let (caller, url) = (exchange.caller, &exchange.channel.url);
-        let mut request = url
-            .as_str()
-            .into_client_request()
-            .map_err(|error| invalid(format!("{url} is no WebSocket address: {error}")))?;
-        for (name, value) in headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).ok();
-            let pair = name.zip(HeaderValue::from_str(value).ok());
-            let (name, value) = pair.ok_or_else(|| {
-                invalid("a header of the message has a name or value that HTTP forbids".to_owned())
-            })?;
-            request.headers_mut().insert(name, value);
+    /// The handshake (RFC 6455, 4.1) is a request like any other, with its rules and credentials.
+    pub(super) async fn open(exchange: &Exchange<'_>, headers: &Value) -> Result<Self, Error> {
+        let (caller, channel) = (exchange.caller, exchange.channel);
+        let mut request = Request::new(Method::GET, channel.url.clone());
+        let key = generate_key();
+        let wanted = request.headers_mut();
+        *wanted = super::super::headers(headers)?;
+        caller.add_key(wanted);
+        wanted.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        wanted.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        wanted.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        if let Ok(key) = HeaderValue::from_str(&key) {
+            wanted.insert(SEC_WEBSOCKET_KEY, key);
         }
-        caller.add_key(request.headers_mut());
-        let bytes_max = caller.outbound.response_bytes_max();
+        let target = Target::of(&request);
+        let outbound = caller.outbound;
+        let bytes_max = outbound.response_bytes_max();
+        let mut response = outbound.send(request, exchange.sender(), &target).await?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let no_socket =
+            |detail: &str| target.communication("The WebSocket can't be opened", detail);
+        if status.is_success() {
+            return Err(no_socket(&format!(
+                "answered {} without a WebSocket; is the address right?",
+                status.as_u16()
+            )));
+        }
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            let body = body(response, &target, bytes_max).await?;
+            return Err(refused(status, &headers, &body, &target));
+        }
+        let accepted = headers.get(SEC_WEBSOCKET_ACCEPT);
+        if accepted.is_none_or(|accepted| *accepted != *derive_accept_key(key.as_bytes())) {
+            return Err(no_socket("its answer belongs to no WebSocket"));
+        }
+        let upgraded = response.upgrade().await;
+        let upgraded = upgraded.map_err(|error| target.failed(&error))?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(bytes_max))
             .max_frame_size(Some(bytes_max));
-        let connection = caller.outbound.connect(url, exchange.named).await?;
-        let opened =
-            tokio_tungstenite::client_async_with_config(request, connection, Some(config)).await;
-        let (stream, _) = opened.map_err(|error| {
-            exchange.failed("The WebSocket can't be opened", &error.to_string())
-        })?;
         Ok(Self {
-            stream,
-            place: url.host_str().unwrap_or_default().to_owned(),
+            stream: WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await,
+            place: target.host,
         })
     }
 
@@ -89,7 +105,6 @@ impl Socket {
     }
 
     fn failed(&self, error: &tungstenite::Error) -> Error {
-        flame_engine::StandardError::Communication
-            .with("The WebSocket broke", format!("{}: {error}", self.place))
+        StandardError::Communication.with("The WebSocket broke", format!("{}: {error}", self.place))
     }
 }

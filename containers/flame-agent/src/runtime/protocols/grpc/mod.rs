@@ -46,10 +46,12 @@ pub(super) async fn call(
     );
     let url = Url::parse(&address)
         .map_err(|error| invalid(format!("{address:?} is no address: {error}")))?;
-    let mut request = Request::new(Method::POST, url.clone());
-    *request.headers_mut() = wire::headers(caller.key);
-    *request.body_mut() = Some(wire::framed(&message).into());
-    let outcome = wire::exchange(caller.outbound, request).await;
+    let mut asked = Request::new(Method::POST, url.clone());
+    *asked.headers_mut() = wire::headers(caller.key);
+    *asked.body_mut() = Some(wire::framed(&message).into());
+    // The task writes out its host.
+    let sender = caller.sender(true, request.credentials.as_deref());
+    let outcome = wire::exchange(caller.outbound, asked, sender).await;
     caller.enter(&url, outcome.is_err());
     answer(&method, &outcome?)
 }

@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
 use reqwest::{Body, Request};
 
-use crate::runtime::outbound::{Outbound, Target};
+use crate::runtime::outbound::{Outbound, Sender, Target};
 
 /// A flag (1 for a compressed message) and the length.
 const FRAME_BYTES: usize = 5;
@@ -37,9 +37,13 @@ pub(super) fn framed(message: &[u8]) -> Vec<u8> {
 }
 
 /// Sends the request and gives the messages of the answer, if its status is a success.
-pub(super) async fn exchange(outbound: &Outbound, request: Request) -> Result<Vec<Vec<u8>>, Error> {
+pub(super) async fn exchange(
+    outbound: &Outbound,
+    request: Request,
+    sender: Sender<'_>,
+) -> Result<Vec<Vec<u8>>, Error> {
     let target = Target::of(&request);
-    let response = outbound.send_http2(request, &target).await?;
+    let response = outbound.send_http2(request, sender, &target).await?;
     let status = response.status();
     let (parts, mut body) = http::Response::<Body>::from(response).into_parts();
     if !status.is_success() {

@@ -44,6 +44,7 @@ pub(super) async fn call(
     })?;
     http.redirect = arguments["redirect"] == Value::Bool(true);
     http.timeout = request.timeout;
+    http.credentials.clone_from(&request.credentials);
     // The whole response shows of what type the content is.
     http.output = match output {
         HttpOutput::Content if operation.answers_json => HttpOutput::Response,

@@ -322,9 +322,9 @@ async fn servers_that_do_something_else_are_told_apart() {
             "a",
             &send,
             "communication",
-            "HTTP error: 200 OK",
+            "answered 200 without a WebSocket",
         ),
-        ("nats", &rude, "a", &send, "communication", "it wants TLS"),
+        ("nats", &rude, "a", &send, "communication", &rude),
         ("nats", &silence, "a", &send, "timeout", "within 500 ms"),
         (
             "nats",

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use flame_agent::runtime::Options;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+
+use flame_agent::runtime::{Handle, HostExecution, Options};
 use flame_testkit::Peer;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::{call, fault};
-use crate::runtime::{deploy, open, options, output, run};
+use crate::runtime::{deploy, open, options, output, run, start};
 use crate::server::{Server, answer, json as answers};
 
 /// The reference server; gives its address too. It takes its port from outside and can't be given 0.
@@ -151,6 +154,166 @@ async fn a_call_has_a_session_its_key_and_its_headers() {
     handle.drain(Duration::ZERO).await;
 }
 
+/// A call of a program.
+fn started(command: &str, arguments: &[&str], method: &str, more: &str) -> String {
+    let environment = "{ SHOP: '${ .shop }' }";
+    let stdio =
+        format!("{{ command: '{command}', arguments: {arguments:?}, environment: {environment} }}");
+    call(
+        "mcp",
+        &format!("method: {method}\ntransport: {{ stdio: {stdio} }}\n{more}"),
+    )
+}
+
+fn permitting(folder: &Path) -> Options {
+    let mut options = options(folder);
+    options.processes.host_execution =
+        HostExecution::Of([("test".parse().unwrap(), "call".parse().unwrap())].into());
+    options
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reference_server_is_called_as_a_program() {
+    let Some(server) = Peer::node("@modelcontextprotocol/server-everything/dist/index.js") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let handle = Handle::open(permitting(folder.path())).await.unwrap();
+    let program = server.get_program().to_str().unwrap();
+    let script = server.get_args().next().unwrap().to_str().unwrap();
+    let echo = "parameters: { name: echo, arguments: { message: '${ .said }' } }\ntimeout: PT20S";
+    let environment = "parameters: { name: get-env }";
+    let mut said = Vec::new();
+    for (method, more) in [
+        ("tools/list", ""),
+        ("tools/call", echo),
+        ("tools/call", environment),
+    ] {
+        let tasks = started(program, &[script, "stdio"], method, more);
+        let workflow = deploy(&handle, "call", &tasks).await;
+        let ended = run(&handle, &workflow, json!({"said": "größe", "shop": "main"})).await;
+        said.push((output(&ended), ended.summary.id.to_string()));
+    }
+    assert!(said[0].0["tools"].as_array().unwrap().len() > 3);
+    assert_eq!(said[1].0["content"][0]["text"], "Echo: größe");
+    let environment: Value =
+        serde_json::from_str(said[2].0["content"][0]["text"].as_str().unwrap()).unwrap();
+    assert_eq!(environment["SHOP"], "main");
+    assert!(
+        environment["IDEMPOTENCY_KEY"]
+            .as_str()
+            .unwrap()
+            .contains(&said[2].1)
+    );
+    assert_eq!(
+        environment["HOME"],
+        Value::Null,
+        "nothing of the agent's own"
+    );
+    let (kind, detail) = fault(
+        &handle,
+        &started(
+            program,
+            &[script, "stdio"],
+            "tools/call",
+            "parameters: { name: nothing }",
+        ),
+        json!({}),
+    )
+    .await;
+    assert!(
+        ["validation", "runtime"].contains(&kind.as_str()),
+        "{detail}"
+    );
+    assert!(detail.contains("nothing"), "{detail}");
+    handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn what_a_program_does_wrong_is_an_error_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = permitting(folder.path());
+    options.processes.output_bytes_max = 1000;
+    let handle = Handle::open(options).await.unwrap();
+    for (script, kind, expected) in [
+        ("exit 3", "communication", "ended before it answered"),
+        (
+            "echo no licence >&2",
+            "communication",
+            "and said: no licence",
+        ),
+        (
+            "echo hello; cat",
+            "communication",
+            "\"hello\", which is no message of MCP",
+        ),
+        ("head -c 5000 /dev/zero", "runtime", "more than 1000 bytes"),
+        (
+            r#"echo "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"old\"}}"; cat"#,
+            "validation",
+            "error -32602: old",
+        ),
+    ] {
+        let tasks = started("sh", &["-c", script], "tools/list", "");
+        let (found, detail) = fault(&handle, &tasks, json!({})).await;
+        assert_eq!(found, kind, "{detail}");
+        assert!(detail.contains(expected), "{detail}");
+    }
+    let tasks = started("no-such-program", &[], "tools/list", "");
+    let (kind, detail) = fault(&handle, &tasks, json!({})).await;
+    assert_eq!(kind, "runtime");
+    assert!(
+        detail.contains("\"no-such-program\" can't be started"),
+        "{detail}"
+    );
+    handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_ends_with_its_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = Handle::open(permitting(folder.path())).await.unwrap();
+    let pipe = folder.path().join("alive");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    // Comes to its end when no process of the call has it open any more.
+    let path = pipe.clone();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut pipe = BufReader::new(std::fs::File::open(path).unwrap());
+        let mut line = String::new();
+        pipe.read_line(&mut line).unwrap();
+        begun.send(line).unwrap();
+        pipe.read_to_string(&mut String::new()).unwrap()
+    });
+    let script = format!(
+        "exec 9>'{}'; echo begun >&9; sleep 1000 & sleep 1000",
+        pipe.display()
+    );
+    let tasks = started("sh", &["-c", &script], "tools/list", "");
+    let workflow = deploy(&handle, "call", &tasks).await;
+    let waiting = start(&handle, &workflow, json!({})).await;
+    assert_eq!(has_begun.await.unwrap(), "begun\n");
+    handle.cancel(waiting, false).await.unwrap();
+    assert_eq!(reading.await.unwrap(), 0);
+    let limited = started(
+        "sleep",
+        &["1000"],
+        "tools/list",
+        "timeout: { milliseconds: 50 }",
+    );
+    let (kind, detail) = fault(&handle, &limited, json!({})).await;
+    assert_eq!(kind, "timeout");
+    assert!(detail.contains("sleep: no answer within 50 ms"), "{detail}");
+    handle.drain(Duration::ZERO).await;
+}
+
 #[tokio::test]
 async fn what_a_server_does_wrong_is_an_error_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
@@ -198,16 +361,18 @@ async fn what_a_server_does_wrong_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn programs_are_not_started_and_private_hosts_out_of_data_not_called() {
+async fn programs_start_where_they_may_and_private_hosts_out_of_data_are_not_called() {
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
-    let stdio = call(
-        "mcp",
-        "method: tools/list\ntransport: { stdio: { command: touch, arguments: [here] } }",
-    );
+    let trace = folder.path().join("trace");
+    let stdio = started("touch", &[trace.to_str().unwrap()], "tools/list", "");
     let (kind, detail) = fault(&handle, &stdio, json!({})).await;
     assert_eq!(kind, "configuration");
-    assert!(detail.contains("over stdio"), "{detail}");
+    assert!(
+        detail.contains("MD-407") && detail.contains("--allow-host-execution test/call"),
+        "{detail}"
+    );
+    assert!(!trace.exists());
     let server = speaking(answers("200 OK", "{}")).await;
     let tasks = to("${ .where }", "tools/list", "");
     let (kind, _) = fault(&handle, &tasks, json!({"where": server.url("/")})).await;

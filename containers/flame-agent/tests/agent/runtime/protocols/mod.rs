@@ -3,6 +3,7 @@
 
 mod a2a;
 mod asyncapi;
+mod authentication;
 mod grpc;
 mod mcp;
 mod openapi;

@@ -1,0 +1,441 @@
+//! Calls of every protocol that prove who makes them, against servers that others wrote, and what goes over the
+//! wire.
+
+use std::path::Path;
+use std::time::Duration;
+
+use flame_testkit::{Counterpart, Peer};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use super::{call, fault};
+use crate::runtime::{deploy, open, options, output, run};
+use crate::server::{Server, answer, json as answers};
+
+/// The provider's clients share it.
+const SECRET: &str = "a-secret-that-is-long-enough-for-hs256";
+
+fn resource(folder: &Path, name: &str, document: &Value) {
+    std::fs::create_dir_all(folder.join("resources")).unwrap();
+    std::fs::write(folder.join("resources").join(name), document.to_string()).unwrap();
+}
+
+fn oidc(url: &str) -> String {
+    format!(
+        "{{ oidc: {{ authority: '{url}', grant: client_credentials, client: {{ id: post, secret: {SECRET} }} }} }}"
+    )
+}
+
+/// A document with one operation, whose path is its id without the slashes.
+fn openapi(server: &str, path: &str) -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Shop", "version": "1"},
+        "servers": [{"url": server}],
+        "paths": {path: {"get": {"operationId": "get", "responses": {"200": {"description": "It"}}}}},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_openapi_call_proves_itself_by_every_scheme() {
+    let (Some(httpbin), Some(provider)) = (Counterpart::httpbin(), Counterpart::oidc_provider())
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let user = "{ username: me, password: pass-55 }";
+    for (server, path, authentication, member) in [
+        (
+            &httpbin,
+            "/basic-auth/me/pass-55",
+            format!("{{ basic: {user} }}"),
+            "authenticated",
+        ),
+        (
+            &httpbin,
+            "/digest-auth/auth/me/pass-55/SHA-256",
+            format!("{{ digest: {user} }}"),
+            "authenticated",
+        ),
+        (
+            &httpbin,
+            "/bearer",
+            "{ bearer: { token: '${ .token }' } }".to_owned(),
+            "authenticated",
+        ),
+        (&provider, "/resource", oidc(&provider.url), "client"),
+    ] {
+        resource(folder.path(), "shop.json", &openapi(&server.url, path));
+        let tasks = call(
+            "openapi",
+            &format!(
+                "document: {{ endpoint: 'file:///shop.json' }}\noperationId: get\nauthentication: {authentication}"
+            ),
+        );
+        let workflow = deploy(&handle, "call", &tasks).await;
+        let said = output(&run(&handle, &workflow, json!({"token": "t-1"})).await);
+        assert!(
+            [json!(true), json!("post")].contains(&said[member]),
+            "{path}: {said}"
+        );
+    }
+    resource(
+        folder.path(),
+        "shop.json",
+        &openapi(&httpbin.url, "/basic-auth/me/other"),
+    );
+    let tasks = call(
+        "openapi",
+        &format!(
+            "document: {{ endpoint: 'file:///shop.json' }}\noperationId: get\nauthentication: {{ basic: {user} }}"
+        ),
+    );
+    let (kind, detail) = fault(&handle, &tasks, json!({})).await;
+    assert_eq!(kind, "authentication");
+    assert!(!detail.contains("pass-55"), "{detail}");
+    handle.drain(Duration::ZERO).await;
+}
+
+/// Gives a document to whoever has the password.
+async fn guarded(document: Value) -> Server {
+    Server::start(move |_, asked, mut stream| {
+        let bytes = match asked.header("authorization").as_deref() {
+            // me:pw
+            Some("Basic bWU6cHc=") => answers("200 OK", &document.to_string()),
+            _ => answers("401 Unauthorized", "{}"),
+        };
+        async move { stream.write_all(&bytes).await.unwrap_or_default() }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_document_is_got_with_its_own_credentials_and_kept_for_them_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let shop = Server::saying(answers("200 OK", "{\"left\": 3}")).await;
+    let documents = guarded(openapi(&shop.url(""), "/stock")).await;
+    let tasks = |password: &str| {
+        let authentication = match password {
+            "" => String::new(),
+            password => {
+                format!(", authentication: {{ basic: {{ username: me, password: {password} }} }}")
+            }
+        };
+        call(
+            "openapi",
+            &format!(
+                "document: {{ endpoint: {{ uri: '{}'{authentication} }} }}\noperationId: get",
+                documents.url("/shop.json")
+            ),
+        )
+    };
+    let workflow = deploy(&handle, "call", &tasks("pw")).await;
+    let said = output(&run(&handle, &workflow, json!({})).await);
+    assert_eq!(said, json!({"left": 3}));
+    assert_eq!(shop.asked()[0].header("authorization"), None);
+    // Nobody else gets what was kept.
+    for password in ["other", ""] {
+        let (kind, _) = fault(&handle, &tasks(password), json!({})).await;
+        assert_eq!(kind, "authentication", "{password}");
+    }
+    assert_eq!((documents.asked().len(), shop.asked().len()), (3, 1));
+    handle.drain(Duration::ZERO).await;
+}
+
+/// grpcio with a service that wants a token; it refuses the first that it sees, as if that were stale.
+const GRPC: &str = r#"
+import sys, grpc
+from concurrent import futures
+sys.path.insert(0, sys.argv[1])
+protos, services = grpc.protos_and_services("who.proto")
+seen = []
+class Doors(services.DoorsServicer):
+    def Enter(self, request, context):
+        said = dict(context.invocation_metadata()).get("authorization", "")
+        seen.append(said)
+        if not said or seen.count(said) == len(seen) == 2: context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
+        return protos.Said(text=said, count=len(seen))
+server = grpc.server(futures.ThreadPoolExecutor(1))
+services.add_DoorsServicer_to_server(Doors(), server)
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+print("serving", port, flush=True)
+server.wait_for_termination()
+"#;
+
+const PROTO: &str = r#"
+syntax = "proto3";
+package doors;
+service Doors { rpc Enter(Said) returns (Said); }
+message Said { string text = 1; int32 count = 2; }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpcio_is_told_who_calls_and_a_stale_token_is_got_anew() {
+    let (Some(mut python), Some(provider)) = (Peer::python(), Counterpart::oidc_provider()) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let resources = folder.path().join("resources");
+    std::fs::create_dir_all(&resources).unwrap();
+    std::fs::write(resources.join("who.proto"), PROTO).unwrap();
+    let server = Peer::start(python.args(["-c", GRPC]).arg(&resources), "serving").unwrap();
+    let port = server.ready.rsplit(' ').next().unwrap();
+    let handle = open(folder.path()).await;
+    let tasks = |authentication: &str| {
+        call(
+            "grpc",
+            &format!(
+                "proto: {{ endpoint: 'file:///who.proto' }}\nmethod: Enter\n\
+                 service: {{ name: doors.Doors, host: 127.0.0.1, port: {port}{authentication} }}"
+            ),
+        )
+    };
+    let with_token = tasks(&format!(", authentication: {}", oidc(&provider.url)));
+    let workflow = deploy(&handle, "call", &with_token).await;
+    let first = output(&run(&handle, &workflow, json!({})).await);
+    // The second time the server refuses what it took before.
+    let second = output(&run(&handle, &workflow, json!({})).await);
+    let (kind, detail) = fault(&handle, &tasks(""), json!({})).await;
+    assert!(
+        first["text"].as_str().unwrap().starts_with("Bearer "),
+        "{first}"
+    );
+    assert_ne!(first["text"], second["text"], "another token");
+    assert_eq!((&first["count"], &second["count"]), (&json!(1), &json!(3)));
+    assert_eq!(kind, "authentication");
+    assert!(detail.contains("who are you?"), "{detail}");
+    handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn every_request_of_an_mcp_session_is_proved() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let server = Server::start(|_, asked, mut stream| {
+        let bytes = if asked.header("authorization").as_deref() != Some("Bearer t-7") {
+            answers("401 Unauthorized", "{}")
+        } else if asked.body.contains("\"initialize\"") {
+            let hello = r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18"}}"#;
+            let text = String::from_utf8(answers("200 OK", hello)).unwrap();
+            text.replace("\r\n\r\n", "\r\nmcp-session-id: s7\r\n\r\n")
+                .into_bytes()
+        } else if asked.body.contains("tools/list") {
+            answers(
+                "200 OK",
+                r#"{"jsonrpc":"2.0","id":2,"result":{"tools":[]}}"#,
+            )
+        } else {
+            answer("202 Accepted", "text/plain", "")
+        };
+        async move { stream.write_all(&bytes).await.unwrap_or_default() }
+    })
+    .await;
+    let tasks = |token: &str| {
+        call(
+            "mcp",
+            &format!(
+                "method: tools/list\ntransport: {{ http: {{ endpoint: {{ uri: '{}', authentication: \
+                 {{ bearer: {{ token: {token} }} }} }} }} }}",
+                server.url("/")
+            ),
+        )
+    };
+    let workflow = deploy(&handle, "call", &tasks("t-7")).await;
+    assert_eq!(
+        output(&run(&handle, &workflow, json!({})).await),
+        json!({"tools": []})
+    );
+    assert_eq!(server.asked().len(), 4, "the end of the session too");
+    let (kind, _) = fault(&handle, &tasks("t-8"), json!({})).await;
+    assert_eq!(kind, "authentication");
+    handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn an_agent_s_card_and_the_agent_have_credentials_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let said = r#"{"jsonrpc":"2.0","id":1,"result":{"id":"t"}}"#;
+    let elsewhere = Server::saying(answers("200 OK", said)).await;
+    let agent = Server::start(move |_, asked, mut stream| {
+        let host = asked.header("host").unwrap();
+        let bytes = match asked.path() {
+            "/card.json" => answers(
+                "200 OK",
+                &json!({"url": format!("http://{host}/")}).to_string(),
+            ),
+            _ => answers("200 OK", said),
+        };
+        async move { stream.write_all(&bytes).await.unwrap_or_default() }
+    })
+    .await;
+    let card = format!(
+        "agentCard: {{ endpoint: {{ uri: '{}', authentication: {{ bearer: {{ token: of-card }} }} }} }}",
+        agent.url("/card.json")
+    );
+    let rest = "method: tasks/get\nparameters: { id: t }";
+    let server = |authentication: &str| {
+        format!(
+            "server: {{ uri: '{}'{authentication} }}",
+            elsewhere.url("/")
+        )
+    };
+    for more in [
+        String::new(),
+        server(""),
+        server(", authentication: { bearer: { token: of-agent } }"),
+    ] {
+        let tasks = call("a2a", &format!("{card}\n{more}\n{rest}"));
+        let workflow = deploy(&handle, "call", &tasks).await;
+        assert_eq!(
+            output(&run(&handle, &workflow, json!({})).await),
+            json!({"id": "t"})
+        );
+    }
+    let proofs = |server: &Server| -> Vec<Option<String>> {
+        let asked = server.asked();
+        asked
+            .iter()
+            .map(|asked| asked.header("authorization"))
+            .collect()
+    };
+    let of_card = Some("Bearer of-card".to_owned());
+    assert_eq!(
+        proofs(&agent),
+        [of_card.clone(), of_card],
+        "whoever gave the card"
+    );
+    assert_eq!(
+        proofs(&elsewhere),
+        [None, Some("Bearer of-agent".to_owned())]
+    );
+    handle.drain(Duration::ZERO).await;
+}
+
+/// A document of AsyncAPI with one channel.
+fn channel(folder: &Path, protocol: &str, host: &str, address: &str) {
+    let document = json!({
+        "asyncapi": "3.0.0",
+        "servers": {"main": {"host": host, "protocol": protocol}},
+        "channels": {"stock": {"address": address}},
+    });
+    resource(folder, "stock.json", &document);
+}
+
+fn send(authentication: &str) -> String {
+    call(
+        "asyncapi",
+        &format!(
+            "document: {{ endpoint: 'file:///stock.json' }}\nchannel: stock\n\
+             message: {{ payload: {{ left: 3 }} }}\nauthentication: {authentication}"
+        ),
+    )
+}
+
+/// nats-server with these settings, and its address.
+fn nats(settings: &[&str]) -> Option<(Peer, String)> {
+    let mut command = Peer::tool("nats-server")?;
+    let command = command.args(["-a", "127.0.0.1", "-p", "-1"]).args(settings);
+    let server = Peer::start(command, "Listening for client connections").unwrap();
+    let address = server.ready.rsplit(' ').next().unwrap().to_owned();
+    Some((server, address))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nats_server_takes_passwords_and_tokens_also_within_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (file("nats.pem"), file("nats.key"));
+    std::fs::write(&certificate, authority.cert.pem()).unwrap();
+    std::fs::write(&key, authority.signing_key.serialize_pem()).unwrap();
+    let mut options = options(folder.path());
+    options.outbound.authorities = vec![certificate.clone().into()];
+    let handle = flame_agent::runtime::Handle::open(options).await.unwrap();
+    let user = ["--user", "me", "--pass", "pass-55"];
+    let secure = ["--tls", "--tlscert", &certificate, "--tlskey", &key];
+    let by_user = "{ basic: { username: me, password: pass-55 } }";
+    let by_token = "{ bearer: { token: t-1 } }";
+    for (settings, right, wrong, host) in [
+        (
+            user.to_vec(),
+            by_user,
+            "{ basic: { username: me, password: pass-56 } }",
+            "127.0.0.1",
+        ),
+        (vec!["--auth", "t-1"], by_token, by_user, "127.0.0.1"),
+        (
+            [&user[..], &secure].concat(),
+            by_user,
+            by_token,
+            "localhost",
+        ),
+    ] {
+        let Some((_server, address)) = nats(&settings) else {
+            return;
+        };
+        channel(
+            folder.path(),
+            "nats",
+            &address.replace("127.0.0.1", host),
+            "stock",
+        );
+        let workflow = deploy(&handle, "send", &send(right)).await;
+        let sent = output(&run(&handle, &workflow, json!({})).await);
+        assert_eq!(sent["payload"], json!({"left": 3}), "{settings:?}");
+        let (kind, detail) = fault(&handle, &send(wrong), json!({})).await;
+        assert_eq!(kind, "authentication", "{detail}");
+        assert!(!detail.contains("pass-5"), "{detail}");
+        let (kind, detail) = fault(
+            &handle,
+            &send("{ digest: { username: a, password: b } }"),
+            json!({}),
+        )
+        .await;
+        assert_eq!(kind, "configuration", "{detail}");
+    }
+    handle.drain(Duration::ZERO).await;
+}
+
+const WEB_SOCKETS: &str = r#"
+import asyncio, websockets
+from websockets.asyncio.server import basic_auth
+async def talk(socket):
+    async for text in socket: pass
+async def main():
+    guard = basic_auth(credentials=("me", "pass-55"))
+    async with websockets.serve(talk, "127.0.0.1", 0, process_request=guard) as server:
+        print("serving", "%s:%d" % server.sockets[0].getsockname()[:2], flush=True)
+        await asyncio.Future()
+asyncio.run(main())
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_socket_s_handshake_and_a_post_are_proved() {
+    let (Some(mut python), Some(httpbin)) = (Peer::python(), Counterpart::httpbin()) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let server = Peer::start(python.args(["-c", WEB_SOCKETS]), "serving").unwrap();
+    channel(
+        folder.path(),
+        "ws",
+        server.ready.rsplit(' ').next().unwrap(),
+        "/in",
+    );
+    let user = |password: &str| format!("{{ basic: {{ username: me, password: {password} }} }}");
+    let workflow = deploy(&handle, "send", &send(&user("pass-55"))).await;
+    output(&run(&handle, &workflow, json!({})).await);
+    let (kind, detail) = fault(&handle, &send(&user("pass-56")), json!({})).await;
+    assert_eq!(kind, "authentication", "{detail}");
+    let host = httpbin.url.strip_prefix("http://").unwrap();
+    channel(folder.path(), "http", host, "/post");
+    let workflow = deploy(&handle, "send", &send("{ bearer: { token: t-1 } }")).await;
+    let said = output(&run(&handle, &workflow, json!({})).await);
+    assert_eq!(said["headers"]["Authorization"], "Bearer t-1", "{said}");
+    handle.drain(Duration::ZERO).await;
+}
