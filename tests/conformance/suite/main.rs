@@ -2,7 +2,8 @@
 //!
 //! A row says what goes in, which calls other systems see and answer, which events come, and exactly what
 //! comes out (`row.rs`). Deliberately absent: mocks. The real agent runs the texts as they stand; the hosts
-//! that they name are answered by a server of the test's (`partners.rs`).
+//! that they name are answered by a server of the test's (`partners.rs`), what is more than HTTP by servers that
+//! others wrote (`counterparts.rs`).
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +12,7 @@
 )]
 
 mod cases;
+mod counterparts;
 mod examples;
 mod partners;
 mod row;

@@ -37,6 +37,9 @@ pub(crate) struct Row {
     pub(crate) emits: Vec<Value>,
     /// Milliseconds that the run's timers were set to, in order; not looked at where absent.
     pub(crate) timers_ms: Option<Vec<u64>>,
+    /// Its scripts and programs may run on this machine.
+    #[serde(default)]
+    pub(crate) allowed: bool,
     /// What a release that lacks the construct refuses the text with; printed, and enough then.
     pub(crate) lacks: Option<String>,
     /// Why the standard's own outcome can't be had here; printed.
@@ -95,6 +98,8 @@ pub(crate) enum Expectation {
     NotStarted(String),
     /// The schedule's next start is within a day, at this time of UTC.
     NextStart(String),
+    /// The schedule starts one run after the other; each completes with this.
+    Repeats(Value),
 }
 
 impl Exchange {

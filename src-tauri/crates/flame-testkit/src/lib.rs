@@ -3,7 +3,6 @@
 mod agent;
 mod counterpart;
 mod effects;
-mod peer;
 mod podman;
 mod postgres;
 mod program;
@@ -11,7 +10,6 @@ mod program;
 pub use agent::Agent;
 pub use counterpart::Counterpart;
 pub use effects::Effects;
-pub use peer::Peer;
 pub use podman::Podman;
 pub use postgres::{Encryption, Postgres};
 pub use program::agent_program;

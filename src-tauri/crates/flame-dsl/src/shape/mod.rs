@@ -7,6 +7,7 @@
 mod asyncapi;
 mod authentication;
 mod check;
+mod endpoint;
 mod listen;
 mod protocols;
 mod run;

@@ -1,8 +1,8 @@
 //! The tables of the calls that another document describes: openapi, grpc, mcp, asyncapi, a2a.
 
 use super::authentication::{AUTHENTICATION_HELP, REFERABLE};
+use super::endpoint::{ENDPOINT, RESOURCE};
 use super::tables::DURATION;
-use super::tasks::calls::ENDPOINT;
 use super::{Extra, Field, Group, Object, Shape, TextRule, asyncapi};
 
 const FREE: Shape = Shape::Text(TextRule::Free);
@@ -69,44 +69,6 @@ pub(crate) fn protocol(target: &str) -> Option<&'static ProtocolShape> {
 pub(crate) fn spoken() -> impl Iterator<Item = &'static str> {
     PROTOCOLS.iter().map(|protocol| protocol.keyword)
 }
-
-/// `{endpoint: URI}`: a document that describes something.
-pub(super) const RESOURCE: Shape = Shape::Object(&Object {
-    name: "an external resource",
-    definition: "externalResource",
-    group: Group::Free,
-    extra: Extra::Refused,
-    fields: &[
-        Field::new("name", "What people call it.", FREE),
-        Field::new(
-            "endpoint",
-            "Where it is: https://..., or file:///NAME in the workspace's resources folder.",
-            Shape::Choice(&[
-                Shape::Text(TextRule::Resource),
-                Shape::Object(&Object {
-                    name: "an endpoint",
-                    definition: "resourceEndpoint",
-                    group: Group::Free,
-                    extra: Extra::Refused,
-                    fields: &[
-                        Field::new(
-                            "uri",
-                            "Where it is: https://..., or file:///NAME in the workspace's resources folder.",
-                            Shape::Text(TextRule::Resource),
-                        )
-                        .required(),
-                        Field::new(
-                            "authentication",
-                            "How it is got where not everybody may read it.",
-                            REFERABLE,
-                        ),
-                    ],
-                }),
-            ]),
-        )
-        .required(),
-    ],
-});
 
 const OPENAPI: Shape = Shape::Object(&Object {
     name: "the arguments of 'call: openapi'",

@@ -1,7 +1,7 @@
 //! The tables of `run`: containers, scripts, shell commands and workflows.
 
+use super::endpoint::ENDPOINT;
 use super::tables::DURATION;
-use super::tasks::calls::ENDPOINT;
 use super::{Extra, Field, Group, Object, Shape, TextRule};
 
 const FREE: Shape = Shape::Text(TextRule::Free);

@@ -1,6 +1,6 @@
 //! The tables of the task kinds.
 
-use super::authentication::{AUTHENTICATION_HELP, REFERABLE};
+use super::endpoint::ENDPOINT;
 use super::run::RUN;
 use super::tables::{DURATION, ERROR, EXPORT, EXPRESSION, INPUT, OUTPUT, RETRY, TIMEOUT};
 use super::{Extra, Field, Group, Object, Shape, Support, TextRule, listen, protocols};
@@ -500,23 +500,4 @@ pub(super) mod calls {
             ),
         ],
     });
-
-    pub(in crate::shape) const ENDPOINT: Shape = Shape::Choice(&[
-        Shape::Text(TextRule::Endpoint),
-        Shape::Object(&Object {
-            name: "an endpoint",
-            definition: "endpoint",
-            group: Group::Free,
-            extra: Extra::Refused,
-            fields: &[
-                Field::new(
-                    "uri",
-                    "Where to; {name} takes a value of the task's input.",
-                    Shape::Text(TextRule::Endpoint),
-                )
-                .required(),
-                Field::new("authentication", AUTHENTICATION_HELP, REFERABLE),
-            ],
-        }),
-    ]);
 }

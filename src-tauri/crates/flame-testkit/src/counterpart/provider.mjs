@@ -72,5 +72,5 @@ const server = createServer().listen(0, '127.0.0.1', () => {
         return answer(request, response);
     }
   });
-  console.log(port);
+  console.log(`serving ${issuer}`);
 });

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flame_agent::runtime::Options;
-use flame_testkit::Peer;
+use flame_testkit::Counterpart;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -36,18 +36,6 @@ fn subscribe(consume: &str) -> String {
     to(&format!("subscription: {{ {consume} }}"))
 }
 
-/// nats-server, and its address.
-fn nats() -> Option<(Peer, String)> {
-    let mut command = Peer::tool("nats-server")?;
-    let server = Peer::start(
-        command.args(["-a", "127.0.0.1", "-p", "-1"]),
-        "Listening for client connections",
-    )
-    .unwrap();
-    let address = server.ready.rsplit(' ').next().unwrap().to_owned();
-    Some((server, address))
-}
-
 /// A client of NATS that is not ours to test: bytes as the protocol's own page has them.
 async fn raw(address: &str, said: &str) -> BufReader<TcpStream> {
     let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
@@ -74,11 +62,12 @@ async fn until(stream: &mut BufReader<TcpStream>, word: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_server_passes_on_what_is_sent_with_its_key() {
     let folder = tempfile::tempdir().unwrap();
-    let Some((_server, address)) = nats() else {
+    let Some(server) = Counterpart::nats(&[]) else {
         return;
     };
-    describe(folder.path(), "nats", &address, "stock.main");
-    let mut receiver = raw(&address, "SUB stock.* 1\r\n").await;
+    let address = server.address();
+    describe(folder.path(), "nats", address, "stock.main");
+    let mut receiver = raw(address, "SUB stock.* 1\r\n").await;
     let handle = open(folder.path()).await;
     let tasks = to("message: { payload: { left: '${ .left }' }, headers: { X-Shop: main } }");
     let workflow = deploy(&handle, "send", &tasks).await;
@@ -104,10 +93,11 @@ async fn nats_server_passes_on_what_is_sent_with_its_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_server_fills_subscriptions_of_every_kind() {
     let folder = tempfile::tempdir().unwrap();
-    let Some((_server, address)) = nats() else {
+    let Some(server) = Counterpart::nats(&[]) else {
         return;
     };
-    describe(folder.path(), "nats", &address, "stock.>");
+    let address = server.address();
+    describe(folder.path(), "nats", address, "stock.>");
     let handle = open(folder.path()).await;
     for (consume, length) in [
         (
@@ -128,7 +118,7 @@ async fn nats_server_fills_subscriptions_of_every_kind() {
         ),
     ] {
         let workflow = deploy(&handle, "receive", &subscribe(consume)).await;
-        let mut sender = raw(&address, "").await;
+        let mut sender = raw(address, "").await;
         // Goes on until the run has ended: nobody says when the subscription has begun.
         let sending = async {
             for n in 1.. {
@@ -192,11 +182,11 @@ asyncio.run(main())
 #[tokio::test(flavor = "multi_thread")]
 async fn a_web_socket_is_sent_to_and_received_from() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut python) = Peer::python() else {
+    let Some(mut python) = Counterpart::python() else {
         return;
     };
-    let server = Peer::start(python.args(["-c", WEB_SOCKETS]), "serving").unwrap();
-    let address = server.ready.rsplit(' ').next().unwrap();
+    let server = Counterpart::begin(python.args(["-c", WEB_SOCKETS]));
+    let address = server.address();
     let handle = open(folder.path()).await;
     describe(folder.path(), "ws", address, "/in");
     let tasks = to("message: { payload: { left: 3 }, headers: { X-Shop: main } }");

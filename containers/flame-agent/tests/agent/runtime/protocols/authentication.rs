@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use flame_testkit::{Counterpart, Peer};
+use flame_testkit::Counterpart;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
@@ -64,9 +64,9 @@ async fn an_openapi_call_proves_itself_by_every_scheme() {
             "{ bearer: { token: '${ .token }' } }".to_owned(),
             "authenticated",
         ),
-        (&provider, "/resource", oidc(&provider.url), "client"),
+        (&provider, "/resource", oidc(provider.address()), "client"),
     ] {
-        resource(folder.path(), "shop.json", &openapi(&server.url, path));
+        resource(folder.path(), "shop.json", &openapi(server.address(), path));
         let tasks = call(
             "openapi",
             &format!(
@@ -83,7 +83,7 @@ async fn an_openapi_call_proves_itself_by_every_scheme() {
     resource(
         folder.path(),
         "shop.json",
-        &openapi(&httpbin.url, "/basic-auth/me/other"),
+        &openapi(httpbin.address(), "/basic-auth/me/other"),
     );
     let tasks = call(
         "openapi",
@@ -174,15 +174,16 @@ message Said { string text = 1; int32 count = 2; }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grpcio_is_told_who_calls_and_a_stale_token_is_got_anew() {
-    let (Some(mut python), Some(provider)) = (Peer::python(), Counterpart::oidc_provider()) else {
+    let (Some(mut python), Some(provider)) = (Counterpart::python(), Counterpart::oidc_provider())
+    else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let resources = folder.path().join("resources");
     std::fs::create_dir_all(&resources).unwrap();
     std::fs::write(resources.join("who.proto"), PROTO).unwrap();
-    let server = Peer::start(python.args(["-c", GRPC]).arg(&resources), "serving").unwrap();
-    let port = server.ready.rsplit(' ').next().unwrap();
+    let server = Counterpart::begin(python.args(["-c", GRPC]).arg(&resources));
+    let port = server.address();
     let handle = open(folder.path()).await;
     let tasks = |authentication: &str| {
         call(
@@ -193,7 +194,7 @@ async fn grpcio_is_told_who_calls_and_a_stale_token_is_got_anew() {
             ),
         )
     };
-    let with_token = tasks(&format!(", authentication: {}", oidc(&provider.url)));
+    let with_token = tasks(&format!(", authentication: {}", oidc(provider.address())));
     let workflow = deploy(&handle, "call", &with_token).await;
     let first = output(&run(&handle, &workflow, json!({})).await);
     // The second time the server refuses what it took before.
@@ -335,15 +336,6 @@ fn send(authentication: &str) -> String {
     )
 }
 
-/// nats-server with these settings, and its address.
-fn nats(settings: &[&str]) -> Option<(Peer, String)> {
-    let mut command = Peer::tool("nats-server")?;
-    let command = command.args(["-a", "127.0.0.1", "-p", "-1"]).args(settings);
-    let server = Peer::start(command, "Listening for client connections").unwrap();
-    let address = server.ready.rsplit(' ').next().unwrap().to_owned();
-    Some((server, address))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_server_takes_passwords_and_tokens_also_within_tls() {
     let folder = tempfile::tempdir().unwrap();
@@ -374,13 +366,13 @@ async fn nats_server_takes_passwords_and_tokens_also_within_tls() {
             "localhost",
         ),
     ] {
-        let Some((_server, address)) = nats(&settings) else {
+        let Some(server) = Counterpart::nats(&settings) else {
             return;
         };
         channel(
             folder.path(),
             "nats",
-            &address.replace("127.0.0.1", host),
+            &server.address().replace("127.0.0.1", host),
             "stock",
         );
         let workflow = deploy(&handle, "send", &send(right)).await;
@@ -415,24 +407,19 @@ asyncio.run(main())
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_web_socket_s_handshake_and_a_post_are_proved() {
-    let (Some(mut python), Some(httpbin)) = (Peer::python(), Counterpart::httpbin()) else {
+    let (Some(mut python), Some(httpbin)) = (Counterpart::python(), Counterpart::httpbin()) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
-    let server = Peer::start(python.args(["-c", WEB_SOCKETS]), "serving").unwrap();
-    channel(
-        folder.path(),
-        "ws",
-        server.ready.rsplit(' ').next().unwrap(),
-        "/in",
-    );
+    let server = Counterpart::begin(python.args(["-c", WEB_SOCKETS]));
+    channel(folder.path(), "ws", server.address(), "/in");
     let user = |password: &str| format!("{{ basic: {{ username: me, password: {password} }} }}");
     let workflow = deploy(&handle, "send", &send(&user("pass-55"))).await;
     output(&run(&handle, &workflow, json!({})).await);
     let (kind, detail) = fault(&handle, &send(&user("pass-56")), json!({})).await;
     assert_eq!(kind, "authentication", "{detail}");
-    let host = httpbin.url.strip_prefix("http://").unwrap();
+    let host = httpbin.address().strip_prefix("http://").unwrap();
     channel(folder.path(), "http", host, "/post");
     let workflow = deploy(&handle, "send", &send("{ bearer: { token: t-1 } }")).await;
     let said = output(&run(&handle, &workflow, json!({})).await);

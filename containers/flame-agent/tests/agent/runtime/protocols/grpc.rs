@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flame_agent::runtime::Options;
-use flame_testkit::Peer;
+use flame_testkit::Counterpart;
 use serde_json::{Value, json};
 
 use super::{call, fault};
@@ -71,15 +71,13 @@ server.wait_for_termination()
 "#;
 
 /// The server, and its protos in the resources folder; gives its port too.
-fn grpcio(folder: &Path) -> Option<(Peer, String)> {
-    let mut python = Peer::python()?;
+fn grpcio(folder: &Path) -> Option<(Counterpart, String)> {
     let resources = folder.join("resources");
     std::fs::create_dir_all(resources.join("shop")).unwrap();
     std::fs::write(resources.join("orders.proto"), PROTO).unwrap();
     std::fs::write(resources.join("shop/item.proto"), ITEM).unwrap();
-    let python = python.args(["-c", SERVER]).arg(&resources);
-    let server = Peer::start(python, "serving").unwrap();
-    let port = server.ready.rsplit(' ').next().unwrap().to_owned();
+    let server = Counterpart::grpcio(SERVER, &resources)?;
+    let port = server.address().to_owned();
     Some((server, port))
 }
 

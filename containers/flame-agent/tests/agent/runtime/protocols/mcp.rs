@@ -6,30 +6,13 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use flame_agent::runtime::{Handle, HostExecution, Options};
-use flame_testkit::Peer;
+use flame_testkit::Counterpart;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::{call, fault};
 use crate::runtime::{deploy, open, options, output, run, start};
 use crate::server::{Server, answer, json as answers};
-
-/// The reference server; gives its address too. It takes its port from outside and can't be given 0.
-fn everything() -> Option<(Peer, String)> {
-    let mut command = Peer::node("@modelcontextprotocol/server-everything/dist/index.js")?;
-    let command = command.arg("streamableHttp");
-    for _ in 0..10 {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        // Somebody else may have taken it meanwhile.
-        if let Ok(server) = Peer::start(command.env("PORT", port.to_string()), "listening on port")
-        {
-            return Some((server, format!("http://127.0.0.1:{port}/mcp")));
-        }
-    }
-    panic!("no port is free");
-}
 
 fn to(url: &str, method: &str, more: &str) -> String {
     call(
@@ -43,7 +26,7 @@ fn to(url: &str, method: &str, more: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_server_is_called_by_every_method() {
     let folder = tempfile::tempdir().unwrap();
-    let Some((_server, url)) = everything() else {
+    let Some((_server, url)) = Counterpart::mcp() else {
         return;
     };
     let handle = open(folder.path()).await;
@@ -174,7 +157,7 @@ fn permitting(folder: &Path) -> Options {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_server_is_called_as_a_program() {
-    let Some(server) = Peer::node("@modelcontextprotocol/server-everything/dist/index.js") else {
+    let Some(server) = Counterpart::mcp_program() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flame_agent::runtime::Options;
-use flame_testkit::Peer;
+use flame_testkit::Counterpart;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
@@ -59,13 +59,13 @@ paths:
 ";
 
 /// Prism over a document, which is put into the resources folder with Prism's own address as its server.
-fn prism(folder: &Path, document: &str) -> Option<Peer> {
-    let mut command = Peer::node("@stoplight/prism-cli/dist/index.js")?;
+fn prism(folder: &Path, document: &str) -> Option<Counterpart> {
+    let mut command = Counterpart::node("@stoplight/prism-cli/dist/index.js")?;
     let file = folder.join("shop.yaml");
     std::fs::write(&file, document.replace("PORT", "80")).unwrap();
     let mock = command.args(["mock", "--errors", "-h", "127.0.0.1", "-p", "0"]);
-    let prism = Peer::start(mock.arg(&file), "listening on").unwrap();
-    let port = prism.ready.rsplit(':').next().unwrap();
+    let prism = Counterpart::start(mock.arg(&file), "listening on");
+    let port = prism.address().rsplit(':').next().unwrap();
     let port: String = port.chars().take_while(char::is_ascii_digit).collect();
     let resources = folder.join("resources");
     std::fs::create_dir_all(&resources).unwrap();
