@@ -8,7 +8,6 @@ use crate::row::Row;
 use crate::stage::perform_all;
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "a row that is left out says so")]
 async fn every_case_ends_as_its_metadata_says() {
     let counterparts = Counterparts::start();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");

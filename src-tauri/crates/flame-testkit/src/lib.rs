@@ -1,6 +1,7 @@
 //! Fakes, fixtures and servers that tests share; never shipped.
 
 mod agent;
+mod certificate;
 mod counterpart;
 mod effects;
 mod podman;
@@ -8,6 +9,7 @@ mod postgres;
 mod program;
 
 pub use agent::Agent;
+pub use certificate::Certificate;
 pub use counterpart::Counterpart;
 pub use effects::Effects;
 pub use podman::Podman;

@@ -6,8 +6,9 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
+
+use crate::Certificate;
 
 /// Whether the server offers TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,21 +237,14 @@ fn initialise(
 /// Writes key and certificate where the server looks for them, and gives the certificate.
 fn certify(data: &Path, account: Option<Account>) -> Result<String, String> {
     use std::os::unix::fs::PermissionsExt;
-    let key = KeyPair::generate().map_err(text)?;
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-        .and_then(|parameters| parameters.self_signed(&key))
-        .map_err(text)?
-        .pem();
-    for (name, content) in [
-        ("server.key", key.serialize_pem()),
-        ("server.crt", certificate.clone()),
-    ] {
+    let made = Certificate::of_localhost().map_err(text)?;
+    for (name, content) in [("server.key", &made.key), ("server.crt", &made.text)] {
         let path = data.join(name);
         std::fs::write(&path, content).map_err(text)?;
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).map_err(text)?;
         own(&path, account)?;
     }
-    Ok(certificate)
+    Ok(made.text)
 }
 
 fn free_port() -> Result<u16, String> {

@@ -140,13 +140,14 @@ fn start(
 
 /// A program that is talked to line by line while it runs. Dropping it ends it and all that it has started.
 pub(super) struct Conversation {
+    // First, so that it is dropped before the child that leads it is waited for.
+    _group: Group,
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     errors: Arc<Mutex<String>>,
     reading: JoinHandle<()>,
     line_bytes_max: usize,
-    _group: Group,
     _folder: TempDir,
 }
 

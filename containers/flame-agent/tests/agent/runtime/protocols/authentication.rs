@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use flame_testkit::Counterpart;
+use flame_testkit::{Certificate, Counterpart};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
@@ -339,11 +339,11 @@ fn send(authentication: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_server_takes_passwords_and_tokens_also_within_tls() {
     let folder = tempfile::tempdir().unwrap();
-    let authority = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let made = Certificate::of_localhost().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (certificate, key) = (file("nats.pem"), file("nats.key"));
-    std::fs::write(&certificate, authority.cert.pem()).unwrap();
-    std::fs::write(&key, authority.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&certificate, made.text).unwrap();
+    std::fs::write(&key, made.key).unwrap();
     let mut options = options(folder.path());
     options.outbound.authorities = vec![certificate.clone().into()];
     let handle = flame_agent::runtime::Handle::open(options).await.unwrap();
