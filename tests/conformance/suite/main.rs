@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod boxes;
 mod cases;
 mod counterparts;
 mod examples;

@@ -42,6 +42,9 @@ pub(crate) struct Row {
     pub(crate) allowed: bool,
     /// What a release that lacks the construct refuses the text with; printed, and enough then.
     pub(crate) lacks: Option<String>,
+    /// Whether it needs Podman; passed over, which is printed, where there is none.
+    #[serde(default)]
+    pub(crate) podman: bool,
     /// Why the standard's own outcome can't be had here; printed.
     pub(crate) because: Option<String>,
     pub(crate) expect: Expectation,

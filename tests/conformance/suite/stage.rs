@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::boxes::Boxes;
 use crate::partners::Partners;
 use crate::row::{Expectation, Row, agrees, has};
 
@@ -33,6 +34,8 @@ pub(crate) struct Stage {
     agent: Agent,
     client: AgentClient,
     partners: Partners,
+    /// Runs containers for the agent; where there is no Podman, why not.
+    boxes: Result<Boxes, String>,
     /// Removed with this value, after the agent has ended.
     _folder: TempDir,
 }
@@ -66,10 +69,15 @@ impl Stage {
         let program: &Path = flame_testkit::agent_program().unwrap();
         let agent = Agent::start(program, &folder.path().join("data"), &arguments).unwrap();
         let client = AgentClient::new(&agent.url, SecretText::new(agent.token.clone())).unwrap();
+        let boxes = match rows.iter().any(|row| row.podman) {
+            true => Boxes::set(folder.path(), &client),
+            false => Err("no row needs it".to_owned()),
+        };
         Self {
             agent,
             client,
             partners,
+            boxes,
             _folder: folder,
         }
     }
@@ -78,6 +86,9 @@ impl Stage {
     ///
     /// A text with a construct that is not there yet gives what it was refused with.
     pub(crate) async fn perform(&self, text: &str, row: &Row) -> Result<Option<String>, String> {
+        if let (true, Err(reason)) = (row.podman, &self.boxes) {
+            return Ok(Some(format!("skipped: {reason}")));
+        }
         let performed = tokio::time::timeout(PATIENCE, self.perform_patiently(text, row)).await;
         let performed = performed.unwrap_or_else(|_| Err("it did not end".to_owned()));
         let mut complaints = self.partners.complaints();

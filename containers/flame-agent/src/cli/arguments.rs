@@ -9,7 +9,9 @@ use flame_dsl::Retention;
 use flame_types::{Namespace, WorkflowName};
 
 use super::test_plan::Test;
-use crate::runtime::{HostExecution, Options, OutboundOptions, ProcessOptions};
+use crate::runtime::{
+    HostExecution, Options, OutboundOptions, PYTHON_IMAGE, ProcessOptions, SHELL_IMAGE,
+};
 
 /// Runs durable workflows written in the Open Workflow DSL, on this machine.
 #[derive(Debug, Parser)]
@@ -86,6 +88,12 @@ pub(super) struct Serve {
     /// A workflow whose shell commands and Python scripts may run on this machine; may be given again
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = workflow_name)]
     allow_host_execution: Vec<(Namespace, WorkflowName)>,
+    /// Image of Python scripts that run in a container; it must be there, nobody fetches it
+    #[arg(long, value_name = "IMAGE", default_value = PYTHON_IMAGE)]
+    python_image: String,
+    /// Image of shell commands that run in a container; it must be there, nobody fetches it
+    #[arg(long, value_name = "IMAGE", default_value = SHELL_IMAGE)]
+    shell_image: String,
     /// End in order when stdin is closed, unless `keep` was its last line
     #[arg(long)]
     pub(super) exit_on_stdin_close: bool,
@@ -212,6 +220,8 @@ impl Serve {
             },
             processes: ProcessOptions {
                 host_execution: HostExecution::Of(allowed),
+                python_image: self.python_image.clone(),
+                shell_image: self.shell_image.clone(),
                 ..ProcessOptions::default()
             },
             ..Options::new(&self.data_dir)

@@ -1,4 +1,4 @@
-//! Streams of server-sent events: one run's journal, and everything that changes.
+//! Streams of server-sent events: one run's journal, everything that changes, and orders for containers.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,9 +16,10 @@ use super::failure::Failure;
 use super::history::History;
 use super::listen::stopped;
 use super::router::Context;
+use super::routes::containers;
 use super::view;
 use crate::pipeline::feed_status;
-use crate::runtime::{Change, Handle};
+use crate::runtime::{Change, ContainerOrders, Handle};
 
 /// A silent stream writes a comment, so that both sides notice a dead connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -168,6 +169,32 @@ pub(super) fn changes(context: &Context) -> Result<Response, Failure> {
     Ok(Sse::new(events)
         .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
         .into_response())
+}
+
+/// The containers that tasks wait for, as they come.
+pub(super) fn containers(context: &Context) -> Result<Response, Failure> {
+    let taker = OrderTaker {
+        stopping: context.stopping.clone(),
+        _seat: seat(context)?,
+        orders: context.runtime.container_orders(),
+    };
+    let events = stream::unfold(taker, |mut taker| async move {
+        let order = tokio::select! {
+            () = stopped(&mut taker.stopping) => None,
+            order = taker.orders.next() => order,
+        };
+        let order = containers::view(order?);
+        Some((Ok::<_, Infallible>(event("order", &order)), taker))
+    });
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response())
+}
+
+struct OrderTaker {
+    stopping: watch::Receiver<bool>,
+    orders: ContainerOrders,
+    _seat: OwnedSemaphorePermit,
 }
 
 struct Gatherer {

@@ -18,8 +18,8 @@ use super::failure::Failure;
 use super::guard::{self, Guard};
 use super::metrics::{self, Metrics};
 use super::routes::{
-    agent, compensations, connections, dead_letters, events, people, pipelines, runs, test_runs,
-    workflows,
+    agent, compensations, connections, containers, dead_letters, events, people, pipelines, runs,
+    test_runs, workflows,
 };
 use super::{body, failure, hook};
 use crate::pipeline::Pipelines;
@@ -168,6 +168,8 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::PostEvents => on(method, events::post),
         Operation::ListPersonTasks => on(method, people::list),
         Operation::Answer => on(method, people::answer),
+        Operation::TakeContainerOrders => on(method, containers::orders),
+        Operation::TellContainerOutcome => on(method, containers::tell),
         Operation::ListPipelines => on(method, pipelines::list),
         Operation::GetPipeline => on(method, pipelines::get),
         Operation::PutPipeline => on(method, pipelines::put),

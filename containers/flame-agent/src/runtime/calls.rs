@@ -9,8 +9,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
 use flame_dsl::expression::DEPTH_MAX;
 use flame_dsl::{Endpoint, HttpOutput, Process, Script, ScriptCode, TaskKind, Workflow};
-use flame_engine::{Call, Error, HttpRequest, Program, ScriptText, StandardError};
-use flame_types::IdempotencyKey;
+use flame_engine::{
+    Call, EffectId, Error, HttpRequest, ProcessCall, Program, ScriptText, StandardError,
+};
+use flame_types::{IdempotencyKey, RunId};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -19,7 +21,7 @@ use super::connections::{ConnectionEntry, Connections};
 use super::depth::is_too_deep;
 use super::ledger::Ledger;
 use super::outbound::{self, Outbound, is_named_by};
-use super::process::Processes;
+use super::process::{self, Processes, Stored};
 use super::protocols::{Caller, Protocols};
 
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub(super) struct Calls {
 
 /// One call of one run.
 pub(super) struct Invoked {
+    pub(super) run: RunId,
+    pub(super) effect: EffectId,
     pub(super) workflow: Arc<Workflow>,
     pub(super) reference: Arc<str>,
     pub(super) key: IdempotencyKey,
@@ -54,7 +58,10 @@ impl Calls {
             outbound,
             protocols: Protocols::new(options.resources_folder.clone()),
             connections,
-            processes: Arc::new(Processes::new(&options.processes)),
+            processes: Arc::new(Processes::new(
+                &options.processes,
+                options.connection_patience,
+            )),
             ledger: Ledger::default(),
             permits: Semaphore::new(options.calls_max.max(1)),
             under_way: AtomicUsize::new(0),
@@ -72,16 +79,52 @@ impl Calls {
         self.under_way.load(Ordering::Relaxed)
     }
 
-    /// Makes the call once there is room for it. Dropping the future stops it.
-    pub(super) async fn invoke(&self, invoked: &Invoked) -> Result<Arc<Value>, Error> {
-        let answer = self.make(invoked).await?;
-        if is_too_deep(&answer) {
-            return Err(StandardError::Communication.with(
-                "The answer is nested too deeply",
-                format!("the answer has more than {DEPTH_MAX} levels, the most that data may have"),
-            ));
+    pub(super) fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// Makes the call once there is room for it; gives who is to be told once its outcome is on disk.
+    /// Dropping the future stops it.
+    pub(super) async fn invoke(
+        &self,
+        invoked: &Invoked,
+    ) -> (Result<Arc<Value>, Error>, Option<Stored>) {
+        if let Call::Process(call) = &invoked.call {
+            return self.process(invoked, call).await;
         }
-        Ok(answer)
+        let outcome = self.make(invoked).await.and_then(|answer| {
+            if is_too_deep(&answer) {
+                return Err(StandardError::Communication.with(
+                    "The answer is nested too deeply",
+                    format!(
+                        "the answer has more than {DEPTH_MAX} levels, the most that data may have"
+                    ),
+                ));
+            }
+            Ok(answer)
+        });
+        (outcome, None)
+    }
+
+    async fn process(&self, invoked: &Invoked, call: &ProcessCall) -> process::Outcome {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let _counted = Counted(&self.under_way);
+        let code = match &call.program {
+            Program::Script(_, ScriptText::Inline(code)) => Some(Arc::clone(code)),
+            Program::Script(_, ScriptText::Source(url)) => match self.script(invoked, url).await {
+                Ok(code) => Some(code),
+                Err(error) => return (Err(error), None),
+            },
+            _ => None,
+        };
+        let asking = process::Asking {
+            run: invoked.run,
+            workflow: &invoked.workflow.id,
+            reference: &invoked.reference,
+            key: &invoked.key,
+            effect: invoked.effect,
+        };
+        self.processes.run(&asking, call, code).await
     }
 
     async fn make(&self, invoked: &Invoked) -> Result<Arc<Value>, Error> {
@@ -120,19 +163,10 @@ impl Calls {
                 let outcome = self.protocols.call(&caller, request).await;
                 outcome.map(Arc::new)
             }
-            Call::Process(call) => {
-                let code = match &call.program {
-                    Program::Script(_, ScriptText::Inline(code)) => Some(Arc::clone(code)),
-                    Program::Script(_, ScriptText::Source(url)) => {
-                        Some(self.script(invoked, url).await?)
-                    }
-                    _ => None,
-                };
-                let workflow = &invoked.workflow.id;
-                self.processes.run(workflow, &invoked.key, call, code).await
-            }
-            Call::Workflow(_) => Err(StandardError::Runtime
-                .with("Not a call", "a child run is started by the runtime itself")),
+            Call::Process(_) | Call::Workflow(_) => Err(StandardError::Runtime.with(
+                "Not a call",
+                "processes and child runs are started elsewhere",
+            )),
         }
     }
 

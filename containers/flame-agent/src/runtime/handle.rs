@@ -23,7 +23,7 @@ use super::value::{
     Change, Deployed, Inspection, JournalEntry, Load, OutboundHost, PersonTask, StartRequest,
     Started,
 };
-use super::{Error, Options, retention};
+use super::{ContainerOrders, ContainerOutcome, Error, Options, retention};
 
 /// The running runtime.
 #[derive(Debug, Clone)]
@@ -171,6 +171,16 @@ impl Handle {
         self.shared.stored(run).await?;
         people::answer(&self.shared, run, task, data).await?;
         self.shared.stored(run).await
+    }
+
+    /// The containers that tasks wait for, for whoever runs them.
+    pub fn container_orders(&self) -> ContainerOrders {
+        self.shared.calls.processes().orders()
+    }
+
+    /// How an ordered container came out; true once that is on disk, false where nobody waits for it.
+    pub async fn tell_container(&self, id: &str, outcome: ContainerOutcome) -> bool {
+        self.shared.calls.processes().tell(id, outcome).await
     }
 
     /// Waits until a run has ended, at most `timeout`; gives its newest state either way.

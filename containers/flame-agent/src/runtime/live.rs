@@ -20,6 +20,7 @@ use super::depth::{JOURNAL_DEPTH_MAX, is_unreadable};
 use super::events;
 use super::load::Place;
 use super::message::{Command, Loaded};
+use super::process::Stored;
 use super::shared::now;
 use super::snapshots::{HISTORY_RECORDS, Pace};
 use super::start::{Begin, First, entropy};
@@ -80,7 +81,7 @@ impl Rest {
 
 /// What waits for the run's turn.
 pub(super) enum Item {
-    Event(Event),
+    Event(Event, Option<Stored>),
     /// Events of the log for a task that listens.
     Events {
         frame: FrameId,
@@ -109,6 +110,8 @@ pub(super) struct Pending {
     pub(super) heard: Vec<FrameId>,
     /// Persons whose answers were taken.
     pub(super) answered: Vec<AnswerReply>,
+    /// Workers whose containers came to something.
+    pub(super) stored: Vec<Stored>,
     /// Of a run that begins.
     pub(super) begun: Option<Begun>,
 }
@@ -180,7 +183,7 @@ impl Live {
         let mut live = Self::new(begin.run, summary, place);
         live.end = end;
         live.inbox.push_back(match begin.first {
-            First::Event(event) => Item::Event(event),
+            First::Event(event) => Item::Event(event, None),
             First::Step(step) => Item::Step(step),
         });
         (
@@ -232,7 +235,7 @@ impl Live {
         }
         let fault = StandardError::Runtime.with("The run's data can't be kept", error.to_string());
         self.inbox
-            .push_front(Item::Event(Event::Fault { error: fault }));
+            .push_front(Item::Event(Event::Fault { error: fault }, None));
     }
 
     /// Stands on the journal again.
@@ -268,6 +271,7 @@ impl Live {
             replies: made.replies,
             heard: made.heard,
             answered: made.answered,
+            stored: made.stored,
             begun,
         };
         let commit = match outcome {
@@ -299,6 +303,10 @@ impl Live {
             made.event_bytes += bytes;
             made.heard.push(*frame);
         }
+        let mut item = item;
+        if let Item::Event(_, stored) = &mut item {
+            made.stored.extend(stored.take());
+        }
         let item = match item {
             Item::Answer {
                 frame,
@@ -310,7 +318,7 @@ impl Live {
         let run = &mut self.run;
         // A panic in here would take all runs of this thread along; the run alone is parked instead.
         let step = catch_unwind(AssertUnwindSafe(|| match item {
-            Item::Event(event) => Ok((run.handle(event, moment), None)),
+            Item::Event(event, _) => Ok((run.handle(event, moment), None)),
             Item::Events { frame, events, .. } => {
                 let event = Event::EventsArrived { frame, events };
                 Ok((run.handle(event, moment), None))
@@ -359,7 +367,8 @@ impl Live {
             sequence: None,
             event,
         }];
-        self.decide(Item::Event(Event::EventsArrived { frame, events }), made)?;
+        let arrived = Event::EventsArrived { frame, events };
+        self.decide(Item::Event(arrived, None), made)?;
         let taken = |record: &Record| matches!(record, Record::EventConsumed { .. });
         if made.records[before..].iter().any(taken) {
             made.answered.push(reply);
@@ -539,6 +548,7 @@ struct Made {
     replies: Vec<Reply>,
     heard: Vec<FrameId>,
     answered: Vec<AnswerReply>,
+    stored: Vec<Stored>,
     event_bytes: usize,
     reopened: bool,
 }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Error;
 use super::live::Rest;
+use super::process::Stored;
 use super::start::Begin;
 use super::value::Inspection;
 
@@ -31,10 +32,11 @@ pub(super) enum Message {
         run: RunId,
         outcome: Result<Box<Loaded>, Error>,
     },
-    /// The answer of an effect.
+    /// The answer of an effect; who is told once what it came to is on disk.
     Event {
         run: RunId,
         event: Event,
+        stored: Option<Stored>,
     },
     /// Events of the log for a task that listens.
     Events {

@@ -38,7 +38,11 @@ pub use error::Error;
 pub use handle::Handle;
 pub use misfit::Misfit;
 pub use options::{Options, OutboundOptions};
-pub use process::{HostExecution, ProcessOptions};
+pub use process::{
+    ContainerId, ContainerJob, ContainerOrder, ContainerOrders, ContainerOutcome, HostExecution,
+    ProcessOptions,
+};
+pub(crate) use process::{PYTHON_IMAGE, SHELL_IMAGE};
 pub use value::{
     Change, CurrentTask, Deployed, IdempotencyKey, Inspection, JournalEntry, Load, OutboundHost,
     PersonTask, StartRequest, Started, Trigger,

@@ -23,6 +23,7 @@ use super::lanes::Queue;
 use super::live::{Item, Live, Opening, Pending, Rest, Turn};
 use super::load::Resting;
 use super::message::{Command, Loaded, Message};
+use super::process::Stored;
 use super::shared::{Shared, now};
 use super::start::Begin;
 use super::subflow;
@@ -127,7 +128,7 @@ impl Shard {
             Message::Rest { run, rest } => self.recover_resting(run, rest),
             Message::Recovered => self.asked_early = None,
             Message::Loaded { run, outcome } => self.loaded(run, outcome),
-            Message::Event { run, event } => self.event(run, event),
+            Message::Event { run, event, stored } => self.event(run, event, stored),
             Message::Events {
                 run,
                 frame,
@@ -140,7 +141,7 @@ impl Shard {
                 event,
                 reply,
             } => self.answer(run, frame, event, reply),
-            Message::Continue { run } => self.event(run, Event::Continue),
+            Message::Continue { run } => self.event(run, Event::Continue, None),
             Message::Command {
                 run,
                 command,
@@ -276,12 +277,12 @@ impl Shard {
         }
     }
 
-    fn event(&mut self, run: RunId, event: Event) {
+    fn event(&mut self, run: RunId, event: Event, stored: Option<Stored>) {
         if self.resting.contains_key(&run) {
-            return self.load(run, vec![Message::Event { run, event }]);
+            return self.load(run, vec![Message::Event { run, event, stored }]);
         }
         if let Some(loading) = self.loading.get_mut(&run) {
-            loading.waiting.push(Message::Event { run, event });
+            loading.waiting.push(Message::Event { run, event, stored });
             return;
         }
         let Some(live) = self.live.get_mut(&run) else {
@@ -292,7 +293,7 @@ impl Shard {
             live.children.remove(effect);
         }
         if live.inbox.len() < ASIDE_MAX {
-            live.inbox.push_back(Item::Event(event));
+            live.inbox.push_back(Item::Event(event, stored));
         }
         self.turn(run, None);
     }
@@ -550,6 +551,10 @@ impl Shard {
             // Whoever answered may have gone.
             let _ = reply.send(Ok(true));
         }
+        for stored in pending.stored {
+            // Whoever ran the container may have gone.
+            let _ = stored.send(());
+        }
         for frame in pending.heard {
             self.shared.events.done(run, frame);
         }
@@ -600,6 +605,8 @@ impl Shard {
                 }
                 let workflow = Arc::clone(live.run.workflow());
                 let invoked = Invoked {
+                    run,
+                    effect,
                     workflow,
                     reference,
                     key,
@@ -613,16 +620,20 @@ impl Shard {
                         if let Some(outcome) = subflow::run(&shared, &call, abandoned).await {
                             let event = Event::EffectDone { effect, outcome };
                             // As below: the next start finds the child.
-                            let _ = this.send(Message::Event { run, event });
+                            let _ = this.send(Message::Event {
+                                run,
+                                event,
+                                stored: None,
+                            });
                         }
                     });
                     return;
                 }
                 let task = self.shared.reactor.spawn(async move {
-                    let outcome = shared.calls.invoke(&invoked).await;
+                    let (outcome, stored) = shared.calls.invoke(&invoked).await;
                     let event = Event::EffectDone { effect, outcome };
                     // The thread may have ended; the call is made again at the next start.
-                    let _ = this.send(Message::Event { run, event });
+                    let _ = this.send(Message::Event { run, event, stored });
                 });
                 live.effects.insert(effect, task.abort_handle());
             }
@@ -675,7 +686,7 @@ impl Shard {
                 .get_mut(&run)
                 .is_some_and(|live| live.timers.remove(&timer));
             if armed {
-                self.event(run, Event::TimerFired { timer });
+                self.event(run, Event::TimerFired { timer }, None);
             }
         }
     }

@@ -8,6 +8,7 @@
 mod change;
 mod compensation;
 mod connection;
+mod container;
 mod dead_letter;
 mod event;
 mod openapi;
@@ -28,6 +29,10 @@ pub use compensation::{CancelRequest, CompensationView};
 pub use connection::{
     CheckStep, ConnectionCheck, ConnectionList, ConnectionPut, ConnectionView, ConnectorList,
     ConnectorView, OperationView,
+};
+pub use container::{
+    ContainerEnd, ContainerFault, ContainerJob, ContainerOrder, ContainerOutcome, ContainerPort,
+    ContainerPull, ContainerVolume,
 };
 pub use dead_letter::{
     DeadLetter, DeadLetterOrigin, DeadLetterPage, DeadLetterPut, DeadLetterQuery,

@@ -166,6 +166,7 @@ fn path_parameter(name: &str) -> utoipa::openapi::path::Parameter {
             "Name of the connection: letters, digits, hyphen, dot.",
             String::schema(),
         ),
+        "container" => ("Id of the ordered container.", String::schema()),
         "path" => (
             "Path that the workflow's document declares.",
             String::schema(),

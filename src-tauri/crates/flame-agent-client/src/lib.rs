@@ -7,6 +7,7 @@
 mod agent;
 mod client;
 mod connections;
+mod containers;
 mod dead_letters;
 mod error;
 mod events;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -12,8 +13,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use flame_agent_client::api::{
-    ConnectionPut, DeadLetterQuery, EventQuery, FeedQuery, JournalQuery, ReplayRequest, RunQuery,
-    SecretText, TestRequest,
+    ConnectionPut, ContainerEnd, ContainerOutcome, DeadLetterQuery, EventQuery, FeedQuery,
+    JournalQuery, ReplayRequest, RunQuery, SecretText, TestRequest,
 };
 use flame_agent_client::{AgentClient, Error, Format, RunEvent, StartOptions};
 use futures::StreamExt;
@@ -288,6 +289,15 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
     });
     client.post_events(&[event]).await?;
     client.person_tasks().await?;
+    pin!(client.container_orders().await?)
+        .next()
+        .await
+        .unwrap()?;
+    let ended = ContainerOutcome {
+        ended: Some(ContainerEnd::default()),
+        fault: None,
+    };
+    assert!(client.tell_container("0a1b", &ended).await?);
     client
         .answer(run, "/do/0/ask", &json!({"approved": true}))
         .await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use flame_agent_client::AgentClient;
 use flame_errors::Code;
-use flame_ipc::{ErrorView, Event, Settings};
+use flame_ipc::{ErrorView, Event, RuntimeMode, Settings};
 use flame_launcher::agent::Endpoint;
 use flame_launcher::watch::{FolderWatch, WatchOptions};
 use flame_types::Timestamp;
@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::connections::Checks;
+use crate::containers::WorkerOptions;
 use crate::failure::{OrView, View};
 use crate::feeds::{FeedBoard, Feeder};
 use crate::follow::Followers;
@@ -181,6 +182,18 @@ impl App {
             let detail = format!("it was not ready after {} s", AGENT_WAIT_MAX.as_secs());
             Err(flame_agent_down(&detail))
         })
+    }
+
+    /// Where containers run that the agent's tasks ask for.
+    pub(crate) fn worker_options(&self) -> WorkerOptions {
+        let runtime = self.runtime.options();
+        let is_native = runtime.mode == RuntimeMode::Native;
+        WorkerOptions {
+            workspace: runtime.workspace,
+            podman: runtime.podman,
+            volumes: is_native.then(|| runtime.native.data_dir.join("files")),
+            marks: self.options.data_dir.join("containers"),
+        }
     }
 
     /// The agent if it is ready now.

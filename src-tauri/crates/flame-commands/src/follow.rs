@@ -15,6 +15,7 @@ use futures::StreamExt;
 use tokio::task::AbortHandle;
 
 use crate::app::{App, Connected, lock};
+use crate::containers::ContainerWorker;
 use crate::{connections, dead_letters, documents, feeds, runs};
 
 /// Runs whose journals are followed at once.
@@ -73,6 +74,12 @@ async fn follow(app: &Arc<App>, endpoint: &Endpoint) {
     }));
     app.emit(&Event::RuntimeChanged(app.runtime_status().await));
     feeds::try_again(app).await;
+    let worker = ContainerWorker::new(app.worker_options());
+    tokio::join!(worker.work(&client), changes(app, &client));
+}
+
+/// Tells everything that changes at the agent.
+async fn changes(app: &Arc<App>, client: &AgentClient) {
     let mut missed = true;
     loop {
         match client.changes().await {
@@ -80,7 +87,7 @@ async fn follow(app: &Arc<App>, endpoint: &Endpoint) {
                 let mut stream = std::pin::pin!(stream);
                 while let Some(Ok(mut changes)) = stream.next().await {
                     changes.missed |= std::mem::take(&mut missed);
-                    tell(app, &client, changes).await;
+                    tell(app, client, changes).await;
                 }
             }
             Err(error) => tracing::debug!(%error, "the agent's changes can't be followed"),

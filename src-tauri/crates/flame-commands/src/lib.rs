@@ -6,6 +6,7 @@
 
 mod app;
 mod connections;
+mod containers;
 mod dead_letters;
 mod doctor;
 mod documents;
@@ -25,5 +26,6 @@ mod settings;
 mod vault;
 
 pub use app::{App, Options};
+pub use containers::{ContainerWorker, WorkerOptions};
 pub use execute::Execute;
 pub use host::Host;

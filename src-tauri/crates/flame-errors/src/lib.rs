@@ -93,6 +93,8 @@ codes! {
     PodmanHardening = "MD-605", 0, "The container did not start with the required protection";
     PodmanImage = "MD-606", 0, "The agent's image is missing or was changed";
     PodmanFailed = "MD-607", 0, "Podman refused the work";
+    ContainerImage = "MD-608", 0, "The image of a container is not on this machine";
+    ContainerVolume = "MD-609", 0, "A container may not have this folder";
     // 9xx
     Internal = "MD-901", 500, "A fault in Mastra itself";
 }

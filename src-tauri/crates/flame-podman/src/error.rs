@@ -25,6 +25,18 @@ pub enum Error {
     ImageForeign { id: String, detail: String },
     #[error("{name} exists and does not belong to this workspace; rename or remove it")]
     NotOurs { name: String },
+    #[error("the image {image} is not on this machine; fetch it with: podman pull {image}")]
+    ImageAbsent { image: String },
+    #[error("the image {image} can't be fetched: {reason}")]
+    ImageNotPulled { image: String, reason: String },
+    #[error("the container may not have {path:?}: {reason}")]
+    VolumeRefused { path: String, reason: String },
+    #[error(
+        "it wrote more than {bytes_max} bytes, the most that is kept; write to a file of a volume instead"
+    )]
+    OutputTooLarge { bytes_max: usize },
+    #[error("the container of job {job} is gone before it was read")]
+    Vanished { job: String },
     #[error("{operation}: Podman answered {status}: {message}")]
     Refused {
         operation: String,
@@ -54,11 +66,20 @@ impl Error {
             Self::Unsupported { .. } => Code::PodmanUnsupported,
             Self::Hardening { .. } => Code::PodmanHardening,
             Self::ImageMissing { .. } | Self::ImageForeign { .. } => Code::PodmanImage,
+            Self::ImageAbsent { .. } | Self::ImageNotPulled { .. } => Code::ContainerImage,
+            Self::VolumeRefused { .. } => Code::ContainerVolume,
             Self::NotOurs { .. }
+            | Self::OutputTooLarge { .. }
+            | Self::Vanished { .. }
             | Self::Refused { .. }
             | Self::Io { .. }
             | Self::Transport { .. } => Code::PodmanFailed,
         }
+    }
+
+    /// Whether Podman itself went away, so that the same may work in a moment.
+    pub const fn is_lost(&self) -> bool {
+        matches!(self, Self::NotRunning { .. } | Self::Transport { .. })
     }
 
     pub(crate) fn io(operation: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {

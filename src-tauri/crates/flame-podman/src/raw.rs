@@ -9,9 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
 use crate::Error;
@@ -25,11 +27,27 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// An answer that takes longer is a hung service.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// For an answer that comes when a container ends, which has a limit of its own, or an image is here.
+const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 pub(crate) type Body = BoxBody<Bytes, std::io::Error>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Raw {
     socket: PathBuf,
+    timeout: Duration,
+}
+
+/// What a container reads from its standard input.
+pub(crate) struct Input(TokioIo<Upgraded>);
+
+impl Input {
+    /// Writes all of it, and its end.
+    pub(crate) async fn write(mut self, bytes: &[u8]) -> Result<(), Error> {
+        let failed = || Error::io("giving the container its input");
+        self.0.write_all(bytes).await.map_err(failed())?;
+        self.0.shutdown().await.map_err(failed())
+    }
 }
 
 /// A whole body, as a request takes it.
@@ -43,7 +61,33 @@ impl Raw {
     pub(crate) fn new(socket: &Path) -> Self {
         Self {
             socket: socket.to_owned(),
+            timeout: ANSWER_TIMEOUT,
         }
+    }
+
+    /// For answers that take as long as a container runs.
+    pub(crate) fn patient(&self) -> Self {
+        Self {
+            timeout: PATIENCE,
+            ..self.clone()
+        }
+    }
+
+    /// Attaches to a container's input.
+    pub(crate) async fn upgrade(&self, operation: &str, path: &str) -> Result<Input, Error> {
+        let response = self
+            .send(operation, Method::POST, path, "application/json", whole(""))
+            .await?;
+        let status = response.status();
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            let answer = self.collect(operation, response).await?;
+            accepted(operation, status, &answer)?;
+            return Err(unclear(operation, status));
+        }
+        let upgraded = hyper::upgrade::on(response)
+            .await
+            .map_err(Error::transport(operation))?;
+        Ok(Input(TokioIo::new(upgraded)))
     }
 
     /// Sends JSON and reads JSON; an empty answer is null.
@@ -77,17 +121,21 @@ impl Raw {
             .send(operation, method, path, content_type, body)
             .await?;
         let status = response.status();
+        let answer = self.collect(operation, response).await?;
+        accepted(operation, status, &answer)?;
+        Ok(answer)
+    }
+
+    async fn collect(&self, operation: &str, response: Response<Incoming>) -> Result<Bytes, Error> {
         let limited = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-        let answer = tokio::time::timeout(ANSWER_TIMEOUT, limited.collect())
+        let answer = tokio::time::timeout(self.timeout, limited.collect())
             .await
             .map_err(Error::transport(operation))?
             .map_err(|source| Error::Transport {
                 operation: operation.to_owned(),
                 source,
-            })?
-            .to_bytes();
-        accepted(operation, status, &answer)?;
-        Ok(answer)
+            })?;
+        Ok(answer.to_bytes())
     }
 
     /// Sends a request and gives the answer as it comes; a refusal is an error.
@@ -104,21 +152,9 @@ impl Raw {
         if status.is_success() {
             return Ok(response.into_body());
         }
-        let limited = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-        let answer = limited
-            .collect()
-            .await
-            .map_err(|source| Error::Transport {
-                operation: operation.to_owned(),
-                source,
-            })?
-            .to_bytes();
+        let answer = self.collect(operation, response).await?;
         accepted(operation, status, &answer)?;
-        Err(Error::Refused {
-            operation: operation.to_owned(),
-            status: status.as_u16(),
-            message: "an answer that is neither success nor error".to_owned(),
-        })
+        Err(unclear(operation, status))
     }
 
     async fn send(
@@ -135,15 +171,19 @@ impl Raw {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(Error::transport(operation))?;
-        tokio::spawn(connection);
-        let request = Request::builder()
+        tokio::spawn(connection.with_upgrades());
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("http://podman/{VERSION}/libpod{path}"))
             .header("host", "podman")
-            .header("content-type", content_type)
-            .body(body)
-            .map_err(Error::transport(operation))?;
-        tokio::time::timeout(ANSWER_TIMEOUT, sender.send_request(request))
+            .header("content-type", content_type);
+        if path.contains("/attach?") {
+            request = request
+                .header("connection", "Upgrade")
+                .header("upgrade", "tcp");
+        }
+        let request = request.body(body).map_err(Error::transport(operation))?;
+        tokio::time::timeout(self.timeout, sender.send_request(request))
             .await
             .map_err(Error::transport(operation))?
             .map_err(Error::transport(operation))
@@ -163,6 +203,14 @@ impl Raw {
     }
 }
 
+fn unclear(operation: &str, status: StatusCode) -> Error {
+    Error::Refused {
+        operation: operation.to_owned(),
+        status: status.as_u16(),
+        message: "an answer that is neither success nor error".to_owned(),
+    }
+}
+
 fn accepted(operation: &str, status: StatusCode, answer: &[u8]) -> Result<(), Error> {
     // 304: already started or stopped, which is what was asked for.
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
@@ -173,8 +221,8 @@ fn accepted(operation: &str, status: StatusCode, answer: &[u8]) -> Result<(), Er
         .and_then(|value| {
             Some(
                 value
-                    .get("cause")
-                    .or(value.get("message"))?
+                    .get("message")
+                    .or(value.get("cause"))?
                     .as_str()?
                     .to_owned(),
             )

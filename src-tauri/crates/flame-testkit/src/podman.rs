@@ -2,13 +2,18 @@
 //!
 //! Needs root, as overlay storage and port publishing do on a CI machine.
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The service takes the socket that its standard input is, as one that systemd would give it.
+const SERVICE: &str =
+    "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec podman system service --time=0";
 
 /// The service and its folders; everything in it ends with this value.
 #[derive(Debug)]
@@ -48,18 +53,97 @@ impl Podman {
         command
     }
 
+    /// An image with the shell of this machine and a few programs beside it, as a name to run it by.
+    pub fn shell_image(&self) -> String {
+        let name = "localhost/shell:1".to_owned();
+        self.import(
+            &["sh", "cat", "sleep", "id", "env", "touch", "ls"],
+            &[],
+            &name,
+        );
+        name
+    }
+
+    /// An image with the Python of this machine.
+    pub fn python_image(&self) -> String {
+        let name = "localhost/python:1".to_owned();
+        let library = std::fs::read_dir("/usr/lib")
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .find(|name| name.starts_with("python3."))
+            .expect("a Python of the system");
+        self.import(&["python3"], &[&format!("usr/lib/{library}")], &name);
+        name
+    }
+
+    /// Gives an image another name.
+    pub fn tag(&self, image: &str, name: &str) {
+        self.must(&["tag", image, name]);
+    }
+
+    /// Makes an image out of another one, with one line of a Containerfile more.
+    pub fn change(&self, image: &str, line: &str, name: &str) {
+        let made = self.must(&["create", image, "true"]);
+        self.must(&["commit", "--change", line, &made, name]);
+        self.must(&["rm", &made]);
+    }
+
+    fn must(&self, arguments: &[&str]) -> String {
+        let output = self.command().args(arguments).output().expect("podman");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Makes an image of programs of this machine, their libraries and these folders.
+    fn import(&self, programs: &[&str], folders: &[&str], name: &str) {
+        let script = r#"
+            set -e; root=$(mktemp -d); trap 'rm -rf "$root"' EXIT
+            mkdir -p "$root/bin" "$root/usr" "$root/tmp"; chmod 1777 "$root/tmp"; ln -s ../bin "$root/usr/bin"
+            for program in $PROGRAMS; do
+                for file in $(PATH=/usr/bin:/bin command -v "$program"); do
+                    cp -L "$file" "$root/bin/"
+                    for library in $(ldd "$file" | grep -o '/[^ ]*'); do
+                        mkdir -p "$root${library%/*}"; cp -L "$library" "$root$library"
+                    done
+                done
+            done
+            for folder in $FOLDERS; do
+                mkdir -p "$root/${folder%/*}"
+                tar -C / -c --exclude=test --exclude='config-*' "$folder" | tar -C "$root" -x
+            done
+            tar -C "$root" -c . | podman import - "$NAME"
+        "#;
+        let made = Command::new("sh")
+            .args(["-c", script])
+            .env_remove("CONTAINER_HOST")
+            .envs(self.configuration.iter().cloned())
+            .env("PROGRAMS", programs.join(" "))
+            .env("FOLDERS", folders.join(" "))
+            .env("NAME", name)
+            .output()
+            .expect("a shell");
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+    }
+
     fn launch() -> std::io::Result<Self> {
         let storage = TempDir::with_prefix("mastra-podman-")?;
         // The path of a socket is at most 108 bytes, so its folder is not the deep temporary one.
         let run = TempDir::with_prefix_in("mp-", "/run")?;
         let configuration = configure(storage.path(), run.path())?;
         let socket = run.path().join("podman.sock");
-        let service = Command::new("podman")
-            .args(["system", "service", "--time=0"])
-            .arg(format!("unix://{}", socket.display()))
+        // Who connects before the service is up waits in the socket's queue.
+        let listener = std::os::unix::net::UnixListener::bind(&socket)?;
+        let service = Command::new("sh")
+            .args(["-c", SERVICE])
             .env_remove("CONTAINER_HOST")
             .envs(configuration.iter().cloned())
-            .stdin(Stdio::null())
+            .stdin(std::os::fd::OwnedFd::from(listener))
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(storage.path().join("service.log"))?)
             .spawn()?;
@@ -70,22 +154,30 @@ impl Podman {
             _run: run,
             storage,
         };
-        started.until_ready()?;
+        started.ping()?;
         Ok(started)
     }
 
-    fn until_ready(&self) -> std::io::Result<()> {
-        let begin = Instant::now();
-        while std::os::unix::net::UnixStream::connect(&self.socket).is_err() {
-            if begin.elapsed() > READY_TIMEOUT {
+    /// Waits for the first answer.
+    fn ping(&self) -> std::io::Result<()> {
+        let ask = || {
+            let mut stream = std::os::unix::net::UnixStream::connect(&self.socket)?;
+            stream.set_read_timeout(Some(READY_TIMEOUT))?;
+            stream
+                .write_all(b"GET /_ping HTTP/1.1\r\nHost: podman\r\nConnection: close\r\n\r\n")?;
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer)?;
+            Ok::<_, std::io::Error>(answer)
+        };
+        match ask() {
+            Ok(answer) if answer.ends_with(b"200") => Ok(()),
+            outcome => {
                 let log = std::fs::read_to_string(self.storage.path().join("service.log"))?;
-                return Err(std::io::Error::other(format!(
-                    "it did not become ready: {log}"
-                )));
+                Err(std::io::Error::other(format!(
+                    "it did not become ready ({outcome:?}): {log}"
+                )))
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
     }
 }
 

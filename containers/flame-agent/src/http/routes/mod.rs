@@ -3,6 +3,7 @@
 pub(super) mod agent;
 pub(super) mod compensations;
 pub(super) mod connections;
+pub(super) mod containers;
 pub(super) mod dead_letters;
 pub(super) mod events;
 pub(super) mod people;

@@ -3,6 +3,7 @@
 //! JavaScript runs in this process, everything else in a container that a worker runs, or on this machine
 //! where its user allowed that for the workflow. Deliberately absent: Podman; the agent holds no socket.
 
+mod containers;
 mod host;
 mod script;
 
@@ -10,18 +11,27 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_dsl::ScriptLanguage;
-use flame_engine::{Error, ProcessCall, Program, ScriptText, StandardError};
+use flame_dsl::{PullPolicy, ScriptLanguage};
+use flame_engine::{
+    ContainerCall, EffectId, Error, ProcessCall, Program, ScriptText, StandardError,
+};
 use flame_errors::Code;
-use flame_types::{IdempotencyKey, Namespace, WorkflowId, WorkflowName};
+use flame_types::{IdempotencyKey, Namespace, RunId, WorkflowId, WorkflowName};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::containers::Containers;
+pub(super) use self::containers::Stored;
+pub use self::containers::{
+    ContainerId, ContainerJob, ContainerOrder, ContainerOrders, ContainerOutcome,
+};
 use self::script::Scripts;
 
 /// The environment variable with the key that stays the same when a crash makes a process run again.
 const KEY_VARIABLE: &str = "IDEMPOTENCY_KEY";
+/// Bytes that a container is given at most; a worker is told them in one message.
+const JOB_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Limits of scripts and processes, and which may run on this machine.
 #[derive(Debug, Clone)]
@@ -39,7 +49,18 @@ pub struct ProcessOptions {
     pub script_memory_bytes: usize,
     /// Such scripts at once.
     pub scripts_max: usize,
+    /// Containers at once.
+    pub containers_max: usize,
+    /// Where Python scripts run that may not run on this machine; it must be there, nobody fetches it.
+    pub python_image: String,
+    /// The same of shell commands.
+    pub shell_image: String,
 }
+
+/// The image of Python scripts, unless the user has another one.
+pub(crate) const PYTHON_IMAGE: &str = "docker.io/library/python:3-slim";
+/// The image of shell commands, unless the user has another one.
+pub(crate) const SHELL_IMAGE: &str = "docker.io/library/busybox:stable";
 
 /// The workflows whose scripts and shell commands may run on this machine, outside of containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +90,9 @@ impl Default for ProcessOptions {
             script_timeout: Duration::from_secs(30),
             script_memory_bytes: 128 * 1024 * 1024,
             scripts_max: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            containers_max: 16,
+            python_image: PYTHON_IMAGE.to_owned(),
+            shell_image: SHELL_IMAGE.to_owned(),
         }
     }
 }
@@ -94,29 +118,58 @@ struct Ended {
 pub(super) struct Processes {
     options: ProcessOptions,
     scripts: Scripts,
+    containers: Arc<Containers>,
     permits: Semaphore,
+    container_permits: Semaphore,
 }
 
+/// Who asks for a process.
+pub(super) struct Asking<'a> {
+    pub(super) run: RunId,
+    pub(super) workflow: &'a WorkflowId,
+    pub(super) reference: &'a Arc<str>,
+    pub(super) key: &'a IdempotencyKey,
+    pub(super) effect: EffectId,
+}
+
+/// What a process came to, and who is told once that is on disk.
+pub(super) type Outcome = (Result<Arc<Value>, Error>, Option<Stored>);
+
 impl Processes {
-    pub(super) fn new(options: &ProcessOptions) -> Self {
+    /// `patience` is how long after a start a container waits for a worker to come.
+    pub(super) fn new(options: &ProcessOptions, patience: Duration) -> Self {
         Self {
             options: options.clone(),
             scripts: Scripts::new(options),
+            containers: Arc::new(Containers::new(patience)),
             permits: Semaphore::new(options.processes_max.max(1)),
+            container_permits: Semaphore::new(options.containers_max.max(1)),
         }
+    }
+
+    /// The orders for a worker.
+    pub(super) fn orders(&self) -> ContainerOrders {
+        self.containers.work()
+    }
+
+    /// How an ordered container came out; true once that is on disk.
+    pub(super) async fn tell(&self, id: &str, outcome: ContainerOutcome) -> bool {
+        self.containers.tell(id, outcome).await
     }
 
     /// Runs what a task asks for; `code` is the text of a script. What is not awaited runs on by itself,
     /// until it or the agent ends. Dropping the future ends what is awaited.
     pub(super) async fn run(
         self: &Arc<Self>,
-        workflow: &WorkflowId,
-        key: &IdempotencyKey,
+        asking: &Asking<'_>,
         call: &ProcessCall,
         code: Option<Arc<str>>,
-    ) -> Result<Arc<Value>, Error> {
-        let runnable = self.runnable(workflow, &call.program, code)?;
-        let mut environment = vec![(KEY_VARIABLE.to_owned(), key.as_str().to_owned())];
+    ) -> Outcome {
+        let runnable = match self.runnable(asking.workflow, &call.program, code).await {
+            Ok(runnable) => runnable,
+            Err(error) => return (Err(error), None),
+        };
+        let mut environment = vec![(KEY_VARIABLE.to_owned(), asking.key.as_str().to_owned())];
         environment.extend(call.environment.iter().cloned());
         let given = Given {
             stdin: call.stdin.clone(),
@@ -124,13 +177,27 @@ impl Processes {
             environment,
             timeout: call.timeout,
         };
-        if call.awaits {
-            let ended = self.end(runnable, given).await?;
-            return Ok(Arc::new(serde_json::to_value(ended).unwrap_or_default()));
+        let value = |ended: Ended| match call.awaits {
+            true => Arc::new(serde_json::to_value(ended).unwrap_or_default()),
+            false => Arc::default(),
+        };
+        match runnable {
+            Runnable::Container(boxed) => {
+                let (outcome, stored) = self.contain(asking, *boxed, given, call.awaits).await;
+                (outcome.map(value), stored)
+            }
+            Runnable::Here(here) if call.awaits => (self.end(here, given).await.map(value), None),
+            Runnable::Here(here) => {
+                self.let_run(asking.workflow.clone(), here, given);
+                (Ok(Arc::default()), None)
+            }
         }
-        let (processes, workflow) = (Arc::clone(self), workflow.clone());
+    }
+
+    fn let_run(self: &Arc<Self>, workflow: WorkflowId, here: Here, given: Given) {
+        let processes = Arc::clone(self);
         tokio::spawn(async move {
-            match processes.end(runnable, given).await {
+            match processes.end(here, given).await {
                 Ok(ended) => {
                     tracing::info!(%workflow, code = ended.code, "A process that nobody awaits has ended");
                 }
@@ -140,45 +207,55 @@ impl Processes {
                 }
             }
         });
-        Ok(Arc::default())
     }
 
     /// What is to be run and where, or why it may not.
-    fn runnable(
+    async fn runnable(
         &self,
         workflow: &WorkflowId,
         program: &Program,
         code: Option<Arc<str>>,
     ) -> Result<Runnable, Error> {
-        let (runnable, what) = match (program, code) {
+        let (here, what) = match (program, code) {
             (Program::Script(ScriptLanguage::JavaScript, _), Some(code)) => {
-                return Ok(Runnable::JavaScript(code));
+                return Ok(Runnable::Here(Here::JavaScript(code)));
             }
             (Program::Script(ScriptLanguage::Python, _), Some(code)) => {
-                (Runnable::Python(code), "Python scripts")
+                (Here::Python(code), "Python scripts")
             }
-            (Program::Shell(command), _) => {
-                (Runnable::Shell(Arc::clone(command)), "shell commands")
-            }
+            (Program::Shell(command), _) => (Here::Shell(Arc::clone(command)), "shell commands"),
             (Program::Script(_, ScriptText::Inline(_) | ScriptText::Source(_)), None) => {
                 return Err(StandardError::Runtime
                     .with("The script can't be run", "its text was not fetched"));
             }
             (Program::Container(container), _) => {
-                return Err(refused(
-                    Code::PodmanMissing,
-                    &format!(
-                        "the container {:?} needs Podman, and nobody runs containers for this agent",
-                        container.image
-                    ),
-                ));
+                self.containers.worker().await?;
+                let entrypoint = container.command.as_deref().map(shell).unwrap_or_default();
+                return Ok(Runnable::Container(Box::new(Boxed {
+                    container: (**container).clone(),
+                    entrypoint,
+                    network: true,
+                })));
             }
         };
-        self.permitted(workflow, what)?;
-        Ok(runnable)
+        if self.options.host_execution.allows(workflow) {
+            return Ok(Runnable::Here(here));
+        }
+        if self.containers.worker().await.is_ok() {
+            return Ok(Runnable::Container(Box::new(self.boxed(&here))));
+        }
+        let (namespace, name) = (&workflow.namespace, &workflow.name);
+        Err(refused(
+            Code::HostExecutionOff,
+            &format!(
+                "{what} of {namespace}/{name} run in a container, and nobody runs containers for this agent: \
+                 open the Mastra app on a machine with Podman, or allow them on this machine with \
+                 --allow-host-execution {namespace}/{name}"
+            ),
+        ))
     }
 
-    /// Whether a workflow may start processes on this machine.
+    /// Whether a workflow may start programs on this machine.
     fn permitted(&self, workflow: &WorkflowId, what: &str) -> Result<(), Error> {
         if self.options.host_execution.allows(workflow) {
             return Ok(());
@@ -221,13 +298,76 @@ impl Processes {
         })
     }
 
-    async fn end(&self, runnable: Runnable, given: Given) -> Result<Ended, Error> {
-        let program = match &runnable {
-            Runnable::JavaScript(code) => {
+    /// A script or shell command in a container without network, of an image that is there.
+    fn boxed(&self, here: &Here) -> Boxed {
+        let (image, entrypoint) = match here {
+            Here::Python(code) | Here::JavaScript(code) => (
+                &self.options.python_image,
+                ["python3", "-c", code].map(str::to_owned).into(),
+            ),
+            Here::Shell(command) => (&self.options.shell_image, shell(command)),
+        };
+        Boxed {
+            container: ContainerCall {
+                image: image.clone(),
+                name: None,
+                command: None,
+                ports: Vec::new(),
+                volumes: Vec::new(),
+                remove_after: Some(Duration::ZERO),
+                pull: PullPolicy::Never,
+            },
+            entrypoint,
+            network: false,
+        }
+    }
+
+    async fn contain(
+        &self,
+        asking: &Asking<'_>,
+        boxed: Boxed,
+        given: Given,
+        awaits: bool,
+    ) -> (Result<Ended, Error>, Option<Stored>) {
+        let Ok(_permit) = self.container_permits.acquire().await else {
+            return (Err(shutting_down()), None);
+        };
+        let timeout = given.timeout.unwrap_or(self.options.timeout);
+        let job = ContainerJob {
+            id: ContainerId::of(asking.key, asking.effect),
+            run: asking.run,
+            workflow: asking.workflow.clone(),
+            task: Arc::clone(asking.reference),
+            container: boxed.container,
+            entrypoint: boxed.entrypoint,
+            arguments: given.arguments,
+            environment: given.environment,
+            stdin: given.stdin,
+            network: boxed.network,
+            awaits,
+            timeout,
+            output_bytes_max: self.options.output_bytes_max,
+        };
+        let bytes = job.size();
+        if bytes > JOB_BYTES_MAX {
+            let detail = format!(
+                "its input, arguments, environment and code have {bytes} bytes, more than the \
+                 {JOB_BYTES_MAX} that a container is given; put them into a file of a volume"
+            );
+            let error = StandardError::Configuration.with("The container can't be run", detail);
+            return (Err(error), None);
+        }
+        let outcome = tokio::time::timeout(timeout, self.containers.run(job)).await;
+        outcome.unwrap_or_else(|_| (Err(timed_out("the container", timeout)), None))
+    }
+
+    async fn end(&self, here: Here, given: Given) -> Result<Ended, Error> {
+        let program = match &here {
+            Here::JavaScript(code) => {
                 return self.scripts.run(Arc::clone(code), given).await;
             }
-            Runnable::Python(code) => host::Program::Python(code),
-            Runnable::Shell(command) => host::Program::Shell(command),
+            Here::Python(code) => host::Program::Python(code),
+            Here::Shell(command) => host::Program::Shell(command),
         };
         let Ok(_permit) = self.permits.acquire().await else {
             return Err(shutting_down());
@@ -269,9 +409,27 @@ impl Conversation<'_> {
 }
 
 enum Runnable {
+    Here(Here),
+    Container(Box<Boxed>),
+}
+
+/// What runs in this process or on this machine.
+enum Here {
     JavaScript(Arc<str>),
     Python(Arc<str>),
     Shell(Arc<str>),
+}
+
+/// What runs in a container.
+struct Boxed {
+    container: ContainerCall,
+    entrypoint: Vec<String>,
+    network: bool,
+}
+
+/// A command as a shell takes it; what follows are its arguments, from `$1` on.
+fn shell(command: &str) -> Vec<String> {
+    ["sh", "-c", command, "sh"].map(str::to_owned).into()
 }
 
 /// A refusal whose help page says what to do.

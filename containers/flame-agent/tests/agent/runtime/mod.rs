@@ -2,6 +2,7 @@
 
 mod authentication;
 mod calls;
+mod containers;
 mod definitions;
 mod durable;
 mod events;

@@ -3,6 +3,7 @@
 mod agent;
 mod compensations;
 mod connections;
+mod containers;
 mod dead_letters;
 mod description;
 mod events;
@@ -75,6 +76,8 @@ operations! {
     PostEvents => events::POST;
     ListPersonTasks => people::LIST;
     Answer => people::ANSWER;
+    TakeContainerOrders => containers::ORDERS;
+    TellContainerOutcome => containers::TELL;
     ListPipelines => pipelines::LIST;
     GetPipeline => pipelines::GET;
     PutPipeline => pipelines::PUT;

@@ -7,6 +7,7 @@
 )]
 
 mod connections;
+mod containers;
 mod documents;
 mod feeds;
 mod people;

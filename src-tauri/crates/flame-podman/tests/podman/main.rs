@@ -2,6 +2,13 @@
 //!
 //! Wants root, Podman and a static program; says so and passes over the test where one is missing.
 #![expect(clippy::print_stderr, reason = "a test that is passed over says why")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod jobs;
 
 use std::io::BufRead;
 use std::net::{SocketAddr, TcpListener};
@@ -13,6 +20,8 @@ use flame_podman::{
     AgentContainer, AgentImage, Error, Limits, Locator, OwnService, Program, Spec, diagnose,
 };
 use flame_testkit::Podman;
+use notify::{RecursiveMode, Watcher as _};
+use tokio::io::AsyncBufReadExt as _;
 
 /// Of the length that the agent asks for.
 const TOKEN: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -64,29 +73,27 @@ fn real() -> Option<(Podman, Program, Locator)> {
     Some((podman, program, locator))
 }
 
-async fn ready(address: SocketAddr) {
-    let wait = async {
-        while !answers(address).await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+/// Waits for the line in which the agent says that it is ready.
+async fn ready(podman: &Podman, container: &str) {
+    let mut follow = tokio::process::Command::from(podman.command());
+    let mut follow = follow
+        .args(["logs", "--follow", container])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = tokio::io::BufReader::new(follow.stdout.take().unwrap()).lines();
+    let said = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("\"listening\"") {
+                return;
+            }
         }
+        panic!("the agent ended without a word");
     };
-    tokio::time::timeout(Duration::from_secs(30), wait)
+    tokio::time::timeout(Duration::from_secs(30), said)
         .await
         .expect("the agent becomes ready");
-}
-
-async fn answers(address: SocketAddr) -> bool {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else {
-        return false;
-    };
-    let request =
-        format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let mut answer = String::new();
-    stream.write_all(request.as_bytes()).await.is_ok()
-        && stream.read_to_string(&mut answer).await.is_ok()
-        && answer.starts_with("HTTP/1.1 204")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +136,7 @@ async fn the_agent_runs_locked_down_and_its_data_goes_in_and_out() {
         verified.iter().any(|what| what == "no new privileges"),
         "{verified:?}"
     );
-    ready(address).await;
+    ready(&podman, &agent.spec().container()).await;
     let state = agent.state().await.unwrap().expect("it is there");
     assert_eq!(state.status, "running");
     let stats = agent.stats().await.unwrap().expect("it runs");
@@ -285,13 +292,21 @@ async fn our_service_ends_with_an_app_that_is_killed() {
     assert!(early.is_err(), "the service lasts while its app lives");
     app.kill().unwrap();
     app.wait().unwrap();
-    tokio::time::timeout(Duration::from_secs(60), gone(&socket))
-        .await
-        .expect("nobody listens when the app is gone");
+    let ended = tokio::time::timeout(Duration::from_secs(60), gone(&socket)).await;
+    assert!(ended.is_ok(), "nobody listens when the app is gone");
 }
 
+/// Waits until nobody listens any more: a service that ends removes its socket.
 async fn gone(socket: &Path) {
-    while tokio::net::UnixStream::connect(socket).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let (changed, mut changes) = tokio::sync::mpsc::unbounded_channel();
+    let mut watcher = notify::recommended_watcher(move |_| {
+        // The test may have seen enough.
+        let _ = changed.send(());
+    })
+    .unwrap();
+    let folder = socket.parent().unwrap();
+    watcher.watch(folder, RecursiveMode::NonRecursive).unwrap();
+    while socket.exists() {
+        changes.recv().await;
     }
 }
