@@ -261,7 +261,7 @@ fn podman_check(app: &App, podman: &Diagnosis) -> DoctorCheckView {
             ..fine(
                 "podman",
                 "Podman",
-                "not installed; native mode does not need it",
+                "not installed; native mode does not need it, tasks with containers do",
             )
         },
         Some(code) => {

@@ -192,3 +192,51 @@ async fn without_podman_native_goes_on_and_the_doctor_says_why() {
     assert!(status.error.is_some());
     stage.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_open_app_runs_the_containers_of_its_agent() {
+    let podman = match Podman::start() {
+        Ok(podman) => podman,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+    };
+    let folder = folder();
+    let options = Options {
+        podman: Some(podman.socket().display().to_string()),
+        ..options(folder.path())
+    };
+    let stage = Stage::try_open(options).await.unwrap();
+    let text = format!(
+        "document: {{ dsl: '1.0.3', namespace: test, name: box, version: 1.0.0 }}\ndo:\n  - box:\n      run: \
+         {{ container: {{ image: {}, command: 'echo \"$WHO\"', environment: {{ WHO: '${{ .who }}' }} }} }}\n",
+        podman.shell_image()
+    );
+    let create = DocumentCreate {
+        kind: DocumentKind::Workflow,
+        text,
+    };
+    let id = stage.run(create).await.unwrap().id;
+    let deploy = DocumentDeploy { id: id.clone() };
+    stage.run(deploy).await.unwrap();
+    let start = RunStart {
+        document_id: id,
+        input: r#"{"who": "app"}"#.to_owned(),
+    };
+    let run = stage.run(start).await.unwrap();
+    let of_run = run.id.clone();
+    let ended = stage
+        .event(move |event| match event {
+            Event::RunsChanged(changed) => changed
+                .runs
+                .into_iter()
+                .find(|other| other.id == of_run && other.ended_at.is_some()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(ended.status, RunStatusView::Completed, "{:?}", ended.error);
+    let detail = stage.run(RunGet { id: run.id }).await.unwrap();
+    assert!(format!("{:?}", detail.output).contains("app"), "{detail:?}");
+    stage.close().await;
+}
