@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::guard::Guard;
@@ -32,9 +32,6 @@ const CONNECTIONS_MAX: usize = 512;
 
 /// Time for the head of a request to arrive; a kept connection is closed after as much silence.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a connection waits for one that was asked to leave.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -141,8 +138,8 @@ impl Server {
     /// Answers until `shutdown`; then takes no more connections, ends streams and lets answers that
     /// are under way go out.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
+        // Of those connections that may stay.
         let mut seats = HashMap::new();
         tokio::pin!(shutdown);
         loop {
@@ -152,26 +149,14 @@ impl Server {
                     seats.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
                 }
                 accepted = self.listener.socket.accept() => match accepted {
-                    Ok((stream, _)) => {
+                    Ok((stream, _)) if seats.len() < CONNECTIONS_MAX || make_room(&mut seats) => {
                         let (service, stopping) = (self.service.clone(), self.stop.subscribe());
                         let seat = Seat::taken();
-                        let sitting = Arc::clone(&seat);
-                        let permit = Arc::clone(&permits).try_acquire_owned().ok();
-                        let is_welcome = permit.is_some() || make_room(&seats);
-                        let permits = Arc::clone(&permits);
-                        let task = connections.spawn(async move {
-                            let permit = match permit {
-                                None if is_welcome => soon(permits).await,
-                                permit => permit,
-                            };
-                            match permit {
-                                Some(_permit) => connection(stream, service, stopping, sitting).await,
-                                None => turn_away(stream).await,
-                            }
-                        });
-                        if is_welcome {
-                            seats.insert(task.id(), seat);
-                        }
+                        let served = connection(stream, service, stopping, Arc::clone(&seat));
+                        seats.insert(connections.spawn(served).id(), seat);
+                    }
+                    Ok((stream, _)) => {
+                        connections.spawn(turn_away(stream));
                     }
                     Err(error) => {
                         // Out of file descriptors, as a rule: others must close before it works.
@@ -189,12 +174,6 @@ impl Server {
             connections.shutdown().await;
         }
     }
-}
-
-/// The permit of somebody who was asked to leave.
-async fn soon(permits: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    let left = tokio::time::timeout(LEAVE_TIMEOUT, permits.acquire_owned());
-    left.await.ok()?.ok()
 }
 
 async fn connection(

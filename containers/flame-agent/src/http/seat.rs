@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// One connection's place.
 #[derive(Debug)]
 pub(super) struct Seat {
-    /// Since when no request is under way; `None` while one is, or once the seat is to be left.
+    /// Since when no request is under way; `None` while one is.
     waits: Mutex<Option<Instant>>,
     leave: Notify,
 }
@@ -50,18 +50,17 @@ impl Drop for Work {
     }
 }
 
-/// Asks the one who has waited longest to leave; `false` where all are at work.
-pub(super) fn make_room(seats: &HashMap<Id, Arc<Seat>>) -> bool {
+/// Asks the one who has waited longest to leave, and strikes its seat; `false` where all are at work.
+pub(super) fn make_room(seats: &mut HashMap<Id, Arc<Seat>>) -> bool {
     let longest = seats
-        .values()
-        .filter_map(|seat| Some((*seat.waits(), seat)).filter(|(since, _)| since.is_some()))
+        .iter()
+        .filter_map(|(id, seat)| Some(((*seat.waits())?, *id)))
         .min_by_key(|(since, _)| *since);
-    let Some((_, seat)) = longest else {
-        return false;
-    };
-    *seat.waits() = None;
-    seat.leave.notify_one();
-    true
+    let left = longest.and_then(|(_, id)| seats.remove(&id));
+    if let Some(seat) = &left {
+        seat.leave.notify_one();
+    }
+    left.is_some()
 }
 
 #[cfg(test)]
@@ -81,16 +80,16 @@ mod tests {
         let work = working.work();
         advance(Duration::from_secs(1)).await;
         drop(first.work());
-        let seats: HashMap<_, _> = [&working, &first, &second]
+        let mut seats: HashMap<_, _> = [&working, &first, &second]
             .map(|seat| (ids.spawn(async {}).id(), seat.clone()))
             .into();
-        assert!(make_room(&seats));
+        assert!(make_room(&mut seats));
         second.asked_to_leave().await;
-        assert!(make_room(&seats));
+        assert!(make_room(&mut seats));
         first.asked_to_leave().await;
-        assert!(!make_room(&seats), "the one who works stays");
+        assert!(!make_room(&mut seats), "the one who works stays");
         drop(work);
-        assert!(make_room(&seats));
+        assert!(make_room(&mut seats));
         working.asked_to_leave().await;
     }
 }
