@@ -46,11 +46,12 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
         pages_max: options.pages_max,
         ..flame_store::Options::new(&options.data_folder, now)
     };
-    let folders = folders(&options)?;
     let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await;
     let store = opened.map_err(|error| Error::Internal {
         detail: format!("opening the store: {error}"),
     })??;
+    // After the store, which makes the data folder so that nobody else on the machine reads it.
+    let folders = folders(&options)?;
     let connectors = Connectors::new(vec![
         Arc::new(Sqlite::new()),
         Arc::new(Postgres::new()),

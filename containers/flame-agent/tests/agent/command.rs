@@ -293,12 +293,13 @@ fn a_pipeline_is_no_workflow_to_run() {
 /// Journals hold what the workflows were given: nobody else on the machine reads them.
 #[cfg(unix)]
 #[test]
-fn a_database_is_its_owners_alone() {
+fn a_data_folder_and_its_database_are_their_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let place = Place::with(document("hello", HELLO));
     let data = place.data();
     stdout(&place.run(&["--data-dir", data.to_str().unwrap()]));
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
     assert_eq!(mode(&data.join(flame_store::FILE_NAME)), 0o600);
 }
 
