@@ -5,6 +5,8 @@ import { after, before, test } from "node:test";
 import { openApp } from "../harness/app.mjs";
 import { Window } from "../pages/window.mjs";
 
+const LOOK_EVERY_MS = 5;
+
 let app;
 let window;
 
@@ -30,15 +32,16 @@ test("the sample workspace is there and the agent runs natively", async (t) => {
 
 /** Waits until Orders can be run; gives the page's age then, or when it was first looked at. */
 function runnable() {
-  return app.browser.executeAsync((done) => {
+  return app.browser.executeAsync((everyMs, done) => {
+    // Not by frames: none comes while nothing is drawn.
     const look = () => {
       const button = document.querySelector('[data-testid="run-orders"]:enabled');
       const agent = document.querySelector('[data-testid="runtime-pill"][data-phase="ready"]');
       if (button && agent) done(Math.round(performance.now()));
-      else requestAnimationFrame(look);
+      else setTimeout(look, everyMs);
     };
     look();
-  });
+  }, LOOK_EVERY_MS);
 }
 
 test("Orders runs with one click and every task shows its input and output", async () => {
