@@ -35,6 +35,10 @@ pub(crate) struct Row {
     /// What the run emits, in order; the keys that are named must be so.
     #[serde(default)]
     pub(crate) emits: Vec<Value>,
+    /// The run's lifecycle events, in order: the middle of the type, and data whose named keys must be so; not
+    /// looked at where empty.
+    #[serde(default)]
+    pub(crate) lifecycle: Vec<(String, Value)>,
     /// Milliseconds that the run's timers were set to, in order; not looked at where absent.
     pub(crate) timers_ms: Option<Vec<u64>>,
     /// Its scripts and programs may run on this machine.

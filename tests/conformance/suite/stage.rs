@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flame_agent_api::{
-    ConnectionPut, EventQuery, JournalEntry, JournalType, RunView, SecretText, WorkflowRef,
+    ConnectionPut, EventQuery, JournalEntry, JournalQuery, JournalType, RunView, SecretText,
+    WorkflowRef,
 };
 use flame_agent_client::{AgentClient, Format, RunEvent, StartOptions};
 use flame_testkit::Agent;
@@ -184,7 +185,25 @@ impl Stage {
         let outcome = self.follow(run, row).await?;
         check_end(&row.expect, &outcome.run)?;
         check_timers(row, &outcome.journal)?;
+        self.check_lifecycle(run, row).await?;
         self.check_emitted(run, row).await
+    }
+
+    async fn check_lifecycle(&self, run: RunId, row: &Row) -> Result<(), String> {
+        if row.lifecycle.is_empty() {
+            return Ok(());
+        }
+        let page = self.client.lifecycle(run, &JournalQuery::default()).await;
+        let events = page.map_err(|error| error.to_string())?.items;
+        let told: Vec<Value> = events.into_iter().map(|item| item.event).collect();
+        let agrees = |(wanted, event): (&(String, Value), &Value)| {
+            let (word, data) = wanted;
+            event["type"] == format!("io.serverlessworkflow.{word}.v1") && has(data, &event["data"])
+        };
+        match told.len() == row.lifecycle.len() && row.lifecycle.iter().zip(&told).all(agrees) {
+            true => Ok(()),
+            false => Err(format!("its lifecycle is {}", Value::from(told))),
+        }
     }
 
     async fn start(&self, id: &WorkflowId, input: &Value) -> Result<RunId, String> {

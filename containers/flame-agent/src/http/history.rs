@@ -1,4 +1,4 @@
-//! A run's journal in the words of the wire.
+//! A run's journal in the words of the wire, and its lifecycle events.
 //!
 //! Records leave out what the fold knows (names, data that flows on), so reading starts at the last snapshot
 //! before the page that is asked for; the place reached is kept for the next.
@@ -6,9 +6,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use flame_agent_api::{ExtensionView, JournalEntry};
-use flame_engine::{Entry, Timeline};
+use flame_agent_api::{EventPage, EventView, ExtensionView, JournalEntry};
+use flame_dsl::Workflow;
+use flame_engine::{Entry, LifecycleEvents, Timeline};
 use flame_errors::Code;
+use flame_store::Snapshot;
 use flame_types::RunId;
 use serde_json::Value;
 
@@ -34,16 +36,7 @@ pub(super) struct History {
 impl History {
     /// `after` is the sequence behind which entries will be asked for.
     pub(super) async fn open(runtime: &Handle, run: RunId, after: u64) -> Result<Self, Failure> {
-        let found = runtime.run(run).await?;
-        let found = found.ok_or_else(|| Failure::not_found(format_args!("run {run}")))?;
-        let hash = &found.summary.hash;
-        let workflow = runtime.pinned(hash).await?.ok_or_else(|| {
-            let detail = format!("the definition {hash} that run {run} is pinned to is missing");
-            Failure::new(Code::StorageCorrupt, detail)
-        })?;
-        let store = runtime.store();
-        let compacted = store.journal_start(run).await?;
-        let snapshot = store.snapshot(run, after.max(compacted)).await?;
+        let (workflow, snapshot, compacted) = base(runtime, run, after).await?;
         let (timeline, read) = match snapshot {
             None => (Timeline::new(workflow), 0),
             Some(snapshot) => {
@@ -52,10 +45,7 @@ impl History {
                     Ok(timeline) => (timeline, snapshot.sequence),
                     // The journal from its beginning does as well.
                     Err(_) if compacted == 0 => (Timeline::new(workflow), 0),
-                    Err(error) => {
-                        let detail = format!("run {run}: {error}");
-                        return Err(Failure::new(Code::StorageCorrupt, detail));
-                    }
+                    Err(error) => return Err(corrupt(run, error)),
                 }
             }
         };
@@ -107,9 +97,10 @@ impl History {
             return Ok(true);
         }
         for held in &records {
-            let entry = self.timeline.push(&held.record).map_err(|error| {
-                Failure::new(Code::StorageCorrupt, format!("run {}: {error}", self.run))
-            })?;
+            let entry = self
+                .timeline
+                .push(&held.record)
+                .map_err(|error| corrupt(self.run, error))?;
             self.read = held.sequence;
             if held.sequence > after {
                 self.ready.push_back(journal_entry(held.sequence, entry)?);
@@ -117,6 +108,77 @@ impl History {
         }
         Ok(!records.is_empty())
     }
+}
+
+/// The lifecycle events of up to `limit` records behind a sequence.
+pub(super) async fn lifecycle(
+    runtime: &Handle,
+    run: RunId,
+    after: u64,
+    limit: usize,
+) -> Result<EventPage, Failure> {
+    let (workflow, snapshot, compacted) = base(runtime, run, after).await?;
+    let (mut events, mut read) = match snapshot {
+        None => (LifecycleEvents::new(run, workflow), 0),
+        Some(snapshot) => {
+            match LifecycleEvents::restore(run, Arc::clone(&workflow), &snapshot.state) {
+                Ok(events) => (events, snapshot.sequence),
+                // The journal from its beginning does as well.
+                Err(_) if compacted == 0 => (LifecycleEvents::new(run, workflow), 0),
+                Err(error) => return Err(corrupt(run, error)),
+            }
+        }
+    };
+    let end = after.max(compacted).saturating_add(limit as u64);
+    let mut items = Vec::new();
+    let mut next = None;
+    'pages: loop {
+        let records = runtime.journal(run, read, RECORDS).await?;
+        if records.is_empty() {
+            break;
+        }
+        for held in records {
+            if held.sequence > end {
+                next = Some(end);
+                break 'pages;
+            }
+            let made = events
+                .push(&held.record)
+                .map_err(|error| corrupt(run, error))?;
+            read = held.sequence;
+            if read > after {
+                items.extend(made.into_iter().map(|event| EventView {
+                    offset: read,
+                    run: Some(run),
+                    event,
+                }));
+            }
+        }
+    }
+    Ok(EventPage { items, next })
+}
+
+/// The definition of a run, the last snapshot before a place of its journal, and what is not kept of that.
+async fn base(
+    runtime: &Handle,
+    run: RunId,
+    after: u64,
+) -> Result<(Arc<Workflow>, Option<Snapshot>, u64), Failure> {
+    let found = runtime.run(run).await?;
+    let found = found.ok_or_else(|| Failure::not_found(format_args!("run {run}")))?;
+    let hash = &found.summary.hash;
+    let workflow = runtime.pinned(hash).await?.ok_or_else(|| {
+        let detail = format!("the definition {hash} that run {run} is pinned to is missing");
+        Failure::new(Code::StorageCorrupt, detail)
+    })?;
+    let store = runtime.store();
+    let compacted = store.journal_start(run).await?;
+    let snapshot = store.snapshot(run, after.max(compacted)).await?;
+    Ok((workflow, snapshot, compacted))
+}
+
+fn corrupt(run: RunId, error: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::StorageCorrupt, format!("run {run}: {error}"))
 }
 
 fn journal_entry(sequence: u64, entry: Entry) -> Result<JournalEntry, Failure> {

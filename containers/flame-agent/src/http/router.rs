@@ -145,6 +145,7 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::ListRuns => on(method, runs::list),
         Operation::GetRun => on(method, runs::get),
         Operation::GetJournal => on(method, runs::journal),
+        Operation::GetLifecycle => on(method, runs::lifecycle),
         Operation::FollowRun => on(method, runs::follow),
         Operation::CancelRun => on(method, runs::cancel),
         Operation::SuspendRun => on(method, runs::suspend),

@@ -1,10 +1,11 @@
 //! Deployed workflows: stored as text, parsed when first needed, shared by all runs that are pinned to one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use flame_dsl::{Format, Retention, Schedule, Workflow};
+use flame_dsl::{Format, LifecycleSet, Retention, Schedule, Workflow};
 use flame_store::{
     Commit, Definition, DefinitionKey, Operation, Page, RunFilter, Store, Subscription,
 };
@@ -26,6 +27,9 @@ pub(super) struct Definitions {
     table: RwLock<Table>,
     /// By hash: what runs are pinned to, as long as one of them lives.
     pinned: Mutex<HashMap<Arc<str>, Weak<Workflow>>>,
+    /// Lifecycle events that a workflow here listens to, or one that runs are pinned to. None is taken back
+    /// before the next start: a run in flight may be about to listen.
+    observed: AtomicU32,
     /// Two deployments at once could claim one webhook path.
     deploying: tokio::sync::Mutex<()>,
 }
@@ -62,6 +66,9 @@ struct Detail {
     after_ms: Option<u64>,
     /// `schedule.on` as it stands in the document.
     on: Option<Value>,
+    /// Lifecycle events that it listens to, as [`LifecycleSet::bits`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observes: Option<u32>,
 }
 
 impl Detail {
@@ -72,6 +79,7 @@ impl Detail {
                 .as_ref()
                 .map(|webhook| webhook.path.clone()),
             retention: workflow.retention,
+            observes: Some(workflow.observes.bits()).filter(|bits| *bits != 0),
             ..Self::default()
         };
         let ms =
@@ -116,8 +124,10 @@ impl Definitions {
                 break;
             }
         }
+        let observed = table.by_id.values().filter_map(|slot| slot.detail.observes);
         Ok(Self {
             store,
+            observed: AtomicU32::new(observed.fold(0, |all, of_one| all | of_one)),
             table: RwLock::new(table),
             pinned: Mutex::default(),
             deploying: tokio::sync::Mutex::default(),
@@ -320,7 +330,14 @@ impl Definitions {
         Ok(Some(workflow))
     }
 
+    /// The lifecycle events that are to be published.
+    pub(super) fn observed(&self) -> LifecycleSet {
+        LifecycleSet::from_bits(self.observed.load(Ordering::Relaxed))
+    }
+
     fn pin(&self, workflow: &Arc<Workflow>) {
+        let observes = workflow.observes.bits();
+        self.observed.fetch_or(observes, Ordering::Relaxed);
         let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
         // Forget those that nobody holds, so that the map stays as small as what is in use.
         pinned.retain(|_, held| held.strong_count() > 0);

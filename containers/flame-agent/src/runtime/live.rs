@@ -472,6 +472,15 @@ impl Live {
                 _ => {}
             }
         }
+        let published = actions.iter().filter_map(|action| match action {
+            Action::Publish { event } => Some(event),
+            _ => None,
+        });
+        operations.extend(
+            published
+                .map(|event| events::appended(event, Some(run), self.summary.updated))
+                .map(|event| Operation::AppendEvent(Box::new(event))),
+        );
         let still = self.run.listeners();
         self.listening.retain(|frame| {
             let listens = still.contains(frame);

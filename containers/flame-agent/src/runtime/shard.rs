@@ -428,6 +428,7 @@ impl Shard {
         if let Some(secrets) = self.shared.secrets(live.run.workflow()) {
             live.run.know(secrets);
         }
+        live.run.publish(self.shared.definitions.observed());
         match live.turn(opening) {
             Turn::Free(pending) => self.follow(run, pending),
             Turn::Store(commit) => self.store(run, *commit),
@@ -561,7 +562,7 @@ impl Shard {
         for action in pending.actions {
             match action {
                 Action::Finish { status } => ended = Some(status),
-                Action::Emit { .. } => emitted = true,
+                Action::Emit { .. } | Action::Publish { .. } => emitted = true,
                 action => self.act(run, action),
             }
         }
@@ -667,7 +668,10 @@ impl Shard {
                 let _ = self.this.send(Message::Continue { run });
             }
             // Emitted events were stored with the records; `Finish` ends the run elsewhere.
-            Action::Yield | Action::Emit { .. } | Action::Finish { .. } => {}
+            Action::Yield
+            | Action::Emit { .. }
+            | Action::Publish { .. }
+            | Action::Finish { .. } => {}
         }
     }
 

@@ -177,9 +177,10 @@ impl Begin {
             // Its last execution: looked for from the end backwards, a snapshot at a time.
             let mut end = summary.records;
             let (run, step) = loop {
-                let base = shared
+                let mut base = shared
                     .base(summary.id, &workflow, end.saturating_sub(1))
                     .await?;
+                base.publish(shared.definitions.observed());
                 let begin = base.sequence();
                 let secrets = shared.secrets(&workflow).unwrap_or_default();
                 let records = shared.records(summary.id, begin, end).await?;

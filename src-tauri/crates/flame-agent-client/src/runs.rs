@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use flame_agent_api::{
-    CancelRequest, JournalEntry, JournalPage, JournalQuery, Operation, ReplayRequest, RunPage,
-    RunQuery, RunView, StartQuery, TestRequest, media,
+    CancelRequest, EventPage, JournalEntry, JournalPage, JournalQuery, Operation, ReplayRequest,
+    RunPage, RunQuery, RunView, StartQuery, TestRequest, media,
 };
 use flame_types::{RunId, WorkflowId};
 use futures::{Stream, StreamExt};
@@ -114,6 +114,12 @@ impl AgentClient {
 
     pub async fn journal(&self, id: RunId, query: &JournalQuery) -> Result<JournalPage> {
         let request = self.request_with(Operation::GetJournal, &[&id.to_string()], query)?;
+        Ok(self.fetch(request).await?.1)
+    }
+
+    /// The run's lifecycle events of the records behind `after`.
+    pub async fn lifecycle(&self, id: RunId, query: &JournalQuery) -> Result<EventPage> {
+        let request = self.request_with(Operation::GetLifecycle, &[&id.to_string()], query)?;
         Ok(self.fetch(request).await?.1)
     }
 

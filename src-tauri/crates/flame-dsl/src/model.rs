@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::expression::Expression;
+use crate::lifecycle::LifecycleSet;
 use crate::process::{Process, RunTask};
 
 mod listen;
@@ -41,6 +42,8 @@ pub struct Workflow {
     pub compensates: bool,
     /// Whether any of its tasks is extended.
     pub extends: bool,
+    /// Lifecycle events whose types its listeners or its schedule name in full.
+    pub observes: LifecycleSet,
 }
 
 impl Workflow {

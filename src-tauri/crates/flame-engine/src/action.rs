@@ -47,6 +47,10 @@ pub enum Action {
     Emit {
         event: Arc<Value>,
     },
+    /// Store a lifecycle event in the event log, in the same commit as the records.
+    Publish {
+        event: Arc<Value>,
+    },
     /// Send the events that come from now on, and those after `after`, as `Event::EventsArrived`.
     Listen {
         frame: FrameId,

@@ -67,6 +67,7 @@ impl Folding<'_> {
                 self.state.replay.clone_from(replay);
                 self.state.test.clone_from(test);
                 self.state.depth = parent.as_ref().map_or(0, |parent| parent.depth);
+                self.state.unseen = parent.as_ref().is_some_and(|parent| parent.unseen);
                 self.run_started(input, data.as_ref(), *refused, *at)
             }
             Record::ContextRestored { context, .. } => {

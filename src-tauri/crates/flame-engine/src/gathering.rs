@@ -129,6 +129,9 @@ impl Gathering {
         event: &Value,
         evaluate: Evaluate<'_>,
     ) -> Result<Option<BTreeMap<String, Value>>, ExpressionError> {
+        if is_lifecycle(event) && filter.literal_type().is_none() {
+            return Ok(None);
+        }
         for (name, wanted) in &filter.attributes {
             let found = event.get(&**name).unwrap_or(&Value::Null);
             if !attribute_fits(wanted, found, evaluate)? {
@@ -255,7 +258,7 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Events about runs come of runs: whoever takes every event would take those of taking it.
+/// Events about runs come of runs: whoever takes events of any type would take those of taking them.
 fn is_lifecycle(event: &Value) -> bool {
     event
         .get("type")

@@ -16,6 +16,7 @@ mod event;
 mod extension;
 mod gathering;
 mod key;
+mod lifecycle;
 mod record;
 mod replay;
 mod run;
@@ -42,6 +43,7 @@ pub use compensation::CompensationProgress;
 pub use error::{Error, StandardError};
 pub use event::{Arrived, Event, Moment};
 pub use gathering::Gathered;
+pub use lifecycle::LifecycleEvents;
 pub use record::{
     Ask, CompensationEnd, FrameId, Next, ParentRun, Record, ReplayOrigin, Slot, TimerPurpose,
 };

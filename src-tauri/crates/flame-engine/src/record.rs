@@ -131,6 +131,9 @@ pub struct ParentRun {
     pub task: String,
     /// Runs around the child, from 1.
     pub depth: u32,
+    /// One of the runs around it listens to lifecycle events, so that those of the child are not published.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unseen: bool,
 }
 
 /// One journalled fact. Folding them in order gives the state.

@@ -76,7 +76,7 @@ impl Run {
         moment: Moment,
         secrets: Secrets,
     ) -> Result<(Self, Step), NotReplayable> {
-        let (workflow, old_id) = (old.workflow, old.id);
+        let (workflow, old_id, published) = (old.workflow, old.id, old.published);
         let mut records = records.into_iter().peekable();
         let begins_test = matches!(
             records.peek(),
@@ -99,6 +99,7 @@ impl Run {
         refuse_scopes(&workflow, &past, &path)?;
         let mut run = Self::new(id, Arc::clone(&workflow));
         run.know(secrets);
+        run.publish(published);
         let origin = ReplayOrigin {
             run: old_id,
             task: from.reference.to_owned(),

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use flame_dsl::{Task, TaskKind, Workflow};
+use flame_dsl::{LifecycleSet, Task, TaskKind, Workflow};
 use flame_types::{RunId, RunStatus, Timestamp};
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ impl Default for Limits {
 }
 
 /// What follows from an event. The records are stored, all in one commit, before any action but
-/// `Action::Emit`, which belongs to that commit.
+/// `Action::Emit` and `Action::Publish`, which belong to that commit.
 #[derive(Debug, Default)]
 pub struct Step {
     pub records: Vec<Record>,
@@ -73,6 +73,8 @@ pub struct Run {
     /// Of a test run that has not begun.
     test: Option<Arc<TestPlan>>,
     secrets: Secrets,
+    /// Lifecycle events that somebody asks for.
+    pub(crate) published: LifecycleSet,
     /// Effects that this process was asked to invoke and has not answered.
     invoked: BTreeSet<EffectId>,
     /// Timers that this process was asked to arm, with their due times.
@@ -123,6 +125,7 @@ impl Run {
             descriptor: OnceCell::new(),
             test: None,
             secrets: Secrets::default(),
+            published: LifecycleSet::default(),
             invoked: BTreeSet::new(),
             armed: BTreeMap::new(),
             listening: BTreeSet::new(),
@@ -224,6 +227,7 @@ impl Run {
 
     pub(crate) fn decide(&mut self, moment: Moment, decide: impl FnOnce(&mut Turn<'_>)) -> Step {
         let workflow = Arc::clone(&self.workflow);
+        let published = self.visible();
         let mut turn = Turn {
             id: self.id,
             workflow: &workflow,
@@ -236,6 +240,8 @@ impl Run {
             records: Vec::new(),
             bytes: 0,
             emitted: Vec::new(),
+            published,
+            lifecycle: Vec::new(),
             calls: BTreeMap::new(),
         };
         decide(&mut turn);
@@ -244,6 +250,7 @@ impl Run {
         let Turn {
             records,
             emitted,
+            lifecycle,
             calls,
             bytes,
             ..
@@ -252,6 +259,9 @@ impl Run {
             .into_iter()
             .map(|event| Action::Emit { event })
             .collect();
+        actions.extend(lifecycle.into_iter().map(|event| Action::Publish {
+            event: Arc::new(event),
+        }));
         self.settle(calls, &mut actions);
         if self.state.status == RunStatus::Running && !self.state.ready.is_empty() {
             actions.push(Action::Yield);
@@ -427,6 +437,7 @@ impl Run {
                             state: &self.state,
                             frame,
                             task,
+                            unseen: self.state.unseen,
                         })
             })
         })

@@ -40,6 +40,9 @@ pub(crate) struct State {
     pub(crate) test: Option<Arc<TestPlan>>,
     /// Runs around this one.
     pub(crate) depth: u32,
+    /// Its lifecycle events are not published: one of the runs around it listens to such.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unseen: bool,
     pub(crate) started_at: Option<Timestamp>,
     /// When the run last came to a halt: ended or was suspended.
     pub(crate) halted_at: Option<Timestamp>,
@@ -229,6 +232,7 @@ impl State {
             replay: None,
             test: None,
             depth: 0,
+            unseen: false,
             started_at: None,
             halted_at: None,
             completed: Vec::new(),

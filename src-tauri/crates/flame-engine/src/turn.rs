@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flame_dsl::{Authentication, Flow, Task, TaskKind, Workflow};
+use flame_dsl::{Authentication, Flow, LifecycleSet, Task, TaskKind, Workflow};
 use flame_types::{RunId, RunStatus};
 use serde_json::Value;
 
@@ -20,6 +20,7 @@ use crate::duration;
 use crate::error::{Error, StandardError};
 use crate::event::Moment;
 use crate::extension;
+use crate::lifecycle;
 use crate::record::{FrameId, Next, Record, Slot, TimerPurpose};
 use crate::run::Limits;
 use crate::scope::{RunView, Scope, TaskView};
@@ -46,6 +47,9 @@ pub(crate) struct Turn<'r> {
     pub(crate) bytes: usize,
     /// Events to store in the commit of the records.
     pub(crate) emitted: Vec<Arc<Value>>,
+    /// Lifecycle events that somebody asks for, and those of this turn.
+    pub(crate) published: LifecycleSet,
+    pub(crate) lifecycle: Vec<Value>,
     /// Calls evaluated in this turn.
     pub(crate) calls: BTreeMap<EffectId, Call>,
 }
@@ -60,10 +64,27 @@ impl<'r> Turn<'r> {
     /// Writes a record and folds it.
     pub(crate) fn emit(&mut self, record: Record) {
         let record = record.masked(self.secrets);
+        if !self.published.is_empty() {
+            self.announce(&record);
+        }
         apply(self.state, self.workflow, &record)
             .expect("a decided record fits the state it was decided on");
         self.bytes = self.bytes.saturating_add(record.payload_bytes());
         self.records.push(record);
+    }
+
+    fn announce(&mut self, record: &Record) {
+        let subject = lifecycle::Subject {
+            run: self.id,
+            workflow: self.workflow,
+            state: self.state,
+        };
+        if !matches!(record, Record::RunStarted { parent: Some(parent), .. } if parent.unseen)
+            && !self.state.unseen
+        {
+            let events = lifecycle::of(&subject, record, self.published);
+            self.lifecycle.extend(events);
+        }
     }
 
     /// Gives each ready task execution its turn until none is ready or the budget is used.

@@ -1,6 +1,6 @@
 //! Deleting runs that have ended: a little in each commit, so that what else is written does not wait.
 //!
-//! Deliberately absent: which runs are to go (the caller asks with an [`Expiry`]), and events and dead
+//! Deliberately absent: which runs are to go (the caller asks with an [`Expiry`]), and events that were emitted and dead
 //! letters, which stay.
 
 use flame_types::{RunId, Timestamp, WorkflowId};
@@ -136,6 +136,12 @@ pub(crate) fn delete(connection: &Connection, run: RunId) -> Outcome<()> {
         .execute([id])?;
     connection
         .prepare_cached("DELETE FROM listeners WHERE run = ?1")?
+        .execute([id])?;
+    // What they say is a reading of the journal.
+    connection
+        .prepare_cached(
+            "DELETE FROM events WHERE run = ?1 AND type GLOB 'io.serverlessworkflow.*'",
+        )?
         .execute([id])?;
     blob::release(connection, run, Place::Output, Place::Input)?;
     snapshot::delete(connection, run)?;

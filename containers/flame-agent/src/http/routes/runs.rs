@@ -6,8 +6,8 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flame_agent_api::{
-    CancelRequest, JournalPage, JournalQuery, Operation, ReplayRequest, RunPage, RunQuery, RunView,
-    StartQuery,
+    CancelRequest, EventPage, JournalPage, JournalQuery, Operation, ReplayRequest, RunPage,
+    RunQuery, RunView, StartQuery,
 };
 use flame_errors::Code;
 use flame_store::{Page, Run, RunFilter};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::http::failure::Failure;
-use crate::http::history::History;
+use crate::http::history::{self, History};
 use crate::http::parameter::{self, Parameters, Segments, invalid};
 use crate::http::router::Context;
 use crate::http::{body, condition, follow, view};
@@ -205,6 +205,18 @@ pub(in crate::http) async fn journal(
         next,
         compacted: history.compacted(),
     }))
+}
+
+/// Each page is read on its own, from the last snapshot before it.
+pub(in crate::http) async fn lifecycle(
+    State(runtime): State<Handle>,
+    Segments(id): Segments<RunId>,
+    Parameters(query): Parameters<JournalQuery>,
+) -> Result<Json<EventPage>, Failure> {
+    let limit = parameter::limit(query.limit, 200, 1_000)?;
+    history::lifecycle(&runtime, id, query.after.unwrap_or(0), limit)
+        .await
+        .map(Json)
 }
 
 pub(in crate::http) async fn follow(

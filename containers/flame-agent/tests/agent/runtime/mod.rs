@@ -8,6 +8,7 @@ mod durable;
 mod events;
 mod lifecycle;
 mod long;
+mod observers;
 mod pressure;
 mod processes;
 mod protocols;

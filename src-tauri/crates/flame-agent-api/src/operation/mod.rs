@@ -53,6 +53,7 @@ operations! {
     ListRuns => runs::LIST;
     GetRun => runs::GET;
     GetJournal => runs::JOURNAL;
+    GetLifecycle => runs::LIFECYCLE;
     FollowRun => runs::EVENTS;
     CancelRun => runs::CANCEL;
     SuspendRun => runs::SUSPEND;

@@ -6,6 +6,7 @@ use super::agent::CURSOR;
 use super::description::{Access, Answer, Body, Description, Method, Parameter, Shape};
 use super::media;
 use crate::compensation::CancelRequest;
+use crate::event::EventPage;
 use crate::run::{JournalEntry, JournalPage, ReplayRequest, RunPage, RunView};
 use crate::test_run::TestRequest;
 
@@ -147,6 +148,25 @@ pub(super) const JOURNAL: Description = Description {
         Parameter::query::<u32>("limit", "Entries of a page, 1 to 1,000; 200 without it."),
     ],
     answers: &[Answer::json::<JournalPage>(200, "A page.")],
+    codes: &[Code::NotFound, Code::ParameterInvalid],
+    ..BASE
+};
+
+pub(super) const LIFECYCLE: Description = Description {
+    id: "getLifecycle",
+    path: "/api/v1/runs/{id}/lifecycle",
+    summary: "The run's lifecycle events, read out of its journal, oldest first",
+    parameters: &[
+        Parameter::query::<u64>("after", "Events of the records after this sequence."),
+        Parameter::query::<u32>(
+            "limit",
+            "Records whose events are in a page, 1 to 1,000; 200 without it.",
+        ),
+    ],
+    answers: &[Answer::json::<EventPage>(
+        200,
+        "A page; the offset of an event is the sequence of its record.",
+    )],
     codes: &[Code::NotFound, Code::ParameterInvalid],
     ..BASE
 };

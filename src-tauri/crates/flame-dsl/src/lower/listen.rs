@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Lowering;
 use crate::expression::{self, Expression};
+use crate::lifecycle::Lifecycle;
 use crate::problem::{Problem, Rule};
 use crate::source::{Entry, Node, pointer_step};
 use crate::{
@@ -154,10 +155,17 @@ impl Lowering<'_> {
             }
             correlations.into_iter().collect::<Option<Vec<_>>>()
         });
-        Some(EventFilter {
+        let filter = EventFilter {
             attributes: attributes?,
             correlations: correlations?.unwrap_or_default(),
-        })
+        };
+        let lifecycle = filter
+            .literal_type()
+            .and_then(|kind| Lifecycle::of_kind(&kind));
+        if let Some(event) = lifecycle {
+            self.observes.insert(event);
+        }
+        Some(filter)
     }
 
     fn attribute_filter(&mut self, entry: &Entry, pointer: &str) -> Option<AttributeFilter> {

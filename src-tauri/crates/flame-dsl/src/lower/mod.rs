@@ -28,6 +28,7 @@ mod workflow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::lifecycle::LifecycleSet;
 use crate::problem::{Problem, Problems, Rule};
 use crate::source::{Lines, Node, pointer_step};
 
@@ -57,6 +58,8 @@ pub(crate) struct Lowering<'t> {
     secrets: Vec<Arc<str>>,
     functions: custom::Functions,
     extensions: extension::Extensions,
+    /// Lifecycle events that filters name.
+    observes: LifecycleSet,
     /// Tasks that can be undone.
     compensations: usize,
     /// Among the tasks that undo another.
@@ -76,6 +79,7 @@ impl<'t> Lowering<'t> {
             secrets: Vec::new(),
             functions: custom::Functions::default(),
             extensions: extension::Extensions::default(),
+            observes: LifecycleSet::default(),
             compensations: 0,
             in_compensation: false,
         }

@@ -31,6 +31,7 @@ pub(crate) fn workflow(
     }
     let compensates = lowering.compensations > 0;
     let extends = lowering.extends();
+    let observes = lowering.observes;
     let head = head?;
     let definition = root.to_json();
     Some(Workflow {
@@ -49,5 +50,6 @@ pub(crate) fn workflow(
         tasks: tasks?,
         compensates,
         extends,
+        observes,
     })
 }

@@ -94,7 +94,8 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
-    fn literal_type(&self) -> Option<Arc<str>> {
+    /// The type of the events that it takes, where it names one in full.
+    pub fn literal_type(&self) -> Option<Arc<str>> {
         self.attributes
             .iter()
             .find_map(|(name, filter)| match filter {

@@ -85,6 +85,7 @@ pub(crate) fn evaluate(
         state: view.state,
         frame: id,
         task,
+        unseen: view.state.unseen || !view.workflow.observes.is_empty(),
     };
     let mut scope = task_scope(view, id, task).on(&input);
     scope.input = Some(&input);

@@ -32,6 +32,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) state: &'a State,
     pub(crate) frame: FrameId,
     pub(crate) task: &'a Task,
+    /// It, or a run around it, listens to lifecycle events.
+    pub(crate) unseen: bool,
 }
 
 pub(crate) fn evaluate(
@@ -140,6 +142,7 @@ fn child(
             run: asking.run,
             task: asking.task.reference.to_string(),
             depth,
+            unseen: asking.unseen,
         },
     })
 }

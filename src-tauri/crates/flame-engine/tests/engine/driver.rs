@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_dsl::{Format, Workflow};
+use flame_dsl::{Format, LifecycleSet, Workflow};
 use flame_engine::{
     Action, Arrived, Call, EffectId, Error, Event, FrameId, Interest, Limits, Moment, Record, Run,
     StandardError, Step, TimerId,
@@ -75,6 +75,8 @@ pub(crate) struct Driver {
     pub(crate) in_flight: BTreeMap<EffectId, Invocation>,
     pub(crate) timers: BTreeMap<TimerId, Timestamp>,
     pub(crate) emitted: Vec<Value>,
+    /// Lifecycle events.
+    pub(crate) published: Vec<Value>,
     pub(crate) invoked: Vec<Invocation>,
     pub(crate) aborted: Vec<EffectId>,
     pub(crate) yielded: bool,
@@ -90,6 +92,7 @@ pub(crate) struct Driver {
     /// Lengths of the journal at the ends of steps.
     pub(crate) commits: Vec<usize>,
     limits: Limits,
+    wanted: LifecycleSet,
     /// Steps between two looks whether the journal folds to the live state; 1 is after each.
     fold_every: usize,
 }
@@ -111,6 +114,7 @@ impl Driver {
             in_flight: BTreeMap::new(),
             timers: BTreeMap::new(),
             emitted: Vec::new(),
+            published: Vec::new(),
             invoked: Vec::new(),
             aborted: Vec::new(),
             yielded: false,
@@ -121,6 +125,7 @@ impl Driver {
             asked: BTreeMap::new(),
             commits: Vec::new(),
             limits: Limits::default(),
+            wanted: LifecycleSet::default(),
             fold_every: 1,
         }
     }
@@ -134,6 +139,13 @@ impl Driver {
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self.run = self.run.with_limits(limits);
+        self
+    }
+
+    /// Lifecycle events that the run publishes from now on.
+    pub(crate) fn publishing(mut self, wanted: LifecycleSet) -> Self {
+        self.wanted = wanted;
+        self.run.publish(wanted);
         self
     }
 
@@ -241,6 +253,7 @@ impl Driver {
                 self.emitted.push((*event).clone());
                 self.log.push(event);
             }
+            Action::Publish { event } => self.published.push((*event).clone()),
             Action::Listen {
                 frame,
                 interest: Interest::Log { taken, .. },
@@ -313,6 +326,7 @@ impl Driver {
     /// Forgets all but the journal, as a killed process does, and goes on from there.
     pub(crate) fn crash(&mut self) {
         self.run = self.fold().with_limits(self.limits);
+        self.run.publish(self.wanted);
         self.in_flight.clear();
         self.timers.clear();
         self.listening.clear();

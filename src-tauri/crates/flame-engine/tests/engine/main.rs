@@ -17,6 +17,7 @@ mod functions;
 mod generations;
 mod histories;
 mod laws;
+mod lifecycles;
 mod listens;
 mod lists;
 mod loops;

@@ -153,7 +153,8 @@ fn a_child_run_is_asked_for_with_its_parent() {
         ParentRun {
             run: run_id(RUN),
             task: "/do/0/a".to_owned(),
-            depth: 1
+            depth: 1,
+            unseen: false
         }
     );
     assert_eq!(
@@ -228,6 +229,7 @@ fn runs_stand_in_each_other_no_deeper_than_the_limit() {
                 run: run_id(RUN),
                 task: "/do/0/a".to_owned(),
                 depth,
+                unseen: false,
             },
         });
         if fits {

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_dsl::{Format, Workflow};
+use flame_dsl::{Format, LifecycleSet, Workflow};
 use flame_engine::{Call, Event, Limits, Record};
 use flame_types::RunStatus;
 use serde_json::{Map, Value, json};
 
 use crate::driver::{Answer, Driver, Invocation, communication};
+use crate::lifecycles::told;
 
 /// SplitMix64.
 #[derive(Debug, Clone)]
@@ -357,6 +358,7 @@ const LIMITS: Limits = Limits {
 fn begun(workflow: &Arc<Workflow>) -> Driver {
     let mut driver = Driver::new(Arc::clone(workflow))
         .with_limits(LIMITS)
+        .publishing(LifecycleSet::ALL)
         .folding_every(16);
     driver.start(json!({"k": 1}));
     driver
@@ -384,8 +386,10 @@ fn crashes_change_nothing(seed: u64) {
     );
     assert_eq!(whole.finished, [whole.status()], "it ended once");
     compensation_keeps_its_promise(&workflow, &whole);
+    assert_eq!(whole.published, told(&whole));
     let crashed = play(40);
     assert_eq!(crashed.journal, whole.journal);
+    assert_eq!(crashed.published, whole.published);
     assert_eq!(crashed.emitted, whole.emitted, "no event is emitted twice");
 }
 
@@ -514,6 +518,7 @@ fn interference_breaks_nothing(seed: u64) {
     assert!(driver.status().is_terminal());
     driver.assert_folds();
     compensation_keeps_its_promise(&workflow, &driver);
+    assert_eq!(driver.published, told(&driver));
     let ended = driver
         .records()
         .into_iter()

@@ -144,7 +144,13 @@ async fn what_is_a_runs_alone_goes_with_it_and_the_rest_stays() {
             time: at(1),
             body: b"{}".to_vec(),
         };
+        let told = AppendedEvent {
+            id: format!("l{number}"),
+            kind: "io.serverlessworkflow.workflow.started.v1".to_owned(),
+            ..event.clone()
+        };
         let mut operations = vec![
+            Operation::AppendEvent(Box::new(told)),
             claim(number, made(number)),
             create(number, "orders", RunStatus::Completed),
             journal(number, 0, shared.clone()),
@@ -171,7 +177,8 @@ async fn what_is_a_runs_alone_goes_with_it_and_the_rest_stays() {
     let kept = store.journal(id(1), 0).await.unwrap();
     assert!(kept[0].records == shared, "the blob is needed elsewhere");
     let events = store.events(None, None, Page::first(10)).await.unwrap();
-    assert_eq!(events.len(), 3);
+    // What it emitted stays, what tells of it goes.
+    assert_eq!(events.len(), 3 + 2);
     let letters = store
         .dead_letters(None, None, Page::first(10))
         .await
