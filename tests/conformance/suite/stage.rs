@@ -70,7 +70,7 @@ impl Stage {
         let program: &Path = flame_testkit::agent_program().unwrap();
         let agent = Agent::start(program, &folder.path().join("data"), &arguments).unwrap();
         let client = AgentClient::new(&agent.url, SecretText::new(agent.token.clone())).unwrap();
-        let boxes = match rows.iter().any(|row| row.podman) {
+        let boxes = match rows.iter().any(|(_, _, row)| row.podman) {
             true => Boxes::set(folder.path(), &client),
             false => Err("no row needs it".to_owned()),
         };
