@@ -1,5 +1,19 @@
 // Generated from flame-ipc. Do not edit: UPDATE=1 cargo test -p flame-ipc
 
+/**  What of an answer does not fit the schema. */
+export type AnswerMisfit = {
+	/**  JSON pointer of the value, also of one that is missing; empty for the whole answer. */
+	pointer: string,
+	message: string,
+};
+
+/**  What became of an answer: it was taken, or does not fit and the task waits on. */
+export type Answered = {
+	/**  The run after the answer; none where it does not fit. */
+	run: RunSummary | null,
+	misfits: AnswerMisfit[],
+};
+
 export type AppInfoView = {
 	version: string,
 	platform: Platform,
@@ -324,6 +338,15 @@ export type DocumentTemplate = {
 	text: string,
 };
 
+/**  Starts a test run of a document; it is deployed first when its text is newer and has no errors. */
+export type DocumentTest = {
+	documentId: string,
+	/**  JSON text. */
+	input: string,
+	/**  References of the tasks that give their pinned output. */
+	pins: string[],
+};
+
 export type DocumentText = {
 	summary: DocumentSummary,
 	text: string,
@@ -509,6 +532,60 @@ export type OverviewGet = {
 };
 
 export type OverviewWindow = "1h" | "24h" | "7d" | "30d";
+
+/**  A task of a run that waits for a person. */
+export type PersonTask = {
+	run: string,
+	/**  Reference of the task; an answer names it. */
+	task: string,
+	kind: PersonTaskKind,
+	title: string,
+	description: string | null,
+	assignee: string | null,
+	/**  The workflow's title, else its name. */
+	workflow: string,
+	/**  JSON Schema that the answer must fit. */
+	schema: Json,
+	since: Moment,
+};
+
+export type PersonTaskKind = 
+/**  A yes or no. */
+"approval" | "form";
+
+/**  What a task gives in tests, instead of being executed. */
+export type Pin = {
+	/**  Reference of the task, such as `/do/2/charge`. */
+	task: string,
+	name: string,
+	output: Json,
+	/**  The run that gave it. */
+	run: string,
+	pinnedAt: Moment,
+	/**  The saved text still has the task; without it, tests leave the pin out. */
+	known: boolean,
+};
+
+/**  Pins what a task of a run gave, for tests of the run's workflow. */
+export type PinAdd = {
+	run: string,
+	/**  Key of the task's visit. */
+	task: string,
+};
+
+/**  Takes a pin away. */
+export type PinRemove = {
+	/**  `namespace/name`. */
+	workflow: string,
+	/**  Reference of the task. */
+	task: string,
+};
+
+/**  Outputs that are pinned for tests of a workflow. */
+export type PinsList = {
+	/**  `namespace/name`. */
+	workflow: string,
+};
 
 export type Platform = "linux" | "macos" | "windows";
 
@@ -849,6 +926,15 @@ export type SwitchStep = {
 	status: StepStatus,
 };
 
+/**  Answers a task; MD-212 when it waits no more. */
+export type TaskAnswer = {
+	run: string,
+	/**  Reference of the task. */
+	task: string,
+	/**  JSON text. */
+	data: string,
+};
+
 /**  What a task had, as JSON texts for editors: no digit is lost on the way. */
 export type TaskInput = {
 	input: string,
@@ -1028,6 +1114,18 @@ export interface Commands {
   runReplay(input: RunReplay): Promise<Result<RunSummary>>;
   /** A test run of one task of a run's workflow alone. */
   runTest(input: RunTest): Promise<Result<RunSummary>>;
+  /** Tasks of all runs that wait for a person, oldest run first. */
+  tasksList(): Promise<Result<PersonTask[]>>;
+  /** Answers a task; MD-212 when it waits no more. */
+  taskAnswer(input: TaskAnswer): Promise<Result<Answered>>;
+  /** Outputs that are pinned for tests of a workflow. */
+  pinsList(input: PinsList): Promise<Result<Pin[]>>;
+  /** Pins what a task of a run gave, for tests of the run's workflow. */
+  pinAdd(input: PinAdd): Promise<Result<Pin[]>>;
+  /** Takes a pin away. */
+  pinRemove(input: PinRemove): Promise<Result<Pin[]>>;
+  /** Starts a test run of a document; it is deployed first when its text is newer and has no errors. */
+  documentTest(input: DocumentTest): Promise<Result<RunSummary>>;
   /** What can be connected. */
   connectionKinds(): Promise<Result<ConnectionKind[]>>;
   /** All connections with their last check. */
@@ -1121,6 +1219,12 @@ export function commandsOver(transport: Transport): Commands {
     runRetry: (input) => settle(transport.call("run_retry", input)),
     runReplay: (input) => settle(transport.call("run_replay", input)),
     runTest: (input) => settle(transport.call("run_test", input)),
+    tasksList: () => settle(transport.call("tasks_list", {})),
+    taskAnswer: (input) => settle(transport.call("task_answer", input)),
+    pinsList: (input) => settle(transport.call("pins_list", input)),
+    pinAdd: (input) => settle(transport.call("pin_add", input)),
+    pinRemove: (input) => settle(transport.call("pin_remove", input)),
+    documentTest: (input) => settle(transport.call("document_test", input)),
     connectionKinds: () => settle(transport.call("connection_kinds", {})),
     connectionsList: () => settle(transport.call("connections_list", {})),
     connectionSave: (input) => settle(transport.call("connection_save", input)),
