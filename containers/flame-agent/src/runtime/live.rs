@@ -141,7 +141,7 @@ pub(super) struct Opening {
 impl Live {
     /// A run that begins, and what its first commit holds beside the journal.
     pub(super) fn begin(begin: Begin, place: Place) -> (Self, Opening) {
-        let input = begin.input.to_string().into_bytes();
+        let input = written(&begin.input);
         let workflow = begin.run.workflow();
         let summary = RunSummary {
             id: begin.run.id(),
@@ -604,5 +604,10 @@ fn state(run: &EngineRun, summary: &RunSummary) -> RunState {
 }
 
 fn output(run: &EngineRun) -> Option<Vec<u8>> {
-    run.output().map(|output| output.to_string().into_bytes())
+    run.output().map(written)
+}
+
+/// JSON text. Writing it into memory can't fail.
+fn written(value: &Value) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }

@@ -21,8 +21,9 @@ use crate::documents;
 use crate::execute::Execute;
 use crate::failure::OrView;
 
-/// Entries of a journal that one timeline is made of; a longer one says what it leaves out.
-const ENTRIES_MAX: usize = 10_000;
+/// Entries of a journal that one timeline is made of, so that a run of a million steps opens like any other; it says
+/// what it leaves out, and the journal has pages.
+const ENTRIES_MAX: usize = 3_000;
 const PAGE: u32 = 1_000;
 const ROWS_MAX: u32 = 200;
 
