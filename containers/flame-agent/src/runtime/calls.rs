@@ -10,7 +10,7 @@ use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
 use flame_dsl::expression::DEPTH_MAX;
 use flame_dsl::{Endpoint, HttpOutput, Process, Script, ScriptCode, TaskKind, Workflow};
 use flame_engine::{
-    Call, EffectId, Error, HttpRequest, ProcessCall, Program, ScriptText, StandardError,
+    Call, EffectId, Error, HttpRequest, ProcessCall, Program, ScriptText, StandardError, Wanted,
 };
 use flame_types::{IdempotencyKey, RunId};
 use serde_json::Value;
@@ -159,6 +159,7 @@ impl Calls {
                     key: &invoked.key,
                     workflow: &invoked.workflow.id,
                     task: invoked.workflow.task(&invoked.reference),
+                    foreign: invoked.workflow.foreign(&invoked.reference),
                 };
                 let outcome = self.protocols.call(&caller, request).await;
                 outcome.map(Arc::new)
@@ -179,6 +180,24 @@ impl Calls {
         self.outbound
             .call(request, &invoked.key, named, caller)
             .await
+    }
+
+    /// A text that a run needs before it begins.
+    pub(super) async fn text(&self, workflow: &Workflow, wanted: &Wanted) -> Result<String, Error> {
+        let key = IdempotencyKey::new("text");
+        let caller = Caller {
+            outbound: &self.outbound,
+            origin: outbound::Caller {
+                ledger: &self.ledger,
+                name: &workflow.id.to_string(),
+            },
+            processes: &self.processes,
+            key: &key,
+            workflow: &workflow.id,
+            task: None,
+            foreign: None,
+        };
+        self.protocols.text(&caller, wanted).await
     }
 
     /// The text of a script that stands at an address.
@@ -295,7 +314,15 @@ fn names_host(workflow: &Workflow, reference: &str, url: &str) -> bool {
         },
         _ => return false,
     };
-    names(endpoint, url)
+    // What a function out of the network names is data, but for its own host.
+    names(endpoint, url) && belongs(workflow, reference, url)
+}
+
+/// Whether a task of the document itself, or a function on the same host, calls there.
+pub(super) fn belongs(workflow: &Workflow, reference: &str, url: &str) -> bool {
+    workflow
+        .foreign(reference)
+        .is_none_or(|address| is_named_by(address, url))
 }
 
 /// Whether an endpoint, as it was written, names the host of a URL.

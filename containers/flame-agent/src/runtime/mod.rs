@@ -10,6 +10,7 @@ mod definitions;
 mod depth;
 mod error;
 mod events;
+mod externals;
 mod handle;
 mod lanes;
 mod ledger;

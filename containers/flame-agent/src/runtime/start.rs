@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::Error;
 use super::depth::is_too_deep;
+use super::externals;
 use super::load::Place;
 use super::message::Message;
 use super::misfit::{Misfit, misfits};
@@ -76,6 +77,8 @@ impl Begin {
         extra: Vec<Operation>,
     ) -> Result<Self, Error> {
         let workflow = shared.definitions.workflow(&request.workflow).await?;
+        shared.await_secrets(&workflow).await;
+        let (workflow, refusal) = complete(shared, workflow).await;
         shallow(&request.input)?;
         let plan = request.test.as_deref();
         // A task alone takes its own input, not the workflow's.
@@ -89,16 +92,18 @@ impl Begin {
         {
             shallow(given)?;
         }
-        shared.await_secrets(&workflow).await;
         let now = Timestamp::now();
         let id = shared.lanes.new_id();
-        let run = match request.test {
+        let mut run = match request.test {
             None => EngineRun::new(id, workflow),
             Some(plan) => EngineRun::testing(id, workflow, plan).map_err(|error| {
                 let detail = error.to_string();
                 Error::TestImpossible { detail }
             })?,
         };
+        if let Some(error) = refusal {
+            run.refuse(error);
+        }
         let claim = request.idempotency.map(|key| IdempotencyClaim {
             scope: scope(&request.workflow),
             key: key.key,
@@ -161,7 +166,12 @@ impl Begin {
             let event = Event::Start {
                 input: Arc::clone(&input),
             };
-            (EngineRun::new(id, workflow), First::Event(event), input)
+            let (workflow, refusal) = complete(shared, workflow).await;
+            let mut run = EngineRun::new(id, workflow);
+            if let Some(error) = refusal {
+                run.refuse(error);
+            }
+            (run, First::Event(event), input)
         } else {
             let moment = Moment {
                 now,
@@ -241,6 +251,17 @@ impl Begin {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The workflow with what it needs from outside, or why that can't be had.
+pub(super) async fn complete(
+    shared: &Shared,
+    workflow: Arc<Workflow>,
+) -> (Arc<Workflow>, Option<flame_engine::Error>) {
+    match externals::linked(shared, Arc::clone(&workflow)).await {
+        Ok(linked) => (linked, None),
+        Err(error) => (workflow, Some(error)),
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::Error;
 use super::message::{Command, Message};
 use super::shared::{Shared, now, stopping};
-use super::start::{Begin, First, subject};
+use super::start::{Begin, First, complete, subject};
 use super::value::Trigger;
 
 /// Until something is tried again that the store could not take, or a child that is parked looked at.
@@ -82,11 +82,17 @@ async fn begin(shared: &Shared, call: &SubflowCall) -> Result<Begin, Error> {
             })?,
         };
     let workflow = shared.definitions.workflow(&id).await?;
+    shared.await_secrets(&workflow).await;
+    let (workflow, refusal) = complete(shared, workflow).await;
+    let mut run = EngineRun::new(call.run, workflow);
+    if let Some(error) = refusal {
+        run.refuse(error);
+    }
     // A run that waits for a child keeps its own place, so the child always gets one: to wait for places
     // would be to wait for itself. Nobody waits for the others, and so they are admitted as any run is.
     let place = call.awaits.then(|| shared.counters.readmit());
     Ok(Begin {
-        run: EngineRun::new(call.run, workflow),
+        run,
         first: First::Event(Event::StartChild {
             input: Arc::clone(&call.input),
             parent: call.parent.clone(),

@@ -27,7 +27,7 @@ pub use help::{HelpExample, HelpPage, help_pages};
 pub use lifecycle::{Lifecycle, LifecycleSet};
 pub use lower::EXPRESSIONS_MAX;
 pub use model::*;
-pub use parse::{Examined, examine, parse, parse_bytes, to_json};
+pub use parse::{Examined, examine, link, parse, parse_bytes, to_json};
 pub use pipeline::{
     DocumentKind, Pipeline, PipelineSink, PipelineSource, PipelineWatch, document_kind,
     examine_pipeline, parse_pipeline,

@@ -102,6 +102,10 @@ impl LifecycleSet {
         self.0 |= 1 << event as u8;
     }
 
+    pub const fn extend(&mut self, others: Self) {
+        self.0 |= others.0;
+    }
+
     pub const fn bits(self) -> u32 {
         self.0
     }

@@ -13,9 +13,11 @@ use crate::expression::Expression;
 use crate::lifecycle::LifecycleSet;
 use crate::process::{Process, RunTask};
 
+mod external;
 mod listen;
 mod protocol;
 
+pub use external::*;
 pub use listen::*;
 pub use protocol::*;
 
@@ -44,12 +46,31 @@ pub struct Workflow {
     pub extends: bool,
     /// Lifecycle events whose types its listeners or its schedule name in full.
     pub observes: LifecycleSet,
+    /// Texts from outside without which no run can begin; [`link`](crate::link) puts them in.
+    pub missing: Vec<External>,
+    /// The texts that it was made with.
+    pub externals: Arc<Externals>,
+    pub foreign: Vec<Foreign>,
 }
 
 impl Workflow {
     /// The task at a JSON pointer, however deep, also among those that undo another.
     pub fn task(&self, reference: &str) -> Option<&Task> {
         self.tasks.task(reference)
+    }
+
+    /// The address of the function out of the network to which a task belongs.
+    pub fn foreign(&self, reference: &str) -> Option<&str> {
+        let within = |foreign: &&Foreign| {
+            let below = reference.strip_prefix(&*foreign.reference);
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        };
+        let innermost = self
+            .foreign
+            .iter()
+            .filter(within)
+            .max_by_key(|foreign| foreign.reference.len());
+        innermost.map(|foreign| &*foreign.address)
     }
 }
 
@@ -100,7 +121,7 @@ impl TaskList {
 
 impl Task {
     /// Every list of tasks that stands in this one.
-    fn lists(&self) -> impl Iterator<Item = &TaskList> {
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &TaskList> {
         let (body, handler) = match &self.kind {
             TaskKind::Do(tasks) => (Some(tasks), None),
             TaskKind::For(definition) => (Some(&definition.tasks), None),

@@ -1,12 +1,14 @@
 //! The way in: text or bytes to a validated workflow, or everything that is wrong with it.
 
+use std::sync::Arc;
+
 use flame_errors::Code;
 
-use crate::Workflow;
 use crate::lower;
 use crate::problem::{Problem, Problems, Rule};
 use crate::shape;
 use crate::source::{self, Format, Lines, Span};
+use crate::{Externals, Workflow};
 
 /// What an examination found.
 #[derive(Debug)]
@@ -36,7 +38,24 @@ pub fn parse_bytes(bytes: &[u8], format: Format) -> Result<Workflow, Vec<Problem
 
 /// Reads a workflow and keeps the warnings.
 pub fn examine(text: &str, format: Format) -> Examined<Workflow> {
-    examine_as(text, format, &shape::WORKFLOW, lower::workflow)
+    examine_with(text, format, &Arc::default())
+}
+
+fn examine_with(text: &str, format: Format, texts: &Arc<Externals>) -> Examined<Workflow> {
+    examine_as(text, format, &shape::WORKFLOW, |root, lines, problems| {
+        lower::workflow(root, lines, problems, texts)
+    })
+}
+
+/// The same document with texts from outside. What these in turn need is then missing.
+pub fn link(workflow: &Workflow, texts: Externals) -> Result<Workflow, Vec<Problem>> {
+    let text = workflow.definition.to_string();
+    let linked = examine_with(&text, Format::Json, &Arc::new(texts)).into_result()?;
+    Ok(Workflow {
+        hash: Arc::clone(&workflow.hash),
+        definition: Arc::clone(&workflow.definition),
+        ..linked
+    })
 }
 
 /// The text as JSON, whatever it means: for tools that want the tree.

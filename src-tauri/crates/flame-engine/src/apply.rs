@@ -62,8 +62,10 @@ impl Folding<'_> {
                 replay,
                 test,
                 parent,
+                externals,
                 at,
             } => {
+                self.state.externals.clone_from(externals);
                 self.state.replay.clone_from(replay);
                 self.state.test.clone_from(test);
                 self.state.depth = parent.as_ref().map_or(0, |parent| parent.depth);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use flame_dsl::TaskKind;
+use flame_dsl::{TaskKind, Workflow};
 use flame_types::RunStatus;
 use serde_json::{Value, json};
 
 use crate::action::{EffectId, TimerId};
 use crate::compensation;
 use crate::data_flow::{check, transform, unless_same};
-use crate::error::Error;
+use crate::error::{Error, StandardError};
 use crate::event::Event;
 use crate::record::{CompensationEnd, FrameId, ParentRun, Record, ReplayOrigin, TimerPurpose};
 use crate::scope::{RunView, Scope};
@@ -95,7 +95,13 @@ pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, origin: Origin) {
         input
     };
     let (test, at) = (turn.test.cloned(), turn.moment.now);
-    match take_input(turn, &input) {
+    let texts = &turn.workflow.externals;
+    let externals = (!texts.is_empty()).then(|| Arc::clone(texts));
+    let taken = match turn.refusal {
+        Some(error) => Err(error.clone()),
+        None => complete(turn.workflow).and_then(|()| take_input(turn, &input)),
+    };
+    match taken {
         Ok(data) => {
             let data = unless_same(data, &input);
             turn.emit(Record::RunStarted {
@@ -105,6 +111,7 @@ pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, origin: Origin) {
                 replay,
                 test,
                 parent,
+                externals,
                 at,
             });
             arm_workflow_timeout(turn);
@@ -117,10 +124,27 @@ pub(crate) fn start(turn: &mut Turn<'_>, input: Arc<Value>, origin: Origin) {
                 replay,
                 test,
                 parent,
+                externals,
                 at,
             });
             turn.fault_run(None, error);
         }
+    }
+}
+
+/// Refuses to begin without what the document needs from outside.
+fn complete(workflow: &Workflow) -> Result<(), Error> {
+    match workflow.missing.first() {
+        None => Ok(()),
+        Some(missing) => Err(StandardError::Configuration
+            .with(
+                "A text is missing",
+                format!(
+                    "the run needs what is at {}, and it was not fetched",
+                    missing.address
+                ),
+            )
+            .at(&missing.reference)),
     }
 }
 

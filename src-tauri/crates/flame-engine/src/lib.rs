@@ -17,6 +17,7 @@ mod extension;
 mod gathering;
 mod key;
 mod lifecycle;
+mod pinned;
 mod record;
 mod replay;
 mod run;
@@ -44,6 +45,7 @@ pub use error::{Error, StandardError};
 pub use event::{Arrived, Event, Moment};
 pub use gathering::Gathered;
 pub use lifecycle::LifecycleEvents;
+pub use pinned::Wanted;
 pub use record::{
     Ask, CompensationEnd, FrameId, Next, ParentRun, Record, ReplayOrigin, Slot, TimerPurpose,
 };

@@ -13,12 +13,12 @@ use serde_json::{Map, Value, json};
 
 use crate::apply::{Corrupt, apply};
 use crate::error::Error;
+use crate::pinned;
 use crate::record::{FrameId, Record, TimerPurpose};
 use crate::run::Run;
 use crate::size;
 use crate::snapshot::{self, NotRestorable};
 use crate::state::{Progress, State};
-use crate::test_plan;
 
 /// What an output may take to be carried along.
 const OUTPUT_BYTES_MAX: usize = 64 * 1024;
@@ -324,15 +324,15 @@ impl LifecycleEvents {
         let state = snapshot::read(snapshot)?;
         Ok(Self {
             run,
-            workflow: state.narrowed(&workflow).unwrap_or(workflow),
+            workflow: state.pinned(&workflow).unwrap_or(workflow),
             state,
         })
     }
 
     /// What the next record brings.
     pub fn push(&mut self, record: &Record) -> Result<Vec<Value>, Corrupt> {
-        if let Some(alone) = test_plan::narrowed(&self.workflow, record) {
-            self.workflow = alone;
+        if let Some(pinned) = pinned::by_record(&self.workflow, record) {
+            self.workflow = pinned;
         }
         let subject = Subject {
             run: self.run,

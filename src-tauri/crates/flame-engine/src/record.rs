@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flame_dsl::Flow;
+use flame_dsl::{Externals, Flow};
 use flame_types::{IdempotencyKey, RunId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -164,6 +164,9 @@ pub enum Record {
         test: Option<Arc<TestPlan>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<ParentRun>,
+        /// Texts from outside that the run is pinned to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        externals: Option<Arc<Externals>>,
         at: Timestamp,
     },
     /// `$context` as it was in the run that is replayed.
@@ -477,7 +480,16 @@ pub enum Record {
 }
 
 /// Members of records that say what they are about.
-const ADDRESS: [&str; 7] = ["type", "reference", "name", "slot", "key", "due", "at"];
+const ADDRESS: [&str; 8] = [
+    "type",
+    "reference",
+    "name",
+    "slot",
+    "key",
+    "due",
+    "externals",
+    "at",
+];
 
 impl Record {
     /// The record without a secret in its data. What says where it belongs is no data.

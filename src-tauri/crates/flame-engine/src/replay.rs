@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::event::Moment;
 use crate::extension;
 use crate::key;
+use crate::pinned;
 use crate::record::{FrameId, Record, ReplayOrigin};
 use crate::run::{Run, Step};
 use crate::secrets::Secrets;
@@ -85,6 +86,10 @@ impl Run {
         if begins_test || old.state.test.is_some() {
             return Err(NotReplayable::Test);
         }
+        let pinned = records
+            .peek()
+            .and_then(|record| pinned::by_record(&workflow, record));
+        let workflow = pinned.unwrap_or(workflow);
         let (past, target) = find(&workflow, old.state, records, from)?
             .ok_or_else(|| NotReplayable::NotReached(from.reference.to_owned()))?;
         let mut path: Vec<FrameId> = past

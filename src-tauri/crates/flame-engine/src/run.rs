@@ -18,6 +18,7 @@ use crate::decide;
 use crate::error::Error;
 use crate::event::{Event, Moment};
 use crate::key;
+use crate::pinned;
 use crate::record::{FrameId, Record, ReplayOrigin};
 use crate::scope::RunView;
 use crate::secrets::Secrets;
@@ -69,10 +70,12 @@ pub struct Run {
     pub(crate) workflow: Arc<Workflow>,
     pub(crate) state: State,
     limits: Limits,
-    descriptor: OnceCell<Value>,
+    pub(crate) descriptor: OnceCell<Value>,
     /// Of a test run that has not begun.
     test: Option<Arc<TestPlan>>,
-    secrets: Secrets,
+    /// Why it can't begin.
+    pub(crate) refusal: Option<Error>,
+    pub(crate) secrets: Secrets,
     /// Lifecycle events that somebody asks for.
     pub(crate) published: LifecycleSet,
     /// Effects that this process was asked to invoke and has not answered.
@@ -124,6 +127,7 @@ impl Run {
             limits: Limits::default(),
             descriptor: OnceCell::new(),
             test: None,
+            refusal: None,
             secrets: Secrets::default(),
             published: LifecycleSet::default(),
             invoked: BTreeSet::new(),
@@ -172,8 +176,8 @@ impl Run {
 
     /// Folds the next record of the run's journal.
     pub fn fold(&mut self, record: &Record) -> Result<(), Corrupt> {
-        if let Some(alone) = test_plan::narrowed(&self.workflow, record) {
-            self.workflow = alone;
+        if let Some(pinned) = pinned::by_record(&self.workflow, record) {
+            self.workflow = pinned;
         }
         apply(&mut self.state, &self.workflow, record)
     }
@@ -192,8 +196,8 @@ impl Run {
     ) -> Result<Self, NotRestorable> {
         let mut run = Self::new(id, workflow);
         run.state = snapshot::read(snapshot)?;
-        if let Some(alone) = run.state.narrowed(&run.workflow) {
-            run.workflow = alone;
+        if let Some(pinned) = run.state.pinned(&run.workflow) {
+            run.workflow = pinned;
         }
         Ok(run)
     }
@@ -236,6 +240,7 @@ impl Run {
             moment,
             descriptor: &self.descriptor,
             test: self.test.as_ref(),
+            refusal: self.refusal.as_ref(),
             secrets: &self.secrets,
             records: Vec::new(),
             bytes: 0,

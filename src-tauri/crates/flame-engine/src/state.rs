@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use flame_dsl::{Task, TaskKind, TaskList, Workflow};
+use flame_dsl::{Externals, Task, TaskKind, TaskList, Workflow};
 use flame_types::{RunStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,8 +15,9 @@ use crate::compensation::{Compensation, Completed};
 use crate::error::Error;
 use crate::extension::Extending;
 use crate::gathering::{Gathering, array};
+use crate::pinned;
 use crate::record::{Ask, FrameId, ReplayOrigin, Slot, present};
-use crate::test_plan::{self, TestPlan};
+use crate::test_plan::TestPlan;
 
 /// Everything a fold of the journal gives. Payloads are shared; those of finished scopes are dropped.
 ///
@@ -38,6 +39,9 @@ pub(crate) struct State {
     pub(crate) origin: Option<FrameId>,
     pub(crate) replay: Option<ReplayOrigin>,
     pub(crate) test: Option<Arc<TestPlan>>,
+    /// Texts from outside that the run is pinned to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) externals: Option<Arc<Externals>>,
     /// Runs around this one.
     pub(crate) depth: u32,
     /// Its lifecycle events are not published: one of the runs around it listens to such.
@@ -231,6 +235,7 @@ impl State {
             origin: None,
             replay: None,
             test: None,
+            externals: None,
             depth: 0,
             unseen: false,
             started_at: None,
@@ -249,9 +254,9 @@ impl State {
         }
     }
 
-    /// The workflow of a test of one task alone.
-    pub(crate) fn narrowed(&self, workflow: &Workflow) -> Option<Arc<Workflow>> {
-        test_plan::alone(workflow, self.test.as_deref()?)
+    /// The workflow that the run executes, where it is another one than its definition.
+    pub(crate) fn pinned(&self, workflow: &Workflow) -> Option<Arc<Workflow>> {
+        pinned::of(workflow, self.externals.as_deref(), self.test.as_deref())
     }
 
     /// Ids come from records or from this tree, so a missing one is a fault in the engine; callers on

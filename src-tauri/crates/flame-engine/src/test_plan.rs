@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::action::Call;
 use crate::error::Error;
-use crate::record::Record;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -108,17 +107,6 @@ impl TestPlan {
 }
 
 /// The workflow that a run of one task alone executes: that task, without what the whole takes and gives.
-/// `None` where the record does not begin such a run.
-pub(crate) fn narrowed(workflow: &Workflow, record: &Record) -> Option<Arc<Workflow>> {
-    let Record::RunStarted {
-        test: Some(plan), ..
-    } = record
-    else {
-        return None;
-    };
-    alone(workflow, plan)
-}
-
 pub(crate) fn alone(workflow: &Workflow, plan: &TestPlan) -> Option<Arc<Workflow>> {
     let mut task = workflow.task(plan.task.as_deref()?)?.clone();
     // Wherever the flow would go, the run is over.

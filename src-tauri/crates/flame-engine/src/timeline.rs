@@ -11,10 +11,10 @@ use serde_json::Value;
 use crate::apply::{Corrupt, apply};
 use crate::error::Error;
 use crate::key;
+use crate::pinned;
 use crate::record::{FrameId, Next, Record, Slot};
 use crate::snapshot::{self, NotRestorable};
 use crate::state::State;
-use crate::test_plan;
 
 /// One line of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -112,15 +112,15 @@ impl Timeline {
     pub fn restore(workflow: Arc<Workflow>, snapshot: &[u8]) -> Result<Self, NotRestorable> {
         let state = snapshot::read(snapshot)?;
         Ok(Self {
-            workflow: state.narrowed(&workflow).unwrap_or(workflow),
+            workflow: state.pinned(&workflow).unwrap_or(workflow),
             state,
         })
     }
 
     /// The next record as an entry.
     pub fn push(&mut self, record: &Record) -> Result<Entry, Corrupt> {
-        if let Some(alone) = test_plan::narrowed(&self.workflow, record) {
-            self.workflow = alone;
+        if let Some(pinned) = pinned::by_record(&self.workflow, record) {
+            self.workflow = pinned;
         }
         let sequence = self.state.sequence;
         let before = record.frame().and_then(|frame| self.task(frame));

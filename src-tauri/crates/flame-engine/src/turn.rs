@@ -41,6 +41,8 @@ pub(crate) struct Turn<'r> {
     pub(crate) descriptor: &'r OnceCell<Value>,
     /// The plan of a test run that has not begun.
     pub(crate) test: Option<&'r Arc<TestPlan>>,
+    /// Why a run that has not begun can't.
+    pub(crate) refusal: Option<&'r Error>,
     pub(crate) secrets: &'r Secrets,
     pub(crate) records: Vec<Record>,
     /// What the records' payloads come to.

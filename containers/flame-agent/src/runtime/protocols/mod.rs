@@ -12,6 +12,7 @@ mod lines;
 mod mcp;
 mod openapi;
 mod resources;
+mod texts;
 
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::calls::names;
-use super::outbound::{self, Outbound, Sender};
+use super::outbound::{self, Outbound, Sender, is_named_by};
 use super::process::Processes;
 use resources::{Cache, Resource, Resources};
 
@@ -36,6 +37,7 @@ pub(super) struct Protocols {
     protos: Cache<DescriptorPool>,
     agents: Cache<a2a::Agent>,
     channels: Cache<asyncapi::Channel>,
+    texts: Cache<String>,
 }
 
 /// Who calls, and by what means.
@@ -48,6 +50,8 @@ pub(super) struct Caller<'c> {
     pub(super) key: &'c IdempotencyKey,
     pub(super) workflow: &'c WorkflowId,
     pub(super) task: Option<&'c Task>,
+    /// The address of the function out of the network to which the task belongs.
+    pub(super) foreign: Option<&'c str>,
 }
 
 impl Protocols {
@@ -58,6 +62,7 @@ impl Protocols {
             protos: Cache::default(),
             agents: Cache::default(),
             channels: Cache::default(),
+            texts: Cache::default(),
         }
     }
 
@@ -115,7 +120,7 @@ impl Caller<'_> {
             Some(TaskKind::CallProtocol(call)) => call
                 .document
                 .as_ref()
-                .is_some_and(|document| names(&document.endpoint, url)),
+                .is_some_and(|document| self.is_own(url) && names(&document.endpoint, url)),
             _ => false,
         }
     }
@@ -126,9 +131,14 @@ impl Caller<'_> {
             Some(TaskKind::CallProtocol(call)) => call
                 .server
                 .as_ref()
-                .is_some_and(|endpoint| names(endpoint, url)),
+                .is_some_and(|endpoint| self.is_own(url) && names(endpoint, url)),
             _ => false,
         }
+    }
+
+    /// What a function out of the network names is data, but for its own host.
+    fn is_own(&self, url: &str) -> bool {
+        self.foreign.is_none_or(|address| is_named_by(address, url))
     }
 
     /// The idempotency key, unless the document has sent its own.

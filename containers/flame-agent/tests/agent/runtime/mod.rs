@@ -6,6 +6,7 @@ mod containers;
 mod definitions;
 mod durable;
 mod events;
+mod externals;
 mod lifecycle;
 mod long;
 mod observers;

@@ -12,7 +12,7 @@ use super::Lowering;
 use super::flow::Targets;
 use crate::problem::{Problem, Rule};
 use crate::source::{Entry, Node, pointer_step};
-use crate::{Export, Filter, Flow, Task, TaskKind, TaskList};
+use crate::{Export, Filter, Flow, Task, TaskKind, TaskList, Template};
 
 /// Calls of own functions that a document may come to, those within functions counted each time.
 const CALLS_MAX: usize = 1_000;
@@ -91,10 +91,18 @@ impl Lowering<'_> {
             );
         }
         let body = self.body(function, &pointer_step(&place, &function.key))?;
-        let arguments = arguments?.map(|template| Task {
+        let arguments = arguments?.map(|template| self.arguments_task(task, template, pointer));
+        Some(TaskKind::Do(TaskList(
+            arguments.into_iter().chain([body]).collect(),
+        )))
+    }
+
+    /// The task that makes the arguments of a call its function's input.
+    pub(super) fn arguments_task(&self, call: &Node, template: Template, pointer: &str) -> Task {
+        Task {
             name: "with".into(),
             reference: pointer_step(pointer, "with").into(),
-            definition: Arc::new(json!({"set": task.get("with").map(Node::to_json)})),
+            definition: Arc::new(json!({"set": call.get("with").map(Node::to_json)})),
             condition: None,
             input: Filter::default(),
             output: Filter::default(),
@@ -105,10 +113,7 @@ impl Lowering<'_> {
             compensation: None,
             extensions: Vec::new(),
             kind: TaskKind::Set(template),
-        });
-        Some(TaskKind::Do(TaskList(
-            arguments.into_iter().chain([body]).collect(),
-        )))
+        }
     }
 
     fn is_sound(&mut self, function: &Entry) -> bool {

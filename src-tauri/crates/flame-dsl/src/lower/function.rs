@@ -1,4 +1,4 @@
-//! Calls into the default catalog, and the calls that this release refuses by name.
+//! Calls into the default catalog.
 
 use jsonschema::error::ValidationErrorKind;
 
@@ -45,14 +45,6 @@ impl Lowering<'_> {
         let own: Vec<String> = self.custom_names().into_iter().map(str::to_owned).collect();
         let names = || own.iter().chain(&known).map(String::as_str);
         let known_calls = || protocols.iter().copied().chain(names());
-        let unsupported = match name {
-            _ if name.contains("://") => Some("functions from an address are".to_owned()),
-            _ => match name.rsplit_once('@') {
-                Some((_, "default")) => None,
-                Some(_) => Some("catalogs other than the default one are".to_owned()),
-                None => None,
-            },
-        };
         let hint = did_you_mean(name, known_calls()).unwrap_or_else(|| {
             let names: Vec<&str> = names().collect();
             format!(
@@ -61,20 +53,12 @@ impl Lowering<'_> {
                 names.join(", ")
             )
         });
-        let problem = match unsupported {
-            Some(what) => {
-                let message = format!("{what} not supported yet");
-                Problem::new(Rule::Unsupported, node.span, pointer, message)
-            }
-            None => {
-                let message = if name.contains('@') {
-                    "no such function in the default catalog"
-                } else {
-                    "no such function in use.functions"
-                };
-                Problem::new(Rule::Reference, node.span, pointer, message)
-            }
+        let message = if name.contains('@') {
+            "no such function in the default catalog"
+        } else {
+            "no such function in use.functions"
         };
+        let problem = Problem::new(Rule::Reference, node.span, pointer, message);
         self.refuse(problem.value(name).hint(hint))
     }
 

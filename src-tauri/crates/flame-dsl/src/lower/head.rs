@@ -73,6 +73,9 @@ impl Lowering<'_> {
         if let Some(functions) = node.get("functions") {
             self.check_functions(functions, &format!("{pointer}/functions"));
         }
+        if let Some(catalogs) = node.get("catalogs") {
+            self.check_catalogs(catalogs, &format!("{pointer}/catalogs"));
+        }
         if let Some(extensions) = node.get("extensions") {
             self.check_extensions(extensions);
         }

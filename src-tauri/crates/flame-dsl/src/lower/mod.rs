@@ -8,6 +8,7 @@ mod compensation;
 mod custom;
 mod expression;
 mod extension;
+mod external;
 mod flow;
 mod function;
 mod head;
@@ -58,6 +59,7 @@ pub(crate) struct Lowering<'t> {
     secrets: Vec<Arc<str>>,
     functions: custom::Functions,
     extensions: extension::Extensions,
+    outside: external::Outside,
     /// Lifecycle events that filters name.
     observes: LifecycleSet,
     /// Tasks that can be undone.
@@ -79,6 +81,7 @@ impl<'t> Lowering<'t> {
             secrets: Vec::new(),
             functions: custom::Functions::default(),
             extensions: extension::Extensions::default(),
+            outside: external::Outside::default(),
             observes: LifecycleSet::default(),
             compensations: 0,
             in_compensation: false,

@@ -16,7 +16,7 @@ impl Lowering<'_> {
         let schema = self.optional(node, "schema", pointer, Self::schema);
         let transform = self.optional(node, "from", pointer, Self::transform);
         Some(Filter {
-            schema: schema?,
+            schema: schema?.flatten(),
             transform: transform?,
         })
     }
@@ -25,7 +25,7 @@ impl Lowering<'_> {
         let schema = self.optional(node, "schema", pointer, Self::schema);
         let transform = self.optional(node, "as", pointer, Self::transform);
         Some(Filter {
-            schema: schema?,
+            schema: schema?.flatten(),
             transform: transform?,
         })
     }
@@ -35,7 +35,8 @@ impl Lowering<'_> {
         Some(Export { schema, transform })
     }
 
-    fn schema(&mut self, node: &Node, pointer: &str) -> Option<Schema> {
+    /// `Some(None)` where the schema is not there yet.
+    fn schema(&mut self, node: &Node, pointer: &str) -> Option<Option<Schema>> {
         if let Some(format) = node.get("format")
             && let Some(text) = format.text()
             && text != "json"
@@ -50,7 +51,11 @@ impl Lowering<'_> {
                     .hint("write a JSON Schema (format: json)"),
             );
         }
+        if node.get("resource").is_some() {
+            return self.required(node, "resource", pointer, Self::schema_from);
+        }
         self.required(node, "document", pointer, Self::schema_document)
+            .map(Some)
     }
 
     pub(super) fn schema_document(&mut self, node: &Node, pointer: &str) -> Option<Schema> {

@@ -120,6 +120,7 @@ impl Lowering<'_> {
             "call" if let Some(protocol) = protocol(node) => {
                 TaskKind::CallProtocol(Box::new(self.protocol_call(node, protocol, pointer)?))
             }
+            "call" if self.is_external(node) => self.external_call(node, pointer)?,
             "call" if self.own_function(node).is_some() => {
                 let function = self.own_function(node)?;
                 self.custom_call(node, &function, pointer)?

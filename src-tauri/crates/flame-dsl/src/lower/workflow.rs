@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use super::Lowering;
-use crate::Workflow;
 use crate::hash::definition_hash;
 use crate::problem::Problems;
 use crate::source::{Lines, Node};
+use crate::{Externals, Workflow};
 
 /// Makes the model; `None` where a part can't be read, which is then among the problems.
 pub(crate) fn workflow(
     root: &Node,
     lines: &Lines<'_>,
     problems: &mut Problems,
+    texts: &Arc<Externals>,
 ) -> Option<Workflow> {
     let mut lowering = Lowering::new(lines, problems);
     lowering.uses = root.get("use");
+    lowering.outside.texts = Arc::clone(texts);
     lowering.declare_secrets();
     let head = lowering.required(root, "document", "", Lowering::head);
     let input = lowering.optional(root, "input", "", Lowering::input);
@@ -51,5 +53,8 @@ pub(crate) fn workflow(
         compensates,
         extends,
         observes,
+        missing: lowering.outside.missing,
+        externals: Arc::clone(texts),
+        foreign: lowering.outside.foreign,
     })
 }

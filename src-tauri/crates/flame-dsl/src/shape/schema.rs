@@ -118,6 +118,7 @@ impl Writer {
                     kinds.push(self.protocol(protocol));
                 }
                 kinds.push(self.define("callOwnFunctionTask", own_function));
+                kinds.push(self.define("callOutsideFunctionTask", outside_function));
                 kinds.extend(catalog().iter().map(|function| self.function(function)));
                 continue;
             }
@@ -173,6 +174,19 @@ fn own_function(writer: &mut Writer) -> Value {
     schema["properties"]["call"] = json!({
         "type": "string",
         "pattern": "^(?!(http|grpc|openapi|asyncapi|mcp|a2a)$)[^@:]+$",
+        "description": description,
+    });
+    schema
+}
+
+/// A call of a function at an address or in a catalog of the document's.
+fn outside_function(writer: &mut Writer) -> Value {
+    let description =
+        "Calls a function at an address, or NAME:VERSION@CATALOG of a catalog of use.catalogs.";
+    let mut schema = writer.task_kind(calls::FUNCTION, description);
+    schema["properties"]["call"] = json!({
+        "type": "string",
+        "pattern": "^((https?|file)://.+|[^@:]+:[^@:]+@(?!default$).+)$",
         "description": description,
     });
     schema

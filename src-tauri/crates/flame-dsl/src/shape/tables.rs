@@ -1,6 +1,6 @@
 //! The tables of a workflow, of what tasks share with it, and of a pipeline.
 
-use super::authentication::POLICY;
+use super::authentication::{POLICY, REFERABLE};
 use super::tasks::TASKS;
 use super::{Extra, Field, Group, Object, Shape, TextRule, listen};
 
@@ -239,9 +239,61 @@ const USE: Shape = Shape::Object(&Object {
             "Timeouts that tasks refer to by name.",
             Shape::Map(&TIMEOUT_OBJECT),
         ),
-        Field::not_yet("catalogs", "catalogs other than the default one are"),
+        Field::new(
+            "catalogs",
+            "Places with functions, which calls name as NAME:VERSION@CATALOG.",
+            Shape::Map(&CATALOG),
+        ),
     ],
 });
+
+const CATALOG: Shape = Shape::Object(&Object {
+    name: "a catalog",
+    definition: "catalog",
+    group: Group::Free,
+    extra: Extra::Refused,
+    fields: &[Field::new(
+        "endpoint",
+        "Its root: below it are functions/NAME/VERSION/function.yaml.",
+        TEXT_ENDPOINT,
+    )
+    .required()],
+});
+
+const RESOURCE: Shape = Shape::Object(&Object {
+    name: "an external resource",
+    definition: "schemaResource",
+    group: Group::Free,
+    extra: Extra::Refused,
+    fields: &[
+        Field::new("name", "What people call it.", FREE),
+        Field::new("endpoint", "Where it is.", TEXT_ENDPOINT).required(),
+    ],
+});
+
+/// Of a text that a run needs before it begins.
+const TEXT_ENDPOINT: Shape = Shape::Choice(&[
+    Shape::Text(TextRule::Resource),
+    Shape::Object(&Object {
+        name: "an endpoint",
+        definition: "textEndpoint",
+        group: Group::Free,
+        extra: Extra::Refused,
+        fields: &[
+            Field::new(
+                "uri",
+                "https://..., or file:///NAME in the workspace's resources folder.",
+                Shape::Text(TextRule::Resource),
+            )
+            .required(),
+            Field::new(
+                "authentication",
+                "How whoever asks for it proves who it is.",
+                REFERABLE,
+            ),
+        ],
+    }),
+]);
 
 const EXTENSION: Shape = Shape::Object(&Object {
     name: "an extension",
@@ -397,7 +449,7 @@ const SCHEMA: Shape = Shape::Object(&Object {
     fields: &[
         Field::new("format", "The format of the schema: json.", FREE),
         Field::new("document", "The JSON Schema itself.", Shape::Any),
-        Field::not_yet("resource", "schemas from an external resource are"),
+        Field::new("resource", "Where the JSON Schema is.", RESOURCE),
     ],
 });
 

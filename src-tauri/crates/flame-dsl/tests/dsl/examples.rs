@@ -6,16 +6,10 @@ use crate::shared::examples;
 
 /// What an example's first problem says must not be there yet; `None` where it is read.
 fn expected(name: &str) -> Option<&'static str> {
-    let table: &[(&str, &str)] = &[
-        (
-            "call-asyncapi-subscribe-consume-forever-foreach",
-            "'foreach' of a subscription is",
-        ),
-        (
-            "call-custom-function-cataloged",
-            "functions from an address are",
-        ),
-    ];
+    let table: &[(&str, &str)] = &[(
+        "call-asyncapi-subscribe-consume-forever-foreach",
+        "'foreach' of a subscription is",
+    )];
     table
         .iter()
         .find(|(start, _)| name.starts_with(start))

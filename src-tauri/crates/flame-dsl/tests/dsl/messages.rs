@@ -717,8 +717,8 @@ do:
   - a: {call: log:1.0.0@mine}
 "#,
         expect![[r#"
-            3:15: error: catalogs other than the default one are not supported yet (value: log:1.0.0@mine)
-              hint: this release calls http, openapi, grpc, mcp, asyncapi, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+            3:15: error: no catalog 'mine' in use.catalogs (value: log:1.0.0@mine)
+              hint: add it: use: {catalogs: {mine: {endpoint: https://...}}}
         "#]],
     );
     check(
@@ -726,10 +726,7 @@ do:
 do:
   - a: {call: https://e.com/f.yaml}
 "#,
-        expect![[r#"
-            3:15: error: functions from an address are not supported yet (value: https://e.com/f.yaml)
-              hint: this release calls http, openapi, grpc, mcp, asyncapi, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
-        "#]],
+        expect![""],
     );
     check(
         r#"
@@ -768,34 +765,70 @@ do:
 fn what_is_not_there_yet() {
     check(
         r#"
-use:
-  catalogs: {}
 schedule: {every: PT1H}
 evaluate: {mode: loose, language: js}
 do: []
 "#,
         expect![[r#"
-            3:3: error: catalogs other than the default one are not supported yet
-              hint: remove 'catalogs' for now
-            5:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
+            3:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
               hint: write mode: strict
-            5:35: error: the language 'js' of expressions is not supported yet (value: js)
+            3:35: error: the language 'js' of expressions is not supported yet (value: js)
               hint: write language: jq
         "#]],
     );
     check(
         r#"
-input:
-  schema: {resource: {endpoint: https://e.com}}
 output:
   schema: {format: avro, document: {}}
 do: []
 "#,
         expect![[r#"
-            3:12: error: schemas from an external resource are not supported yet
-              hint: remove 'resource' for now
-            5:20: error: schemas of the format 'avro' are not supported yet (value: avro)
+            3:20: error: schemas of the format 'avro' are not supported yet (value: avro)
               hint: write a JSON Schema (format: json)
+        "#]],
+    );
+}
+
+#[test]
+fn texts_from_outside() {
+    check(
+        r#"
+use:
+  catalogs:
+    one: {endpoint: ftp://e.com}
+    two: {endpoint: {url: https://e.com}}
+    three: {endpoint: 'https://e.com/{id}'}
+input:
+  schema: {resource: {endpoint: 'https://e.com/${ .a }'}}
+output:
+  schema: {resource: {}}
+do:
+  - a: {call: log@two}
+  - b: {call: log:../1@two}
+  - c: {call: log:1.0.0@tow}
+  - d: {call: 'gopher://e.com/f.yaml'}
+"#,
+        expect![[r#"
+            4:21: error: not the address of a document (value: ftp://e.com)
+              hint: begin with https://, http:// or, for a file of the resources folder, file:///
+            5:11: error: 'uri' is missing in an endpoint
+              hint: add 'uri': https://..., or file:///NAME in the workspace's resources folder.
+            5:22: error: unknown key 'url' in an endpoint
+              hint: did you mean 'uri'?
+            6:23: error: an address that depends on data, where there is no run yet (value: "https://e.com/{id}")
+              hint: write the address out, such as https://example.com/order.json
+            8:33: error: an address that depends on data, where there is no run yet (value: "https://e.com/${ .a }")
+              hint: write the address out, such as https://example.com/order.json
+            10:12: error: 'endpoint' is missing in an external resource
+              hint: add 'endpoint': Where it is.
+            12:15: error: not a function of a catalog (value: "log@two")
+              hint: write NAME:VERSION@CATALOG, such as log:1.0.0@shared
+            13:15: error: not a function of a catalog (value: "log:../1@two")
+              hint: write NAME:VERSION@CATALOG, such as log:1.0.0@shared
+            14:15: error: no catalog 'tow' in use.catalogs (value: log:1.0.0@tow)
+              hint: did you mean 'two'?
+            15:15: error: not an address that can be read (value: "gopher://e.com/f.yaml")
+              hint: begin with https://, http:// or, for a file of the resources folder, file:///
         "#]],
     );
 }
@@ -827,7 +860,7 @@ do:
             6:33: error: not a jq expression: expected token at byte 3, found `&&` (value: .a &&)
               hint: jq writes 'and'
             6:56: error: no such function in use.functions (value: nobody)
-              hint: this release calls http, openapi, grpc, mcp, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
+              hint: this release calls http, openapi, grpc, mcp, asyncapi, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
             6:67: error: the name 'y' is given twice in this list; the first is on line 6, column 46
               hint: rename one of them
             6:89: error: no task 'z' in this list (value: z)
