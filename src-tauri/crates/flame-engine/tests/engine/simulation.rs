@@ -344,7 +344,7 @@ fn document(seed: u64) -> (Value, Arc<Workflow>) {
 }
 
 /// Seeds of a test run.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 10_000;
 /// Things that happen to a run under interference.
 const STEPS: usize = 200;
 
