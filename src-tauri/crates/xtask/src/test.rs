@@ -59,7 +59,8 @@ fn rust() -> Result<()> {
     build()?;
     exec(
         cargo()
-            .args(["test", "--workspace", "--features", "tauri/custom-protocol"])
+            .args(["test", "--workspace", "--no-fail-fast"])
+            .args(["--features", "tauri/custom-protocol"])
             .env("MASTRA_AGENT", built("debug", "flame-agent")),
     )
 }
