@@ -273,6 +273,15 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
             },
         )
         .await?;
+    client
+        .lifecycle(
+            run,
+            &JournalQuery {
+                after: Some(3),
+                limit: Some(4),
+            },
+        )
+        .await?;
     let events: Vec<_> = client.follow_run(run, 3).await?.collect().await;
     assert!(
         matches!(events.as_slice(), [Ok(RunEvent::Journal(_))]),

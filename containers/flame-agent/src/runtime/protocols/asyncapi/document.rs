@@ -269,7 +269,7 @@ mod tests {
         for (arguments, expected) in [
             (
                 json!({"operation": "place"}),
-                "wss://eu.test:81/v1/orders/main orders/main",
+                "https://eu.test:81/v1/orders/main orders/main",
             ),
             (
                 json!({"operation": "place", "protocol": "http"}),
@@ -277,7 +277,7 @@ mod tests {
             ),
             (
                 json!({"operation": "place", "server": {"name": "live", "variables": {"zone": "us", "shop": 7}}}),
-                "wss://us.test:81/v1/orders/7 orders/7",
+                "https://us.test:81/v1/orders/7 orders/7",
             ),
             (
                 json!({"operation": "watch", "server": {"name": "bus", "variables": {"id": "a"}}}),
@@ -285,11 +285,11 @@ mod tests {
             ),
             (
                 json!({"channel": "orders"}),
-                "wss://eu.test:81/v1/orders/main orders/main",
+                "https://eu.test:81/v1/orders/main orders/main",
             ),
             (
                 json!({"channel": "/orders/{shop}"}),
-                "wss://eu.test:81/v1/orders/main orders/main",
+                "https://eu.test:81/v1/orders/main orders/main",
             ),
         ] {
             assert_eq!(
