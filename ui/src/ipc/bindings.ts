@@ -872,8 +872,6 @@ export type Settings = {
 	/**  The first steps on Home were closed by the person. */
 	firstStepsHidden: boolean,
 	runtimeMode: RuntimeMode,
-	/**  Workflows, as `namespace/name`, whose shell commands and Python scripts may run on this machine. */
-	hostExecution?: string[],
 };
 
 /**  Only the given fields change. */
@@ -883,7 +881,6 @@ export type SettingsPatch = {
 	durability?: Durability | null,
 	singleKeys?: boolean | null,
 	firstStepsHidden?: boolean | null,
-	hostExecution?: string[] | null,
 };
 
 /**  Changes the given ones; durability restarts the agent. */
