@@ -1,7 +1,7 @@
 //! Closed-loop load: each connection sends its next request when the last is answered.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,12 +10,13 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::Method;
 use crate::server::Server;
 
-/// One kept-alive connection.
+/// A client's connection, for what is not measured.
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
@@ -86,62 +87,144 @@ impl Connection {
         );
         Ok(body)
     }
+}
 
-    async fn call(&mut self, call: &Call) -> Result<()> {
-        let headers: Vec<(&str, &str)> = call
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let body = call.body.clone();
-        let answer = self.send("POST", &call.path, &headers, body).await?;
-        let answer = String::from_utf8_lossy(&answer);
+/// A connection that only sends one prepared request over and over. Load shares the machine's cores with the
+/// server, so it must cost little: no client in between, one write and mostly one read for each answer.
+struct Wire {
+    stream: TcpStream,
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+/// An answer beyond this many bytes is none of those that are measured.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+impl Wire {
+    async fn open(address: SocketAddr, call: &Call) -> Result<Self> {
+        let stream = TcpStream::connect(address)
+            .await
+            .context("the server refused a connection")?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            request: call.text(address),
+            answer: Vec::with_capacity(4096),
+        })
+    }
+
+    /// Sends the request and reads its answer, which holds `expected`.
+    async fn call(&mut self, expected: &str) -> Result<()> {
+        self.stream.write_all(&self.request).await?;
+        self.answer.clear();
+        let body = loop {
+            let read = self.stream.read_buf(&mut self.answer).await?;
+            ensure!(read > 0, "the server closed the connection");
+            ensure!(self.answer.len() <= ANSWER_BYTES_MAX, "an answer of over {ANSWER_BYTES_MAX} bytes");
+            if let Some(body) = body(&self.answer)? {
+                break body;
+            }
+        };
         ensure!(
-            answer.contains(call.expected),
-            "{} answered {answer} without {}",
-            call.path,
-            call.expected
+            memchr::memmem::find(body, expected.as_bytes()).is_some(),
+            "an answer without {expected}: {}",
+            String::from_utf8_lossy(&self.answer)
         );
         Ok(())
     }
 }
 
-/// Rounds of `call` over as many connections, and the one in the middle; a short one before them
-/// warms up.
-pub async fn measure(
-    method: &Method,
-    server: &Server,
-    connections: usize,
-    call: Call,
-) -> Result<Round> {
-    let (call, length) = (Arc::new(call), Duration::from_secs(method.seconds));
-    round(server, connections, length / 4, &call).await?;
-    let mut rounds = Vec::new();
-    for _ in 0..method.rounds {
-        rounds.push(round(server, connections, length, &call).await?);
+impl Call {
+    /// The request as it goes over the wire.
+    fn text(&self, address: SocketAddr) -> Vec<u8> {
+        let mut text = format!(
+            "POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n",
+            self.path,
+            self.body.len()
+        );
+        for (name, value) in &self.headers {
+            let _ = write!(text, "{name}: {value}\r\n");
+        }
+        text.push_str("\r\n");
+        let mut text = text.into_bytes();
+        text.extend_from_slice(&self.body);
+        text
     }
-    rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
-    Ok(rounds[rounds.len() / 2])
 }
 
-async fn round(
-    server: &Server,
+/// The body of an answer that has come whole; none while more must come. A status outside 2xx is an error
+/// that shows the answer.
+fn body(answer: &[u8]) -> Result<Option<&[u8]>> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(begin) = head.parse(answer)? else {
+        return Ok(None);
+    };
+    let status = head.code.unwrap_or_default();
+    ensure!(
+        (200..300).contains(&status),
+        "answered {status}: {}",
+        String::from_utf8_lossy(answer)
+    );
+    let length = head
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+        .context("an answer without a content-length")?;
+    let length: usize = std::str::from_utf8(length.value)?.trim().parse()?;
+    let rest = &answer[begin..];
+    ensure!(rest.len() <= length, "more bytes than the answer has");
+    Ok((rest.len() == length).then_some(rest))
+}
+
+/// A server and what it is asked.
+pub struct Contender<'a> {
+    pub server: &'a Server,
+    pub call: Call,
+}
+
+/// Rounds over as many connections, and of each server the one in the middle. The servers take turns, so
+/// that a machine that becomes slower does so for all; a short round of each before warms up.
+pub async fn measure<const N: usize>(
+    method: &Method,
     connections: usize,
-    length: Duration,
-    call: &Arc<Call>,
-) -> Result<Round> {
-    let (address, before) = (server.address, server.processor()?);
+    contenders: [Contender<'_>; N],
+) -> Result<[Round; N]> {
+    let length = Duration::from_secs(method.seconds);
+    for contender in &contenders {
+        round(contender, connections, length / 4).await?;
+    }
+    let mut rounds = [const { Vec::new() }; N];
+    for _ in 0..method.rounds {
+        for (contender, rounds) in contenders.iter().zip(&mut rounds) {
+            rounds.push(round(contender, connections, length).await?);
+        }
+    }
+    Ok(rounds.map(|mut rounds: Vec<Round>| {
+        rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+        rounds[rounds.len() / 2]
+    }))
+}
+
+async fn round(contender: &Contender<'_>, connections: usize, length: Duration) -> Result<Round> {
+    let Contender { server, call } = contender;
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        open.push(Wire::open(server.address, call).await?);
+    }
+    let before = server.processor()?;
     let begin = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..connections {
-        let call = Arc::clone(call);
+    for mut wire in open {
+        let expected = call.expected;
         workers.spawn(async move {
-            let mut connection = Connection::open(address).await?;
             let mut latencies = Vec::new();
-            while begin.elapsed() < length {
-                let sent = Instant::now();
-                connection.call(&call).await?;
-                latencies.push(sent.elapsed());
+            let mut sent = Instant::now();
+            while sent.duration_since(begin) < length {
+                wire.call(expected).await?;
+                let answered = Instant::now();
+                latencies.push(answered - sent);
+                sent = answered;
             }
             anyhow::Ok(latencies)
         });
@@ -176,15 +259,13 @@ pub async fn times(
     call: impl Fn(usize) -> Call,
 ) -> Result<Duration> {
     let begin = Instant::now();
-    let mut open = Vec::new();
-    for _ in 0..connections {
-        open.push(Connection::open(server.address).await?);
-    }
     let next = std::cell::Cell::new(0);
-    let work = open.into_iter().map(async |mut connection| {
+    let work = (0..connections).map(async |_| {
+        let mut wire = Wire::open(server.address, &call(0)).await?;
         while next.get() < calls {
-            let number = next.replace(next.get() + 1);
-            connection.call(&call(number)).await?;
+            let call = call(next.replace(next.get() + 1));
+            wire.request = call.text(server.address);
+            wire.call(call.expected).await?;
         }
         anyhow::Ok(())
     });

@@ -19,7 +19,7 @@ export class Window {
 
   async see(testid, timeout = TIMEOUT_MS) {
     const part = await this.part(testid);
-    await part.waitForDisplayed({ timeout, timeoutMsg: `${testid} is not shown` });
+    await part.waitForDisplayed({ timeout }).catch(async () => assert.fail(`${testid} is not shown. ${await this.#says()}`));
     return part;
   }
 
@@ -53,8 +53,17 @@ export class Window {
         },
         { timeout },
       )
-      .catch(() => assert.fail(`${testid} reads ${JSON.stringify(text)}, not ${pattern}`));
+      .catch(async () => assert.fail(`${testid} reads ${JSON.stringify(text)}, not ${pattern}. ${await this.#says()}`));
     return text;
+  }
+
+  /** Where the window is and what stands in it, for a test that did not find what it looked for. */
+  async #says() {
+    const { hash, text } = await this.browser.execute(() => ({
+      hash: location.hash,
+      text: document.body.innerText.replace(/\s+/g, " "),
+    }));
+    return `The window is at ${hash} and says: ${text.slice(0, 2_000)}`;
   }
 
   /** A command of the window, for what a test needs to be there before it looks. */

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::webhook::{DOCUMENT, order};
 use crate::Method;
 use crate::agent::Agent;
-use crate::load::{self, row};
+use crate::load::{self, Contender, row};
 
 /// Requests in flight while it is measured.
 const CONNECTIONS: usize = 64;
@@ -27,8 +27,11 @@ pub async fn measure(method: &Method, stored: usize) -> Result<()> {
             order("/hooks/bench")
         })
         .await?;
-        let round =
-            load::measure(method, &agent.server, CONNECTIONS, order("/hooks/bench")).await?;
+        let ours = Contender {
+            server: &agent.server,
+            call: order("/hooks/bench"),
+        };
+        let [round] = load::measure(method, CONNECTIONS, [ours]).await?;
         println!(
             "  {}  store {:>5} MB",
             row(

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::Method;
 use crate::agent::Agent;
-use crate::load::{self, Call, row};
+use crate::load::{self, Call, Contender, row};
 use crate::peers::Peers;
 
 pub async fn measure(method: &Method, peers: Option<&Peers>) -> Result<()> {
@@ -21,44 +21,42 @@ pub async fn measure(method: &Method, peers: Option<&Peers>) -> Result<()> {
     let server = tokio::spawn(async move { axum::serve(listener, routes).await });
     println!("\nDurable runs of 5 effects");
     for &connections in &method.connections {
-        let ours = {
-            let agent = Agent::start(&method.agent, &method.durability)?;
-            agent
-                .put(
-                    "/api/v1/workflows/bench/steps/1.0.0",
-                    document(&effects.to_string()),
-                )
-                .await?;
-            let call = Call {
+        let agent = Agent::start(&method.agent, &method.durability)?;
+        agent
+            .put(
+                "/api/v1/workflows/bench/steps/1.0.0",
+                document(&effects.to_string()),
+            )
+            .await?;
+        let json = ("content-type", "application/json".to_owned());
+        let ours = Contender {
+            server: &agent.server,
+            call: Call {
                 path: "/api/v1/workflows/bench/steps/1.0.0/runs?wait=30s".to_owned(),
-                headers: vec![
-                    ("content-type", "application/json".to_owned()),
-                    ("authorization", agent.bearer()),
-                ],
+                headers: vec![json.clone(), ("authorization", agent.bearer())],
                 body: Bytes::from_static(b"{}"),
                 expected: "\"status\":\"completed\"",
-            };
-            load::measure(method, &agent.server, connections, call).await?
+            },
         };
-        println!(
-            "  {}",
-            row("flame-agent", connections, ours, &method.durability)
-        );
-        let Some(peers) = peers else { continue };
-        let restate = {
-            let restate = peers.restate(effects).await?;
-            let call = Call {
+        let say = |who, round, promise| println!("  {}", row(who, connections, round, promise));
+        let Some(peers) = peers else {
+            let [ours] = load::measure(method, connections, [ours]).await?;
+            say("flame-agent", ours, &method.durability);
+            continue;
+        };
+        let restate = peers.restate(effects).await?;
+        let theirs = Contender {
+            server: &restate.server,
+            call: Call {
                 path: "/Steps/run".to_owned(),
-                headers: vec![("content-type", "application/json".to_owned())],
+                headers: vec![json],
                 body: Bytes::from_static(b"{}"),
                 expected: "{\"ok\":1}",
-            };
-            load::measure(method, &restate.server, connections, call).await?
+            },
         };
-        println!(
-            "  {}",
-            row("Restate, Rust SDK", connections, restate, "its default")
-        );
+        let [ours, restate] = load::measure(method, connections, [ours, theirs]).await?;
+        say("flame-agent", ours, &method.durability);
+        say("Restate, Rust SDK", restate, "its default");
         println!(
             "  {:22} {:.2} of Restate's, its p99 {:.2} of Restate's",
             "  so flame-agent's is",

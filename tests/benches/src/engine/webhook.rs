@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::Method;
 use crate::agent::Agent;
-use crate::load::{self, Call, row};
+use crate::load::{self, Call, Contender, row};
 use crate::peers::Peers;
 
 pub const DOCUMENT: &str = r#"
@@ -38,37 +38,33 @@ pub fn order(path: &str) -> Call {
 pub async fn measure(method: &Method, peers: Option<&Peers>) -> Result<()> {
     println!("\nWebhook, a small transform, synchronous answer");
     for &connections in &method.connections {
-        let ours = {
-            let agent = Agent::start(&method.agent, &method.durability)?;
-            agent
-                .put(
-                    "/api/v1/workflows/bench/transform/1.0.0",
-                    DOCUMENT.to_owned(),
-                )
-                .await?;
-            load::measure(method, &agent.server, connections, order("/hooks/bench")).await?
+        let agent = Agent::start(&method.agent, &method.durability)?;
+        agent
+            .put(
+                "/api/v1/workflows/bench/transform/1.0.0",
+                DOCUMENT.to_owned(),
+            )
+            .await?;
+        let ours = Contender {
+            server: &agent.server,
+            call: order("/hooks/bench"),
         };
-        println!(
-            "  {}",
-            row("flame-agent", connections, ours, &method.durability)
-        );
-        let Some(peers) = peers else { continue };
-        let node_red = {
-            let node_red = peers.node_red().await?;
-            load::measure(method, &node_red.server, connections, order("/bench")).await?
+        let say = |who, round, promise| println!("  {}", row(who, connections, round, promise));
+        let Some(peers) = peers else {
+            let [ours] = load::measure(method, connections, [ours]).await?;
+            say("flame-agent", ours, &method.durability);
+            continue;
         };
-        println!(
-            "  {}",
-            row("Node-RED", connections, node_red, "keeps nothing")
-        );
-        let ceiling = {
-            let ceiling = peers.ceiling().await?;
-            load::measure(method, &ceiling.server, connections, order("/bench")).await?
+        let (node_red, ceiling) = (peers.node_red().await?, peers.ceiling().await?);
+        let theirs = |server| Contender {
+            server,
+            call: order("/bench"),
         };
-        println!(
-            "  {}",
-            row("plain axum", connections, ceiling, "keeps nothing")
-        );
+        let contenders = [ours, theirs(&node_red.server), theirs(&ceiling.server)];
+        let [ours, node_red, ceiling] = load::measure(method, connections, contenders).await?;
+        say("flame-agent", ours, &method.durability);
+        say("Node-RED", node_red, "keeps nothing");
+        say("plain axum", ceiling, "keeps nothing");
         println!(
             "  {:22} {:.2} of Node-RED's, {:.2} of plain axum's",
             "  so flame-agent's is",
