@@ -1,7 +1,12 @@
 //! Five HTTP calls as journalled steps of a Restate service; the answer is that of the last.
 
+use std::net::SocketAddr;
+
 use restate_sdk::prelude::*;
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpSocket};
+
+const BACKLOG: u32 = 1_024;
 
 struct Steps {
     client: reqwest::Client,
@@ -34,6 +39,15 @@ async fn main() {
         effect: next(),
     };
     HttpServer::new(Endpoint::builder().bind(steps).build())
-        .listen_and_serve(address)
+        .serve(prompt(address).expect("the address can be listened on"))
         .await;
+}
+
+/// Its connections inherit that nothing small waits for an acknowledgement. The SDK leaves that out, which
+/// costs each step 40 ms where one run is in flight.
+fn prompt(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_nodelay(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
