@@ -120,7 +120,10 @@ impl Wire {
         let body = loop {
             let read = self.stream.read_buf(&mut self.answer).await?;
             ensure!(read > 0, "the server closed the connection");
-            ensure!(self.answer.len() <= ANSWER_BYTES_MAX, "an answer of over {ANSWER_BYTES_MAX} bytes");
+            ensure!(
+                self.answer.len() <= ANSWER_BYTES_MAX,
+                "an answer of over {ANSWER_BYTES_MAX} bytes"
+            );
             if let Some(body) = body(&self.answer)? {
                 break body;
             }

@@ -1,7 +1,6 @@
 //! The examples of the standard, read from beside the repository; each has a row in `examples.yaml`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -37,21 +36,12 @@ fn read(name: &str, rows: Value) -> Vec<Row> {
 }
 
 /// The texts of a release by name, or nothing after saying that they are absent.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn texts(release: &str) -> BTreeMap<String, String> {
-    let root = std::env::var_os("MASTRA_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-        PathBuf::from,
-    );
-    let folder = root.join("open-workflow").join(release).join("examples");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!(
-            "skipped: {} is absent; MASTRA_SHARED can name the folder that holds open-workflow",
-            folder.display()
-        );
+    let Some(folder) = flame_testkit::open_workflow() else {
         return BTreeMap::new();
     };
-    entries
+    std::fs::read_dir(folder.join(release).join("examples"))
+        .unwrap()
         .map(|entry| {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();

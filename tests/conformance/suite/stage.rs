@@ -407,7 +407,6 @@ fn filled(event: &Value) -> Value {
 }
 
 /// Performs the rows one after the other and tells all that failed; rows that have a reason tell it.
-#[expect(clippy::print_stderr, reason = "what is not shown here says why")]
 pub(crate) async fn perform_all(rows: &[(String, String, Row)]) {
     let stage = Stage::set(rows).await;
     let mut failed = Vec::new();
@@ -415,7 +414,7 @@ pub(crate) async fn perform_all(rows: &[(String, String, Row)]) {
         match stage.perform(text, row).await {
             Ok(refusal) => {
                 if let Some(reason) = refusal.as_ref().or(row.because.as_ref()) {
-                    eprintln!("{name}: {reason}");
+                    flame_testkit::tell(format_args!("{name}: {reason}"));
                 }
             }
             Err(complaint) => failed.push(format!("{name}:\n    {complaint}")),

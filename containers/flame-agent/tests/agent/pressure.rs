@@ -129,12 +129,13 @@ mod full_disk {
     use crate::tmpfs::Tmpfs;
     use tokio::io::AsyncWriteExt as _;
 
-    #[expect(clippy::print_stderr, reason = "a test that is passed over says why")]
     fn disk() -> Option<Tmpfs> {
         match Tmpfs::mount("24m") {
             Ok(mount) => Some(mount),
             Err(reason) => {
-                eprintln!("skipped: a small tmpfs can't be mounted here: {reason}");
+                flame_testkit::skipped(format_args!(
+                    "a small tmpfs can't be mounted here: {reason}"
+                ));
                 None
             }
         }

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::absent::skipped;
+
 /// A server of somebody else's as a child process. Dropping it kills it.
 #[derive(Debug)]
 pub struct Counterpart {
@@ -161,13 +163,10 @@ fn present(file: PathBuf, command: Command) -> Option<Command> {
     if file.is_file() {
         return Some(command);
     }
-    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-    {
-        eprintln!(
-            "left out: {} is missing; `cargo xtask test` installs it",
-            file.display()
-        );
-    }
+    skipped(format_args!(
+        "{} is missing; `cargo xtask test` installs it",
+        file.display()
+    ));
     None
 }
 

@@ -1,5 +1,6 @@
 //! Fakes, fixtures and servers that tests share; never shipped.
 
+mod absent;
 mod agent;
 mod certificate;
 mod counterpart;
@@ -8,6 +9,7 @@ mod podman;
 mod postgres;
 mod program;
 
+pub use absent::{open_workflow, skipped, tell};
 pub use agent::Agent;
 pub use certificate::Certificate;
 pub use counterpart::Counterpart;

@@ -1,9 +1,16 @@
 //! `cargo xtask run`: from a fresh clone to the open app, or to the sample on the terminal.
 
+use std::ffi::OsString;
+
 use anyhow::Result;
 
 use crate::setup;
 use crate::shell::{built, cargo, command, exec};
+
+/// What a person is told where the sample ran instead of the window.
+const NO_DISPLAY: &str = "There is no display here, so the Orders sample ran on the terminal.
+To open the window: run `cargo xtask run` in a desktop session, or force it with
+`cargo xtask run --app` where a display can be reached.";
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -16,14 +23,18 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    let display = ["DISPLAY", "WAYLAND_DISPLAY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-    if options.app || display {
+    if options.app || display(|name| std::env::var_os(name)) {
         window(options)
     } else {
         terminal(options)
     }
+}
+
+/// Whether a display is announced.
+fn display(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| variable(name).is_some_and(|value| !value.is_empty()))
 }
 
 fn window(options: &Options) -> Result<()> {
@@ -39,10 +50,7 @@ fn terminal(options: &Options) -> Result<()> {
     build.args(["build", "--package", "flame-agent"]);
     exec(in_profile(&mut build, options.release))?;
     exec(command(built(profile(options), "flame-agent")).arg("tour"))?;
-    println!();
-    println!("There is no display here, so the Orders sample ran on the terminal.");
-    println!("To open the window: run `cargo xtask run` in a desktop session, or force it with");
-    println!("`cargo xtask run --app` where a display can be reached.");
+    println!("\n{NO_DISPLAY}");
     Ok(())
 }
 
@@ -76,4 +84,22 @@ fn in_profile(build: &mut std::process::Command, release: bool) -> &mut std::pro
 
 fn profile(options: &Options) -> &'static str {
     if options.release { "release" } else { "debug" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::display;
+
+    #[test]
+    fn a_display_is_one_that_is_named() {
+        for (name, value, expected) in [
+            ("DISPLAY", ":0", true),
+            ("WAYLAND_DISPLAY", "wayland-0", true),
+            ("DISPLAY", "", false),
+            ("TERM", "xterm", false),
+        ] {
+            let variable = |asked: &str| (asked == name).then(|| value.into());
+            assert_eq!(display(variable), expected, "{name}={value}");
+        }
+    }
 }

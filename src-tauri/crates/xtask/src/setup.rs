@@ -207,7 +207,7 @@ fn installed(package: &str) -> bool {
 
 /// `env` with the right to install packages: as it is for root, else through sudo.
 fn privileged() -> Result<Command> {
-    if read(Command::new("id").arg("-u"))?.trim() == "0" {
+    if is_root()? {
         return Ok(command("env"));
     }
     if on_path("sudo") {
@@ -216,6 +216,10 @@ fn privileged() -> Result<Command> {
         return Ok(sudo);
     }
     bail!("packages are missing; run this once as root, or install sudo")
+}
+
+pub fn is_root() -> Result<bool> {
+    Ok(read(Command::new("id").arg("-u"))?.trim() == "0")
 }
 
 fn node_is_recent() -> bool {

@@ -100,8 +100,9 @@ async fn a_full_disk_holds_runs_until_there_is_space() {
     let mount = match crate::tmpfs::Tmpfs::mount("24m") {
         Ok(mount) => mount,
         Err(reason) => {
-            eprintln!("skipped: a small tmpfs can't be mounted here: {reason}");
-            return;
+            return flame_testkit::skipped(format_args!(
+                "a small tmpfs can't be mounted here: {reason}"
+            ));
         }
     };
     let (go, wait) = tokio::sync::watch::channel(false);

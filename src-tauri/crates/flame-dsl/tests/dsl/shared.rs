@@ -1,24 +1,6 @@
 //! The published schema and examples of the DSL, which are read from beside the repository.
 
-use std::path::PathBuf;
-
-/// The folder of the standard's files, or `None` after saying that it is absent.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn open_workflow() -> Option<PathBuf> {
-    let root = std::env::var_os("MASTRA_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared"),
-        PathBuf::from,
-    );
-    let folder = root.join("open-workflow");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!(
-        "skipped: {} is absent; MASTRA_SHARED can name its parent",
-        folder.display()
-    );
-    None
-}
+use flame_testkit::open_workflow;
 
 /// The names and texts of the examples of a release, sorted by name.
 pub(crate) fn examples(release: &str) -> Vec<(String, String)> {

@@ -55,8 +55,9 @@ async fn a_full_disk_is_over_when_there_is_space() {
     let mount = match Tmpfs::mount("12m") {
         Ok(mount) => mount,
         Err(reason) => {
-            eprintln!("skipped: a small tmpfs can't be mounted here: {reason}");
-            return;
+            return flame_testkit::skipped(format_args!(
+                "a small tmpfs can't be mounted here: {reason}"
+            ));
         }
     };
     let ballast = mount.path().join("ballast");

@@ -24,12 +24,13 @@ pub(super) struct Libjq {
 
 impl Libjq {
     /// None, after saying so, where `cargo xtask test` has not installed it.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub(super) fn start() -> Option<Self> {
         let python = python();
         if !python.is_file() {
             let python = python.display();
-            eprintln!("skipped: libjq is not installed ({python}); `cargo xtask test` installs it");
+            flame_testkit::skipped(format_args!(
+                "libjq is not installed ({python}); `cargo xtask test` installs it"
+            ));
             return None;
         }
         let mut child = Command::new(python)
