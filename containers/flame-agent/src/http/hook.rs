@@ -6,10 +6,10 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{ALLOW, CONTENT_ENCODING, LOCATION};
+use axum::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use flame_agent_api::{HookAccepted, Operation};
+use flame_agent_api::{HookAccepted, Operation, media};
 use flame_dsl::{Webhook, WebhookAnswer, WebhookProtection};
 use flame_errors::Code;
 use flame_store::Run;
@@ -207,11 +207,9 @@ async fn answer(
         .run;
     match run.summary.status {
         RunStatus::Completed => {
-            let output: Value = match &run.output {
-                Some(bytes) => view::stored("output", bytes)?,
-                None => Value::Null,
-            };
-            Ok(Json(output).into_response())
+            // JSON already, as the run's own commit holds it.
+            let output = run.output.unwrap_or_else(|| b"null".to_vec());
+            Ok(([(CONTENT_TYPE, media::JSON)], output).into_response())
         }
         RunStatus::Faulted => Err(faulted(&run)),
         RunStatus::Cancelled => {

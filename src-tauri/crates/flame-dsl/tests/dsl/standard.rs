@@ -7,11 +7,12 @@
 use std::sync::OnceLock;
 
 use flame_dsl::{Format, Rule, parse};
+use flame_testkit::open_workflow;
 use jsonschema::Validator;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::shared::{examples, open_workflow};
+use crate::shared::examples;
 
 const EVERYTHING: &str = include_str!("fixtures/everything.yaml");
 
