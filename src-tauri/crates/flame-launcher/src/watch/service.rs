@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flame_errors::Code;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -264,9 +265,11 @@ impl<S: FeedSink> Service<S> {
 
 /// Notices for one folder; `None` where the system gives none (a limit, a network drive).
 fn watcher(folder: &Path, noticed: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
-    let handler = move |_: notify::Result<notify::Event>| {
-        // Full means that a look is due already.
-        let _ = noticed.try_send(());
+    let handler = move |event: notify::Result<notify::Event>| {
+        if is_news(&event) {
+            // Full means that a look is due already.
+            let _ = noticed.try_send(());
+        }
     };
     let mut watcher = notify::recommended_watcher(handler).ok()?;
     match watcher.watch(folder, RecursiveMode::NonRecursive) {
@@ -276,6 +279,15 @@ fn watcher(folder: &Path, noticed: mpsc::Sender<()>) -> Option<RecommendedWatche
             None
         }
     }
+}
+
+/// Whether something may have changed. Who only reads changes nothing, and our own looks read the folder: as news
+/// they would ask for the next look for ever.
+fn is_news(event: &notify::Result<notify::Event>) -> bool {
+    !matches!(
+        event.as_ref().map(|event| event.kind),
+        Ok(EventKind::Access(access)) if access != AccessKind::Close(AccessMode::Write)
+    )
 }
 
 /// Hands one settled file over, from where the sink is to its end.
@@ -352,4 +364,38 @@ async fn send_all<S: FeedSink>(
         "{} took more than {PARTS_MAX} parts",
         told.source
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn who_reads_a_folder_and_its_files_is_no_news() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = folder.path().join("known.csv");
+        std::fs::write(&known, "id\n").unwrap();
+        let (sender, news) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(move |event| {
+            if is_news(&event) {
+                // The test may have seen enough.
+                let _ = sender.send(event);
+            }
+        })
+        .unwrap();
+        watcher
+            .watch(folder.path(), RecursiveMode::NonRecursive)
+            .unwrap();
+        for _ in 0..3 {
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+            assert_eq!(std::fs::read(&known).unwrap(), b"id\n");
+        }
+        let new = folder.path().join("new.csv");
+        std::fs::write(&new, "id\n").unwrap();
+        let first = news.recv().unwrap().unwrap();
+        assert!(first.kind.is_create(), "{first:?}");
+        assert_eq!(first.paths, [new]);
+    }
 }
