@@ -24,17 +24,29 @@ pub struct Effects {
 
 #[derive(Debug)]
 struct Ledger {
-    requests: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Idempotency key and path, in the order in which they came.
+    requests: Mutex<Vec<(String, String)>>,
+    /// How often each path is refused from now on.
+    refusals: Mutex<BTreeMap<String, u64>>,
     count: watch::Sender<u64>,
 }
 
+impl Ledger {
+    fn is_refused(&self, path: &str) -> bool {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = refusals.get_mut(path).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
+    }
+}
+
 impl Effects {
-    /// Answers every request with 200 and the path that was asked for.
+    /// Answers every request with 200 and the path that was asked for, except as [`Self::refuse`] says.
     pub async fn start() -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let ledger = Arc::new(Ledger {
             requests: Mutex::default(),
+            refusals: Mutex::default(),
             count: watch::Sender::new(0),
         });
         let routes = Router::new()
@@ -68,13 +80,32 @@ impl Effects {
         *self.ledger.count.borrow()
     }
 
-    /// Paths asked for, in order, by idempotency key; requests without one stand under "".
-    pub fn by_key(&self) -> BTreeMap<String, Vec<String>> {
+    /// The next requests of this path, so many of them, are answered with 503.
+    pub fn refuse(&self, path: &str, times: u64) {
+        let mut refusals = self
+            .ledger
+            .refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        refusals.insert(path.to_owned(), times);
+    }
+
+    /// Idempotency key and path of each request, in the order in which they came; a request without a key has "".
+    pub fn requests(&self) -> Vec<(String, String)> {
         self.ledger
             .requests
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Paths asked for, in order, by idempotency key; requests without one stand under "".
+    pub fn by_key(&self) -> BTreeMap<String, Vec<String>> {
+        let mut by_key: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (key, path) in self.requests() {
+            by_key.entry(key).or_default().push(path);
+        }
+        by_key
     }
 }
 
@@ -101,9 +132,11 @@ async fn record(State(ledger): State<Arc<Ledger>>, request: Request) -> impl Int
         .requests
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .entry(key.unwrap_or_default().to_owned())
-        .or_default()
-        .push(path.clone());
+        .push((key.unwrap_or_default().to_owned(), path.clone()));
+    let status = match ledger.is_refused(&path) {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::OK,
+    };
     ledger.count.send_modify(|count| *count += 1);
-    (StatusCode::OK, Json(json!({ "path": path })))
+    (status, Json(json!({ "path": path })))
 }
