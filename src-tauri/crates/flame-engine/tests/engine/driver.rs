@@ -95,6 +95,24 @@ pub(crate) struct Driver {
     wanted: LifecycleSet,
     /// Steps between two looks whether the journal folds to the live state; 1 is after each.
     fold_every: usize,
+    /// Commits between two snapshots, where there are any.
+    snapshot_every: Option<usize>,
+    /// The last snapshot, and the records that it stands for. Outlives a crash.
+    kept: Option<(usize, Vec<u8>)>,
+    /// The clock and the dice before a step whose commit will not be.
+    doomed: Option<(Timestamp, u64)>,
+    /// What the last step came to, committed or not.
+    pub(crate) last: Decided,
+}
+
+/// A step as its commit has it.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    pub(crate) records: Vec<Record>,
+    /// A snapshot is in the same commit.
+    pub(crate) snapshot: bool,
+    /// It asks for a child run.
+    pub(crate) bears: bool,
 }
 
 impl Driver {
@@ -127,12 +145,22 @@ impl Driver {
             limits: Limits::default(),
             wanted: LifecycleSet::default(),
             fold_every: 1,
+            snapshot_every: None,
+            kept: None,
+            doomed: None,
+            last: Decided::default(),
         }
     }
 
     /// Folding anew is quadratic: many runs are held to the law now and then, and at every crash.
     pub(crate) fn folding_every(mut self, steps: usize) -> Self {
         self.fold_every = steps;
+        self
+    }
+
+    /// A crash is recovered from the last snapshot and the records behind it.
+    pub(crate) fn snapshot_every(mut self, commits: usize) -> Self {
+        self.snapshot_every = Some(commits);
         self
     }
 
@@ -181,7 +209,32 @@ impl Driver {
         self.absorb(step);
     }
 
+    /// The process dies in the next step: it is decided, and its commit never is.
+    pub(crate) fn doom(&mut self) {
+        self.doomed = Some((self.now, self.entropy));
+    }
+
     pub(crate) fn absorb(&mut self, step: Step) {
+        let commits = self.commits.len() + 1;
+        let is_due = |every: usize| !step.records.is_empty() && commits.is_multiple_of(every);
+        let bears = |action: &Action| {
+            matches!(
+                action,
+                Action::Invoke {
+                    call: Call::Workflow(_),
+                    ..
+                }
+            )
+        };
+        self.last = Decided {
+            records: step.records.clone(),
+            snapshot: self.snapshot_every.is_some_and(is_due),
+            bears: step.actions.iter().any(bears),
+        };
+        if let Some((now, entropy)) = self.doomed.take() {
+            (self.now, self.entropy) = (now, entropy);
+            return self.crash();
+        }
         let mut places = self.log.len() as u64;
         for record in &step.records {
             match record {
@@ -197,6 +250,9 @@ impl Driver {
         }
         if !step.records.is_empty() {
             self.commits.push(self.journal.len());
+        }
+        if self.last.snapshot {
+            self.kept = Some((self.journal.len(), self.run.snapshot()));
         }
         // Folding anew is quadratic: a long journal is held to the law now and then.
         let every = if self.journal.len() < 200 {
@@ -325,7 +381,8 @@ impl Driver {
 
     /// Forgets all but the journal, as a killed process does, and goes on from there.
     pub(crate) fn crash(&mut self) {
-        self.run = self.fold().with_limits(self.limits);
+        self.doomed = None;
+        self.run = self.recovered().with_limits(self.limits);
         self.run.publish(self.wanted);
         self.in_flight.clear();
         self.timers.clear();
@@ -337,7 +394,20 @@ impl Driver {
             now: self.now,
             entropy: self.entropy,
         });
+        let last = std::mem::take(&mut self.last);
         self.absorb(step);
+        self.last = last;
+    }
+
+    fn recovered(&self) -> Run {
+        let Some((at, snapshot)) = &self.kept else {
+            return self.fold();
+        };
+        let mut run = Run::restore(self.run.id(), Arc::clone(&self.workflow), snapshot).unwrap();
+        for record in &self.read[*at..] {
+            run.fold(record).unwrap();
+        }
+        run
     }
 
     /// Puts an event into the log and delivers what is in it.

@@ -89,7 +89,7 @@ fn write_a_new_history_when_asked() {
     let mut driver = Driver::new(workflow(&saga()));
     driver.start(json!({"orders": [1, 2]}));
     let mut world = World::new(4);
-    while world.advance(&mut driver) {}
+    while world.advance(&mut driver).is_some() {}
     let path = folder().join(name);
     let head = "document: {dsl: '1.0.3', namespace: test, name: sample, version: '1.0.0'}\n";
     std::fs::write(path.with_extension("yaml"), format!("{head}{}", saga())).unwrap();

@@ -42,7 +42,7 @@ fn play(world: &mut World, mut crash_after: impl FnMut(usize) -> bool) -> Driver
         if crash_after(step) {
             driver.crash();
         }
-        if !world.advance(&mut driver) {
+        if world.advance(&mut driver).is_none() {
             break;
         }
     }

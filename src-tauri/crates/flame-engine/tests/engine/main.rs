@@ -9,6 +9,7 @@
 mod calls;
 mod compensations;
 mod control;
+mod crashes;
 mod data_flow;
 mod driver;
 mod extensions;
