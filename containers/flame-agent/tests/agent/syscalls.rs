@@ -1,12 +1,16 @@
-//! What the kernel sees: nothing is acknowledged before it is on the disk, and a kill inside any write loses
-//! nothing that was acknowledged.
+//! What the kernel sees: nothing is acknowledged before it is on the disk, and a kill inside any write or at any
+//! point of `points.rs` loses nothing that was acknowledged.
 //!
 //! `strace` shows the first and does the second. Where it may not trace, these tests say so and pass.
 
+mod aftermath;
+mod kills;
+mod life;
+mod points;
+mod scenario;
+mod trace;
+
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
 
 use flame_agent_api::SecretText;
 use flame_agent_client::{AgentClient, Format, StartOptions};
@@ -14,6 +18,7 @@ use flame_testkit::{Agent, Effects};
 use flame_types::{RunId, RunStatus, WorkflowId};
 use serde_json::{Value, json};
 
+use self::life::{Traced, refused};
 use crate::harness::{hooked, program};
 
 /// Calls that put bytes into a file and onto the disk.
@@ -24,67 +29,6 @@ const KILL_POINTS: [u32; 20] = [
 ];
 /// Runs that each life is asked for.
 const STARTS: u64 = 8;
-
-/// An agent that runs under `strace`.
-struct Traced {
-    strace: Child,
-    /// The agent ends when this is closed, also where the test panics.
-    stdin: Option<ChildStdin>,
-    /// `None` where it died before it could say.
-    url: Option<String>,
-}
-
-impl Traced {
-    fn start(folder: &Path, log: &Path, options: &[&str]) -> Self {
-        let mut strace = Command::new("strace")
-            .args(["-f", "-qq", "-y", "-s", "40", "-o"])
-            .arg(log)
-            .args(options)
-            .arg("--")
-            .arg(program())
-            .args(["serve", "--exit-on-stdin-close", "--log", "warn"])
-            .args(["--durability", "full", "--data-dir"])
-            .arg(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = strace.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str::<Value>(&line).ok();
-        Self {
-            stdin: strace.stdin.take(),
-            strace,
-            url: ready.and_then(|ready| Some(ready["listening"].as_str()?.to_owned())),
-        }
-    }
-
-    fn client(&self, folder: &Path) -> Option<AgentClient> {
-        let token = std::fs::read_to_string(folder.join("token")).ok()?;
-        let secret = SecretText::new(token.trim().to_owned());
-        Some(AgentClient::new(self.url.as_deref()?, secret).unwrap())
-    }
-
-    /// Ends the agent where it lives, and waits until all is written down.
-    fn end(mut self) {
-        drop(self.stdin.take());
-        self.strace.wait().unwrap();
-    }
-}
-
-/// Why nothing can be traced here, if so.
-fn refused() -> Option<String> {
-    let tried = Command::new("strace")
-        .args(["-f", "-o", "/dev/null", "--", "true"])
-        .output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Some(error.to_string()),
-    }
-}
 
 fn workflow() -> WorkflowId {
     WorkflowId {
@@ -103,7 +47,7 @@ async fn what_is_acknowledged_is_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let (data, log) = (folder.path().join("data"), folder.path().join("trace"));
     let calls = format!("trace={DISK},write,writev,sendto");
-    let agent = Traced::start(&data, &log, &["-e", &calls]);
+    let agent = Traced::start(&data, &log, &["-y", "-s", "40", "-e", &calls]);
     let client = agent.client(&data).unwrap();
     let text = hooked(
         "order",
