@@ -28,7 +28,7 @@ use super::{ContainerOrders, ContainerOutcome, Error, Options, retention};
 /// The running runtime.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     threads: Arc<Threads>,
 }
 

@@ -67,13 +67,21 @@ pub(super) enum Rest {
 }
 
 impl Rest {
-    /// Of a run with this status that wakes at this time; `None` where that is sooner than `least`.
-    pub(super) fn of(status: RunStatus, wakes: Option<Timestamp>, least: Duration) -> Option<Self> {
-        match (status, wakes) {
+    /// Of a run with this status that wakes at this time; `None` where that is sooner than `least`, or was
+    /// decided by a clock that was ahead: `updated` has not come yet.
+    pub(super) fn of(
+        summary: &RunSummary,
+        wakes: Option<Timestamp>,
+        least: Duration,
+    ) -> Option<Self> {
+        let now = now();
+        match (summary.status, wakes) {
             (RunStatus::Suspended, _) => Some(Self::UntilAsked),
-            (RunStatus::Waiting, Some(at)) => Duration::try_from(at.duration_since(now()))
-                .is_ok_and(|left| left > least)
-                .then_some(Self::Until(at)),
+            (RunStatus::Waiting, Some(at)) if summary.updated <= now => {
+                Duration::try_from(at.duration_since(now))
+                    .is_ok_and(|left| left > least)
+                    .then_some(Self::Until(at))
+            }
             _ => None,
         }
     }
@@ -524,7 +532,7 @@ impl Live {
         if is_awaited {
             return None;
         }
-        Rest::of(self.summary.status, self.run.wakes(), least)
+        Rest::of(&self.summary, self.run.wakes(), least)
     }
 
     /// The run as a reader would see it.

@@ -185,6 +185,13 @@ impl Place {
     }
 }
 
+impl Resting {
+    /// Until somebody asks for it, whatever the clock says.
+    pub(super) const fn is_suspended(&self) -> bool {
+        self.is_suspended
+    }
+}
+
 impl Drop for Resting {
     fn drop(&mut self) {
         let counter = self.counters.resting(self.is_suspended);

@@ -5,6 +5,7 @@
 //! a workflow means (that is the engine's).
 
 mod calls;
+mod clock;
 mod connections;
 mod definitions;
 mod depth;

@@ -153,7 +153,7 @@ async fn recover(shared: &Shared) -> Result<(), Error> {
         let Some(last) = runs.last() else { break };
         page = Page::after(last.id, RECOVERY_PAGE);
         for run in &runs {
-            let message = match Rest::of(run.status, run.wakes, shared.options.rest_least) {
+            let message = match Rest::of(run, run.wakes, shared.options.rest_least) {
                 Some(rest) => Message::Rest { run: run.id, rest },
                 None => Message::Recover { run: run.id },
             };

@@ -1,11 +1,13 @@
 //! Schedules by the clock: when a workflow is due, and starting it once for each time.
 //!
 //! The next time is stored in the same commit as the run that it starts, so a crash starts no run twice.
-//! What was missed while the agent was down runs once, at the start. A workflow that runs some time after
+//! What was missed while the agent was down runs once, at the start. A clock that is ahead starts what it makes
+//! due, once; when it is right again nothing waits for the years that it showed. A workflow that runs some time after
 //! its last run has no next time while one is in flight; it follows from the runs in the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +20,8 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::Error;
-use super::shared::{Shared, stopping};
+use super::clock;
+use super::shared::{Shared, now, stopping};
 use super::start::Begin;
 use super::value::{StartRequest, Trigger};
 
@@ -54,6 +57,19 @@ fn following(timing: &Timing, due: Timestamp, now: Timestamp) -> Result<Option<T
         Timing::Every(interval) => Ok(Some(on_the_grid(due, *interval, now))),
         Timing::After(_) => Ok(Some(AT_THE_END)),
     }
+}
+
+/// The next time, where the stored one was reckoned by a clock that was ahead. One that was set back by little
+/// starts nothing a second time.
+fn set_right(timing: &Timing, due: Due, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    if due.next >= AT_THE_END {
+        return Ok(None);
+    }
+    let since = match due.last {
+        Some(last) if !clock::went_back(last, now) => now.max(last),
+        _ => now,
+    };
+    Ok(first(timing, since)?.filter(|first| *first < due.next))
 }
 
 /// The first of `due` plus whole intervals that lies after `now`, so that starts do not drift.
@@ -96,18 +112,27 @@ fn next(cron: &str, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         .map(|zoned| zoned.timestamp()))
 }
 
+/// When a workflow is due next, and was last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Due {
+    next: Timestamp,
+    last: Option<Timestamp>,
+}
+
 /// When each scheduled workflow is due. Filled from the store, kept in step by the loop.
 #[derive(Debug, Default)]
 pub(super) struct Schedules {
-    due: Mutex<BTreeMap<WorkflowId, Timestamp>>,
+    due: Mutex<BTreeMap<WorkflowId, Due>>,
     /// Workflows that run after their last run, whose runs are to be looked at.
     ended: Mutex<BTreeSet<WorkflowId>>,
+    /// Filled anew, perhaps by what a clock that was ahead has left.
+    filled: AtomicBool,
     changed: Notify,
 }
 
 impl Schedules {
     pub(super) fn next(&self, id: &WorkflowId) -> Option<Timestamp> {
-        self.locked(|due| due.get(id).copied())
+        self.locked(|due| due.get(id).map(|due| due.next))
             .filter(|next| *next < AT_THE_END)
     }
 
@@ -130,14 +155,20 @@ impl Schedules {
 
     /// Takes over what the store says now.
     pub(super) async fn refresh(&self, shared: &Shared) -> Result<(), Error> {
-        let stored: BTreeMap<DefinitionKey, Timestamp> = shared
+        let stored: BTreeMap<DefinitionKey, Due> = shared
             .store
             .schedules()
             .await?
             .into_iter()
-            .map(|schedule| (schedule.workflow, schedule.next))
+            .map(
+                |Schedule {
+                     workflow,
+                     next,
+                     last,
+                 }| (workflow, Due { next, last }),
+            )
             .collect();
-        let due: BTreeMap<WorkflowId, Timestamp> = shared
+        let due: BTreeMap<WorkflowId, Due> = shared
             .definitions
             .scheduled()
             .into_iter()
@@ -146,36 +177,46 @@ impl Schedules {
                 Some((id, next))
             })
             .collect();
-        let without_next = due.iter().filter(|(_, next)| **next >= AT_THE_END);
+        let without_next = due.iter().filter(|(_, due)| due.next >= AT_THE_END);
         self.look_at(without_next.map(|(id, _)| id.clone()));
         self.locked(|held| *held = due);
+        self.filled.store(true, Ordering::Relaxed);
         self.changed.notify_one();
         Ok(())
     }
 
     fn earliest(&self) -> Option<Timestamp> {
-        self.locked(|due| due.values().min().copied())
+        self.locked(|due| due.values().map(|due| due.next).min())
     }
 
     fn due(&self, now: Timestamp) -> Vec<WorkflowId> {
         self.locked(|due| {
             due.iter()
-                .filter(|(_, at)| **at <= now)
+                .filter(|(_, due)| due.next <= now)
                 .map(|(id, _)| id.clone())
                 .collect()
         })
     }
 
-    fn locked<T>(&self, work: impl FnOnce(&mut BTreeMap<WorkflowId, Timestamp>) -> T) -> T {
+    fn locked<T>(&self, work: impl FnOnce(&mut BTreeMap<WorkflowId, Due>) -> T) -> T {
         work(&mut self.due.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Starts runs when they are due, until the runtime takes no more work.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let mut looked = now();
     while shared.is_accepting() {
-        let now = Timestamp::now();
+        let now = now();
         let mut refused = false;
+        if shared.schedules.filled.swap(false, Ordering::Relaxed) || now < looked {
+            if let Err(error) = set_all_right(&shared, now).await {
+                refused = true;
+                tracing::warn!(%error, "Schedules that a clock had put too late could not be put right");
+                shared.schedules.filled.store(true, Ordering::Relaxed);
+            }
+        }
+        looked = now;
         for id in shared.schedules.to_look_at() {
             if let Err(error) = after_the_end(&shared, &id, now).await {
                 refused = true;
@@ -211,9 +252,42 @@ fn pause(earliest: Option<Timestamp>, now: Timestamp) -> Duration {
         .min(LOOK_INTERVAL)
 }
 
+/// Puts right what a clock that was ahead has put too late.
+async fn set_all_right(shared: &Arc<Shared>, now: Timestamp) -> Result<(), Error> {
+    let held: Vec<(WorkflowId, Due)> = shared
+        .schedules
+        .locked(|due| due.iter().map(|(id, due)| (id.clone(), *due)).collect());
+    for (id, due) in held {
+        let Some(timing) = shared.definitions.timing(&id) else {
+            continue;
+        };
+        if let Some(next) = set_right(&timing, due, now)? {
+            tracing::warn!(workflow = %id, late = %due.next, %next, "The clock was ahead: a schedule is put right");
+            put(shared, &id, Due { next, last: None }).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn put(shared: &Arc<Shared>, id: &WorkflowId, due: Due) -> Result<(), Error> {
+    let schedule = Schedule {
+        workflow: DefinitionKey::workflow(id),
+        next: due.next,
+        last: due.last,
+    };
+    shared
+        .store
+        .commit(Operation::PutSchedule(schedule))
+        .await?;
+    shared.schedules.locked(|held| held.insert(id.clone(), due));
+    Ok(())
+}
+
 /// Starts the run and moves the schedule on, in one commit.
 async fn fire(shared: &Arc<Shared>, id: &WorkflowId, now: Timestamp) -> Result<(), Error> {
-    let due = shared.schedules.locked(|due| due.get(id).copied());
+    let due = shared
+        .schedules
+        .locked(|due| due.get(id).map(|due| due.next));
     let next = match shared.definitions.timing(id) {
         Some(timing) => following(&timing, due.unwrap_or(now), now)?,
         None => None,
@@ -236,7 +310,13 @@ async fn fire(shared: &Arc<Shared>, id: &WorkflowId, now: Timestamp) -> Result<(
         .send(shared)
         .await?;
     shared.schedules.locked(|due| match next {
-        Some(next) => due.insert(id.clone(), next),
+        Some(next) => due.insert(
+            id.clone(),
+            Due {
+                next,
+                last: Some(now),
+            },
+        ),
         None => due.remove(id),
     });
     Ok(())
@@ -246,7 +326,7 @@ async fn fire(shared: &Arc<Shared>, id: &WorkflowId, now: Timestamp) -> Result<(
 async fn after_the_end(shared: &Arc<Shared>, id: &WorkflowId, now: Timestamp) -> Result<(), Error> {
     let waits = shared
         .schedules
-        .locked(|due| due.get(id).is_some_and(|next| *next >= AT_THE_END));
+        .locked(|due| due.get(id).is_some_and(|due| due.next >= AT_THE_END));
     let (true, Some(Timing::After(after))) = (waits, shared.definitions.timing(id)) else {
         return Ok(());
     };
@@ -270,18 +350,11 @@ async fn after_the_end(shared: &Arc<Shared>, id: &WorkflowId, now: Timestamp) ->
     }
     let last = shared.store.runs(of(ended), Page::first(1)).await?;
     let end = last.first().and_then(|run| run.ended).unwrap_or(now);
+    // A run may have ended by a clock that was ahead.
+    let end = end.min(now);
     let next = later(end, after);
-    let schedule = Schedule {
-        workflow: DefinitionKey::workflow(id),
-        next,
-        last: Some(end),
-    };
-    shared
-        .store
-        .commit(Operation::PutSchedule(schedule))
-        .await?;
-    shared.schedules.locked(|due| due.insert(id.clone(), next));
-    Ok(())
+    let last = Some(end);
+    put(shared, id, Due { next, last }).await
 }
 
 #[cfg(test)]
@@ -377,6 +450,70 @@ mod tests {
         assert_eq!(
             every("2026-01-01T00:10:00Z", "2036-01-01T00:00:00Z"),
             "2036-01-01T00:10:00Z"
+        );
+    }
+
+    #[test]
+    fn a_schedule_that_ran_while_the_clock_was_ahead_runs_on_when_it_is_right_again() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (right, ahead) = (at("2026-11-30T01:00:30Z"), at("2036-11-28T01:00:30Z"));
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        for (timing, due) in [
+            (Timing::Cron("0 * * * *".to_owned()), "2026-11-30T02:00:00Z"),
+            (Timing::Every(hour), "2026-11-30T02:00:30Z"),
+            (Timing::After(hour), "2026-11-30T02:00:30Z"),
+        ] {
+            let first_due = first(&timing, right).unwrap().unwrap();
+            assert!(first_due <= ahead, "it is due by the wrong clock");
+            let next = match &timing {
+                Timing::After(after) => later(ahead, *after),
+                _ => following(&timing, first_due, ahead).unwrap().unwrap(),
+            };
+            let last = Some(ahead);
+            assert!(next > ahead);
+            let stays = set_right(&timing, Due { next, last }, ahead).unwrap();
+            assert_eq!(stays, None, "as long as the clock is ahead");
+            let back = set_right(&timing, Due { next, last }, right).unwrap();
+            assert_eq!(back, Some(at(due)), "{timing:?}");
+            // Deployed by the wrong clock, and never run.
+            let deployed = Due {
+                next: first(&timing, ahead).unwrap().unwrap(),
+                last: None,
+            };
+            assert_eq!(set_right(&timing, deployed, right).unwrap(), back);
+        }
+        // Right, and ten years behind from then on: it runs by that clock.
+        let every = Timing::Every(minute);
+        let due = Due {
+            next: later(right, minute),
+            last: Some(right),
+        };
+        let behind = at("2016-12-02T01:00:30Z");
+        assert_eq!(
+            set_right(&every, due, behind).unwrap(),
+            Some(later(behind, minute))
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_by_seconds_starts_nothing_twice() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let daily = Timing::Cron("0 7 * * *".to_owned());
+        let due = Due {
+            next: at("2026-12-01T07:00:00Z"),
+            last: Some(at("2026-11-30T07:00:00.2Z")),
+        };
+        assert_eq!(
+            set_right(&daily, due, at("2026-11-30T06:59:58Z")).unwrap(),
+            None
+        );
+        let waits = Due {
+            next: AT_THE_END,
+            last: None,
+        };
+        assert_eq!(
+            set_right(&daily, waits, at("2026-11-30T06:59:58Z")).unwrap(),
+            None
         );
     }
 

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use super::Error;
 use super::calls::Invoked;
+use super::clock;
 use super::lanes::Queue;
 use super::live::{Item, Live, Opening, Pending, Rest, Turn};
 use super::load::Resting;
@@ -39,6 +40,8 @@ const LOAD_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// Events that one run may have waiting while the store can't take its commit.
 const ASIDE_MAX: usize = 10_000;
+/// Resting runs that are read at once after the clock went back.
+const TURNED_BACK_AT_ONCE: usize = 64;
 
 pub(super) struct Shard {
     shared: Arc<Shared>,
@@ -54,6 +57,10 @@ pub(super) struct Shard {
     asked_early: Option<HashSet<RunId>>,
     timers: BinaryHeap<Reverse<(Timestamp, RunId, TimerId)>>,
     held: VecDeque<(Instant, RunId)>,
+    /// What the clock showed when it was last looked at.
+    looked: Timestamp,
+    /// Resting runs that are to be read, since the clock went back.
+    turned_back: Vec<RunId>,
     /// Told once nothing is under way.
     draining: Option<oneshot::Sender<()>>,
     is_draining: bool,
@@ -82,6 +89,8 @@ pub(super) fn spawn(
         asked_early: Some(HashSet::new()),
         timers: BinaryHeap::new(),
         held: VecDeque::new(),
+        looked: now(),
+        turned_back: Vec::new(),
         draining: None,
         is_draining: false,
     };
@@ -99,6 +108,7 @@ impl Shard {
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            self.look_at_the_clock();
             self.fire_timers();
             self.send_held();
             self.tell_idle();
@@ -672,6 +682,33 @@ impl Shard {
             | Action::Emit { .. }
             | Action::Publish { .. }
             | Action::Finish { .. } => {}
+        }
+    }
+
+    /// A clock that went back makes timers wait for years: each run that has one puts that right.
+    fn look_at_the_clock(&mut self) {
+        let now = now();
+        if clock::went_back(self.looked, now) && !self.is_draining {
+            let waiting = |live: &Live| !live.timers.is_empty();
+            let runs = self.live.iter().filter(|(_, live)| waiting(live));
+            let runs: Vec<RunId> = runs.map(|(run, _)| *run).collect();
+            for run in runs {
+                if let Some(live) = self.live.get_mut(&run) {
+                    live.inbox.push_back(Item::Pending);
+                }
+                self.turn(run, None);
+            }
+            let resting = self.resting.iter();
+            let wakes = resting.filter(|(_, resting)| !resting.is_suspended());
+            self.turned_back = wakes.map(|(run, _)| *run).collect();
+        }
+        self.looked = now;
+        while self.loading.len() < TURNED_BACK_AT_ONCE
+            && let Some(run) = self.turned_back.pop()
+        {
+            if self.resting.contains_key(&run) {
+                self.load(run, Vec::new());
+            }
         }
     }
 

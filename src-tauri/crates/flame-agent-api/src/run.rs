@@ -254,6 +254,8 @@ pub enum JournalType {
     AttemptStarted,
     /// An endless loop begins anew: its steps are counted from here, its oldest entries are let go of.
     RunContinued,
+    /// The clock went back: waits and timeouts run their whole length from here on.
+    ClockTurnedBack,
     RunSuspended,
     RunResumed,
     /// A person runs the task again at which the run faulted.

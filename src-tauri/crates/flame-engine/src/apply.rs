@@ -106,11 +106,12 @@ impl Folding<'_> {
                 timer,
                 purpose,
                 due,
-                ..
+                at,
             } => {
                 let timer = Timer {
                     id: *timer,
                     due: *due,
+                    armed: Some(*at),
                 };
                 self.timer_armed(*frame, timer, *purpose)
             }
@@ -144,9 +145,17 @@ impl Folding<'_> {
             }
             Record::ErrorCaught { frame, error, .. } => self.error_caught(*frame, error),
             Record::RetryScheduled {
-                frame, timer, due, ..
+                frame,
+                timer,
+                due,
+                at,
+                ..
             } => {
-                let timer = timer.map(|id| Timer { id, due: *due });
+                let timer = timer.map(|id| Timer {
+                    id,
+                    due: *due,
+                    armed: Some(*at),
+                });
                 if let Some(timer) = timer {
                     self.state.next_timer = timer.id.0 + 1;
                 }
@@ -219,6 +228,10 @@ impl Folding<'_> {
                 self.state.generation = *generation;
                 self.state.steps = 0;
                 self.state.waited = false;
+            }
+            Record::ClockTurnedBack { at } => {
+                self.expect_status(RunStatus::Running)?;
+                self.state.turn_back(*at);
             }
             Record::RunSuspended { at } => {
                 self.expect_status(RunStatus::Running)?;
@@ -689,9 +702,7 @@ impl Folding<'_> {
         if let Some(halted) = self.state.halted_at.take() {
             // A clock that went back has no pause to make up for.
             let pause = at.duration_since(halted).max(SignedDuration::ZERO);
-            let later = |timer: &mut Timer| {
-                timer.due = timer.due.checked_add(pause).unwrap_or(Timestamp::MAX);
-            };
+            let later = |timer: &mut Timer| timer.postpone(pause);
             for frame in self.state.frames.values_mut() {
                 frame.timeout.iter_mut().for_each(later);
                 if let Progress::Try(attempts) = &mut frame.progress {

@@ -411,6 +411,11 @@ pub enum Record {
         generation: u64,
         at: Timestamp,
     },
+    /// The clock went back behind a time at which a timer was armed: it and its like run their whole
+    /// length from here on.
+    ClockTurnedBack {
+        at: Timestamp,
+    },
     RunSuspended {
         at: Timestamp,
     },
@@ -535,6 +540,7 @@ impl Record {
             Self::RetryScheduled { .. } => "retryScheduled",
             Self::AttemptStarted { .. } => "attemptStarted",
             Self::RunContinued { .. } => "runContinued",
+            Self::ClockTurnedBack { .. } => "clockTurnedBack",
             Self::RunSuspended { .. } => "runSuspended",
             Self::RunResumed { .. } => "runResumed",
             Self::RunRetried { .. } => "runRetried",
@@ -640,6 +646,7 @@ impl Record {
             | Self::RetryScheduled { at, .. }
             | Self::AttemptStarted { at, .. }
             | Self::RunContinued { at, .. }
+            | Self::ClockTurnedBack { at }
             | Self::RunSuspended { at }
             | Self::RunResumed { at }
             | Self::RunRetried { at }

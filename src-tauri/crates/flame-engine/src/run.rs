@@ -219,6 +219,7 @@ impl Run {
 
     /// What is to be done after [`Run::resume`]: effects without an answer are invoked again under the
     /// same key, timers armed at their original due times, and `Action::Yield` where pure work is left.
+    /// Also what is to be done once the clock went back, at any time.
     pub fn pending(&mut self, moment: Moment) -> Step {
         let mut turn_limits = self.limits;
         // Nothing new is decided here, so that the caller sees what was at work first.
@@ -250,6 +251,7 @@ impl Run {
             calls: BTreeMap::new(),
         };
         decide(&mut turn);
+        turn.follow_the_clock();
         turn.work();
         evaluate_calls(&mut turn, &self.invoked);
         let Turn {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use flame_dsl::{Externals, Task, TaskKind, TaskList, Workflow};
 use flame_types::{RunStatus, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -99,6 +100,27 @@ pub(crate) struct Frame {
 pub(crate) struct Timer {
     pub(crate) id: TimerId,
     pub(crate) due: Timestamp,
+    /// When it was armed; older snapshots don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) armed: Option<Timestamp>,
+}
+
+impl Timer {
+    /// Where the clock says now that it was armed later, it is due after its whole length from now on.
+    fn turn_back(&mut self, now: Timestamp) {
+        if let Some(armed) = self.armed.filter(|armed| *armed > now) {
+            let length = self.due.duration_since(armed);
+            self.due = now.checked_add(length).unwrap_or(Timestamp::MAX);
+            self.armed = Some(now);
+        }
+    }
+
+    /// Moves it as a whole.
+    pub(crate) fn postpone(&mut self, by: SignedDuration) {
+        let later = |at: Timestamp| at.checked_add(by).unwrap_or(Timestamp::MAX);
+        self.due = later(self.due);
+        self.armed = self.armed.map(later);
+    }
 }
 
 /// How far a task execution is.
@@ -375,6 +397,40 @@ impl State {
             }
         }
         timers
+    }
+
+    /// Whether a timer was armed, or a `try` begun, later than it is now.
+    pub(crate) fn is_ahead_of(&self, now: Timestamp) -> bool {
+        self.frames.values().any(|frame| {
+            let begun = match &frame.progress {
+                Progress::Try(attempts) => Some(attempts.first_at),
+                _ => None,
+            };
+            let armed = frame.timers().filter_map(|timer| timer.armed);
+            armed.chain(begun).any(|at| at > now)
+        })
+    }
+
+    /// Puts right what was begun later than it is now.
+    pub(crate) fn turn_back(&mut self, now: Timestamp) {
+        for frame in self.frames.values_mut() {
+            if let Some(timeout) = &mut frame.timeout {
+                timeout.turn_back(now);
+            }
+            match &mut frame.progress {
+                Progress::Waiting(timer) => timer.turn_back(now),
+                Progress::Try(attempts) => {
+                    attempts.first_at = attempts.first_at.min(now);
+                    if let Some(timer) = &mut attempts.timer {
+                        timer.turn_back(now);
+                    }
+                    if let Phase::Delay(Some(timer)) = &mut attempts.phase {
+                        timer.turn_back(now);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     pub(crate) fn is_ready(&self, id: FrameId, workflow: &Workflow) -> bool {

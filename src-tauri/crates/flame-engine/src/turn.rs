@@ -112,6 +112,14 @@ impl<'r> Turn<'r> {
         }
     }
 
+    /// A clock that went back leaves nobody waiting longer than was asked for, counted from now on.
+    pub(crate) fn follow_the_clock(&mut self) {
+        let at = self.moment.now;
+        if self.state.status == RunStatus::Running && self.state.is_ahead_of(at) {
+            self.emit(Record::ClockTurnedBack { at });
+        }
+    }
+
     fn too_many_steps(&mut self) {
         let error = StandardError::Runtime.with(
             "Step limit reached",

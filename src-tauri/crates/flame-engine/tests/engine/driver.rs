@@ -389,7 +389,11 @@ impl Driver {
         self.listening.clear();
         self.asked.clear();
         self.yielded = false;
-        // Setting the run going again rolls no dice.
+        self.look_at_the_clock();
+    }
+
+    /// Sets the run going again, as after a crash or once the clock went back. It rolls no dice.
+    pub(crate) fn look_at_the_clock(&mut self) {
         let step = self.run.pending(Moment {
             now: self.now,
             entropy: self.entropy,

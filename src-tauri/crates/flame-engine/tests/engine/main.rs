@@ -7,6 +7,7 @@
 )]
 
 mod calls;
+mod clocks;
 mod compensations;
 mod control;
 mod crashes;

@@ -439,7 +439,11 @@ pub(crate) fn compensation_keeps_its_promise(workflow: &Workflow, driver: &Drive
 /// Ten years, less than which no clock is off.
 const JUMP: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The wall clock goes to the other of three places: ten years back, right, ten years ahead.
+/// More than any random workflow waits for.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The wall clock goes to the other of three places: ten years back, right, ten years ahead. A run that waits looks
+/// at it now and then.
 fn jump(driver: &mut Driver, jumped: &mut i32, ahead: bool) {
     let (now, place) = match ahead {
         true => (driver.now + JUMP, *jumped + 1),
@@ -447,6 +451,18 @@ fn jump(driver: &mut Driver, jumped: &mut i32, ahead: bool) {
     };
     if (-1..=1).contains(&place) {
         (driver.now, *jumped) = (now, place);
+        driver.look_at_the_clock();
+    }
+}
+
+/// Whatever clocks did, nothing waits for longer than it was asked to.
+fn nothing_waits_for_years(driver: &Driver) {
+    for (timer, due) in &driver.timers {
+        assert!(
+            *due <= driver.now + WAIT_MAX,
+            "{timer:?} is due at {due}, and it is {}",
+            driver.now
+        );
     }
 }
 
@@ -461,6 +477,7 @@ fn interference_breaks_nothing(seed: u64) {
     let mut answered = BTreeSet::new();
     let mut jumped = 0;
     for _ in 0..STEPS {
+        nothing_waits_for_years(&driver);
         let number = dice.below(3) + 1;
         match dice.below(112) {
             0 => driver.handle(Event::Cancel),
