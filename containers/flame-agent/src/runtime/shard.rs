@@ -38,8 +38,6 @@ const HELD_INTERVAL: Duration = Duration::from_millis(250);
 const LOAD_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 /// The wall clock may jump: with timers armed nobody sleeps longer without a look.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-/// Events that one run may have waiting while the store can't take its commit.
-const ASIDE_MAX: usize = 10_000;
 /// Resting runs that are read at once after the clock went back.
 const TURNED_BACK_AT_ONCE: usize = 64;
 
@@ -79,21 +77,7 @@ pub(super) fn spawn(
     shared: Arc<Shared>,
     queue: Queue,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
-    let shard = Shard {
-        shared,
-        number: queue.number,
-        this: queue.sender.clone(),
-        live: HashMap::new(),
-        resting: HashMap::new(),
-        loading: HashMap::new(),
-        asked_early: Some(HashSet::new()),
-        timers: BinaryHeap::new(),
-        held: VecDeque::new(),
-        looked: now(),
-        turned_back: Vec::new(),
-        draining: None,
-        is_draining: false,
-    };
+    let shard = Shard::new(shared, queue.number, queue.sender.clone());
     std::thread::Builder::new()
         .name(format!("runs-{}", queue.number))
         .stack_size(STACK_BYTES)
@@ -101,6 +85,24 @@ pub(super) fn spawn(
 }
 
 impl Shard {
+    fn new(shared: Arc<Shared>, number: usize, this: Sender<Message>) -> Self {
+        Self {
+            shared,
+            number,
+            this,
+            live: HashMap::new(),
+            resting: HashMap::new(),
+            loading: HashMap::new(),
+            asked_early: Some(HashSet::new()),
+            timers: BinaryHeap::new(),
+            held: VecDeque::new(),
+            looked: now(),
+            turned_back: Vec::new(),
+            draining: None,
+            is_draining: false,
+        }
+    }
+
     fn work(mut self, queue: &Queue) {
         loop {
             match queue.next(|| self.pause()) {
@@ -302,9 +304,8 @@ impl Shard {
             live.effects.remove(effect);
             live.children.remove(effect);
         }
-        if live.inbox.len() < ASIDE_MAX {
-            live.inbox.push_back(Item::Event(event, stored));
-        }
+        // Each is the only one of its effect or timer: without it the run would wait for ever.
+        live.inbox.push_back(Item::Event(event, stored));
         self.turn(run, None);
     }
 
@@ -803,5 +804,43 @@ fn refuse_all(waiting: Vec<Message>, error: &Error) {
         if let Message::Command { reply, .. } = message {
             let _ = reply.send(Err(error.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::runtime::{Handle, Options, StartRequest};
+
+    const DOCUMENT: &str = "document: { dsl: '1.0.3', namespace: test, name: busy, version: '1.0.0' }\n\
+                            do: [{ nap: { wait: { hours: 1 } } }]\n";
+
+    /// While the store holds a commit, whatever a run asked for answers, and its timers fire.
+    #[tokio::test]
+    async fn nothing_that_a_run_waits_for_is_dropped_while_its_commit_is_under_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let handle = Handle::open(Options::new(folder.path())).await.unwrap();
+        let (deployed, _) = handle
+            .deploy(DOCUMENT, "application/yaml", None)
+            .await
+            .unwrap();
+        let request = StartRequest::new(deployed.workflow.id.clone(), json!({}));
+        let shared = &handle.shared;
+        let begin = Begin::of(shared, request, Vec::new()).await.unwrap();
+        let run = begin.run.id();
+        let (mut live, _) = Live::begin(begin, shared.admit().unwrap());
+        live.inbox.clear();
+        live.pending = Some(Pending::default());
+        let (this, _) = std::sync::mpsc::channel();
+        let mut shard = Shard::new(Arc::clone(shared), 0, this);
+        shard.live.insert(run, live);
+        for timer in 0..20_000 {
+            let timer = TimerId(timer);
+            shard.event(run, Event::TimerFired { timer }, None);
+        }
+        assert_eq!(shard.live[&run].inbox.len(), 20_000);
+        handle.drain(Duration::ZERO).await;
     }
 }
