@@ -216,8 +216,12 @@ pub enum JournalType {
     RunStarted,
     /// A replay took over `$context` of the run it replays.
     ContextRestored,
-    /// A replay goes on at a place of a list.
+    /// A replay goes on at a place of a list, or with a branch of a fork.
     FlowPositioned,
+    /// A branch of a fork had ended in the run that is replayed.
+    BranchRestored,
+    /// What a task that listens had taken in the run that is replayed.
+    ListenRestored,
     TaskStarted,
     /// The tasks of an extension begin, before or after the task.
     ExtensionStarted,

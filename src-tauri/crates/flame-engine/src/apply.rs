@@ -78,10 +78,27 @@ impl Folding<'_> {
             }
             Record::FlowPositioned {
                 frame, index, data, ..
+            } => self.flow_positioned(*frame, *index, data),
+            Record::BranchRestored {
+                frame,
+                index,
+                output,
+                ..
             } => {
-                let pass = self.pass(*frame)?;
-                pass.cursor = Cursor::At(*index);
-                pass.data = Arc::clone(data);
+                *self.branch(*frame, *index)? = Branch::Done(Arc::clone(output));
+                self.refresh(*frame);
+                Ok(())
+            }
+            Record::ListenRestored {
+                frame,
+                gathering,
+                outputs,
+                ..
+            } => {
+                let listening = self.listening(*frame)?;
+                listening.gathering = gathering.clone();
+                listening.outputs.clone_from(outputs);
+                listening.next = outputs.len();
                 self.refresh(*frame);
                 Ok(())
             }
@@ -314,6 +331,20 @@ impl Folding<'_> {
         Ok(())
     }
 
+    fn flow_positioned(&mut self, id: FrameId, index: usize, data: &Arc<Value>) -> Fold {
+        let frame = self.frame(id)?;
+        if matches!(frame.progress, Progress::Fork(_)) {
+            let given = Branch::given(Arc::clone(data), &frame.input);
+            *self.branch(id, index)? = given;
+        } else {
+            let pass = self.pass(id)?;
+            pass.cursor = Cursor::At(index);
+            pass.data = Arc::clone(data);
+        }
+        self.refresh(id);
+        Ok(())
+    }
+
     fn task_begun(&mut self, record: &Record) -> Fold {
         let (Record::TaskStarted {
             parent,
@@ -351,7 +382,7 @@ impl Folding<'_> {
                 at,
                 ..
             } => {
-                let raw = self.data_of(*parent)?;
+                let raw = self.data_for(*parent, *index)?;
                 let input = Arc::clone(input.as_ref().unwrap_or(&raw));
                 let progress = extension::begin(task, extensions, &input, *at)?;
                 let visit = self.enter(*parent, *index, *frame)?;
@@ -374,7 +405,7 @@ impl Folding<'_> {
                 self.refresh(*frame);
             }
             _ => {
-                let data = self.data_of(*parent)?;
+                let data = self.data_for(*parent, *index)?;
                 self.deliver(*parent, *index, &data, Next::Continue)?;
             }
         }
@@ -382,18 +413,9 @@ impl Folding<'_> {
     }
 
     /// What flows into a task of this parent.
-    fn data_of(&self, parent: FrameId) -> Result<Arc<Value>, String> {
-        let frame = self
-            .state
-            .frames
-            .get(&parent)
-            .ok_or_else(|| unknown(parent))?;
-        Ok(Arc::clone(
-            frame
-                .progress
-                .pass()
-                .map_or(&frame.input, |pass| &pass.data),
-        ))
+    fn data_for(&self, parent: FrameId, index: usize) -> Result<Arc<Value>, String> {
+        let data = self.state.data_for(parent, index);
+        data.map(Arc::clone).ok_or_else(|| unknown(parent))
     }
 
     /// Puts the parent inside the child; gives the child's visit.
@@ -667,13 +689,13 @@ impl Folding<'_> {
             let parent = parent.ok_or("the workflow is not a task")?;
             self.drop_below(origin);
             self.remove(origin);
-            let progress = &mut self.frame(parent)?.progress;
-            if let Progress::Fork(branches) = progress {
-                *branches
-                    .get_mut(index)
-                    .ok_or("the fork has no such branch")? = Branch::Pending;
+            let around = self.frame(parent)?;
+            if let Progress::Fork(_) = &around.progress {
+                let given = Branch::given(raw, &around.input);
+                *self.branch(parent, index)? = given;
             } else {
-                let pass = progress
+                let pass = around
+                    .progress
                     .pass_mut()
                     .ok_or("its parent is not inside a list")?;
                 pass.data = raw;
@@ -747,6 +769,15 @@ impl Folding<'_> {
             .progress
             .pass_mut()
             .ok_or_else(|| unknown(id))
+    }
+
+    fn branch(&mut self, id: FrameId, index: usize) -> Result<&mut Branch, String> {
+        match &mut self.frame(id)?.progress {
+            Progress::Fork(branches) => branches
+                .get_mut(index)
+                .ok_or_else(|| "the fork has no such branch".to_owned()),
+            _ => Err(format!("task execution {} is not a fork", id.0)),
+        }
     }
 
     fn attempts(&mut self, id: FrameId) -> Result<&mut Attempts, String> {

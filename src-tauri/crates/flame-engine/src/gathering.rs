@@ -31,7 +31,7 @@ pub(crate) enum Subject<'a> {
 /// How far a strategy is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct Gathering {
+pub struct Gathering {
     /// Places of the filters of `all` that have taken their event.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) met: Vec<usize>,

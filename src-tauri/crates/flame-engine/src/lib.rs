@@ -43,7 +43,7 @@ pub use authentication::{
 pub use compensation::CompensationProgress;
 pub use error::{Error, StandardError};
 pub use event::{Arrived, Event, Moment};
-pub use gathering::Gathered;
+pub use gathering::{Gathered, Gathering};
 pub use lifecycle::LifecycleEvents;
 pub use pinned::Wanted;
 pub use record::{

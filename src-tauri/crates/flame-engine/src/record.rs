@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
+use crate::gathering::Gathering;
 use crate::secrets::Secrets;
 use crate::size;
 use crate::test_plan::TestPlan;
@@ -174,11 +175,25 @@ pub enum Record {
         context: Arc<Value>,
         at: Timestamp,
     },
-    /// A replay goes on at this place of a list, with this data.
+    /// A replay goes on at this place of a list, or with this branch of a fork, with this data.
     FlowPositioned {
         frame: FrameId,
         index: usize,
         data: Arc<Value>,
+        at: Timestamp,
+    },
+    /// A branch of a fork had ended in the run that is replayed.
+    BranchRestored {
+        frame: FrameId,
+        index: usize,
+        output: Arc<Value>,
+        at: Timestamp,
+    },
+    /// What a `listen` task had taken, and its `foreach` had made of it, in the run that is replayed.
+    ListenRestored {
+        frame: FrameId,
+        gathering: Gathering,
+        outputs: Vec<Arc<Value>>,
         at: Timestamp,
     },
     TaskStarted {
@@ -518,6 +533,8 @@ impl Record {
             Self::RunStarted { .. } => "runStarted",
             Self::ContextRestored { .. } => "contextRestored",
             Self::FlowPositioned { .. } => "flowPositioned",
+            Self::BranchRestored { .. } => "branchRestored",
+            Self::ListenRestored { .. } => "listenRestored",
             Self::TaskStarted { .. } => "taskStarted",
             Self::TaskSkipped { .. } => "taskSkipped",
             Self::ExtensionStarted { .. } => "extensionStarted",
@@ -558,6 +575,8 @@ impl Record {
     pub const fn frame(&self) -> Option<FrameId> {
         match self {
             Self::FlowPositioned { frame, .. }
+            | Self::BranchRestored { frame, .. }
+            | Self::ListenRestored { frame, .. }
             | Self::TaskStarted { frame, .. }
             | Self::ExtensionStarted { frame, .. }
             | Self::ExtensionEnded { frame, .. }
@@ -593,6 +612,13 @@ impl Record {
             Self::RunStarted { input, data, .. } => size::rough(input) + optional(data),
             Self::ContextRestored { context, .. } => size::rough(context),
             Self::FlowPositioned { data, .. } => size::rough(data),
+            Self::BranchRestored { output, .. } => size::rough(output),
+            Self::ListenRestored {
+                gathering, outputs, ..
+            } => {
+                let values = gathering.events.iter().chain(outputs);
+                values.map(|value| size::rough(value)).sum()
+            }
             Self::TaskStarted { input, .. } => optional(input),
             Self::LoopStarted { items, .. } => items.iter().map(size::rough).sum(),
             Self::TaskCompleted {
@@ -624,6 +650,8 @@ impl Record {
             Self::RunStarted { at, .. }
             | Self::ContextRestored { at, .. }
             | Self::FlowPositioned { at, .. }
+            | Self::BranchRestored { at, .. }
+            | Self::ListenRestored { at, .. }
             | Self::TaskStarted { at, .. }
             | Self::TaskSkipped { at, .. }
             | Self::ExtensionStarted { at, .. }

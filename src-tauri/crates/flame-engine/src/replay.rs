@@ -1,7 +1,8 @@
 //! A new run that goes on from a task of an old one, with its recorded or an edited input and context.
 //!
-//! The scopes around the task are entered again as they were: `do`, `try`, `catch.do`, `for`. A branch of
-//! a `fork` is not, since the branches beside it were at work too.
+//! The scopes around the task are entered again as they were: `do`, `try`, `catch.do`, `for`, `fork`, `listen` with
+//! its `foreach`. What was at work beside it, in other branches of a `fork`, is entered as well: branches that had
+//! ended keep their outputs, and the tasks that were at work there begin anew.
 
 use std::sync::Arc;
 
@@ -17,10 +18,10 @@ use crate::event::Moment;
 use crate::extension;
 use crate::key;
 use crate::pinned;
-use crate::record::{FrameId, Record, ReplayOrigin};
+use crate::record::{FrameId, Record, ReplayOrigin, Slot};
 use crate::run::{Run, Step};
 use crate::secrets::Secrets;
-use crate::state::{Attempts, Frame, Phase, Progress, State};
+use crate::state::{Attempts, Branch, Cursor, Frame, Phase, Progress, State};
 use crate::turn::Turn;
 
 /// Where a replay starts.
@@ -41,16 +42,10 @@ pub struct ReplayFrom<'a> {
 pub enum NotReplayable {
     #[error("the run never began the task {0}; choose one that its timeline shows")]
     NotReached(String),
-    #[error("the task {task} is in a branch of the fork {fork}; replay from the fork instead")]
-    InsideFork { task: String, fork: String },
     #[error("the task {0} undid another one; replay from a task that did something")]
     Compensation(String),
     #[error("the run is a test; start another test with the input, context and task that you want")]
     Test,
-    #[error(
-        "the task {task} handles an event of {listen}, which does not come again; replay from {listen} instead"
-    )]
-    InsideListen { task: String, listen: String },
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
 }
@@ -92,16 +87,9 @@ impl Run {
         let workflow = pinned.unwrap_or(workflow);
         let (past, target) = find(&workflow, old.state, records, from)?
             .ok_or_else(|| NotReplayable::NotReached(from.reference.to_owned()))?;
-        let mut path: Vec<FrameId> = past
-            .outwards(target)
-            .map(|(id, _)| id)
-            .filter(|id| *id != FrameId::ROOT)
-            .collect();
-        path.reverse();
         if past.compensation.is_some() {
             return Err(NotReplayable::Compensation(from.reference.to_owned()));
         }
-        refuse_scopes(&workflow, &past, &path)?;
         let mut run = Self::new(id, Arc::clone(&workflow));
         run.know(secrets);
         run.publish(published);
@@ -116,7 +104,12 @@ impl Run {
             };
             decide::start(turn, Arc::clone(&past.input), origin);
             if turn.state.status == RunStatus::Running {
-                enter(turn, &past, &path, from);
+                let old = Old {
+                    past: &past,
+                    target,
+                    from,
+                };
+                old.enter(turn);
             }
         });
         Ok((run, step))
@@ -153,66 +146,96 @@ fn find(
     Ok(found)
 }
 
-fn refuse_scopes(workflow: &Workflow, past: &State, path: &[FrameId]) -> Result<(), NotReplayable> {
-    let reference = |id: &FrameId| {
-        past.task(workflow, *id)
-            .map_or_else(String::new, |task| task.reference.to_string())
-    };
-    let Some((target, around)) = path.split_last() else {
-        return Ok(());
-    };
-    let listen = around
-        .iter()
-        .find(|id| matches!(past.frame(**id).progress, Progress::Listening(_)));
-    if let Some(listen) = listen {
-        return Err(NotReplayable::InsideListen {
-            task: reference(target),
-            listen: reference(listen),
+/// The old run as it was when the task began.
+struct Old<'a> {
+    past: &'a State,
+    target: FrameId,
+    from: &'a ReplayFrom<'a>,
+}
+
+impl Old<'_> {
+    /// Enters everything that was at work, up to where the task is next.
+    fn enter(&self, turn: &mut Turn<'_>) {
+        let context = self.from.context.as_ref().unwrap_or(&self.past.context);
+        turn.emit(Record::ContextRestored {
+            context: Arc::clone(context),
+            at: turn.moment.now,
         });
+        // Nothing more is entered where something faulted on the way.
+        let _ = self.inside(turn, FrameId::ROOT, FrameId::ROOT);
     }
-    let fork = around
-        .iter()
-        .find(|id| matches!(past.frame(**id).progress, Progress::Fork(_)));
-    fork.map_or(Ok(()), |fork| {
-        Err(NotReplayable::InsideFork {
-            task: reference(target),
-            fork: reference(fork),
-        })
-    })
-}
 
-/// Enters the scopes on the path, up to where the last task of it is next.
-fn enter(turn: &mut Turn<'_>, past: &State, path: &[FrameId], from: &ReplayFrom<'_>) {
-    let at = turn.moment.now;
-    turn.emit(Record::ContextRestored {
-        context: Arc::clone(from.context.as_ref().unwrap_or(&past.context)),
-        at,
-    });
-    let Some((target, around)) = path.split_last() else {
-        return;
-    };
-    let mut parent = FrameId::ROOT;
-    for id in around {
-        let old = past.frame(*id);
-        position(turn, parent, old, Arc::clone(&old.raw));
-        let Some(frame) = begin_again(turn, parent, old) else {
-            return;
+    /// Brings a scope that was entered to where it was; `None` where it faulted on the way.
+    fn inside(&self, turn: &mut Turn<'_>, id: FrameId, frame: FrameId) -> Option<()> {
+        let old = self.past.frame(id);
+        if let Progress::Fork(branches) = &old.progress {
+            for (index, branch) in branches.iter().enumerate() {
+                match branch {
+                    Branch::Running(child) => self.task(turn, *child, frame)?,
+                    Branch::Done(output) => turn.emit(Record::BranchRestored {
+                        frame,
+                        index,
+                        output: Arc::clone(output),
+                        at: turn.moment.now,
+                    }),
+                    Branch::Given(data) => position(turn, frame, index, Arc::clone(data)),
+                    Branch::Pending => {}
+                }
+            }
+            return Some(());
+        }
+        let Some(pass) = old.progress.pass() else {
+            return Some(());
         };
-        parent = frame;
+        match pass.cursor {
+            Cursor::In(child) => self.task(turn, child, frame),
+            Cursor::At(index) => {
+                position(turn, frame, index, Arc::clone(&pass.data));
+                Some(())
+            }
+        }
     }
-    let old = past.frame(*target);
-    position(
-        turn,
-        parent,
-        old,
-        Arc::clone(from.input.as_ref().unwrap_or(&old.raw)),
-    );
+
+    /// A task of this parent that was at work: a scope is entered, another one is next.
+    fn task(&self, turn: &mut Turn<'_>, id: FrameId, parent: FrameId) -> Option<()> {
+        let old = self.past.frame(id);
+        let edited = self.from.input.as_ref().filter(|_| id == self.target);
+        let data = Arc::clone(edited.unwrap_or(&old.raw));
+        if turn.state.data_for(parent, old.index) != Some(&data) || !is_branch(old) {
+            position(turn, parent, old.index, data);
+        }
+        if id == self.target || !is_entered(&old.progress) {
+            return Some(());
+        }
+        let frame = begin_again(turn, parent, old)?;
+        self.inside(turn, id, frame)
+    }
 }
 
-fn position(turn: &mut Turn<'_>, frame: FrameId, old: &Frame, data: Arc<Value>) {
+fn is_branch(frame: &Frame) -> bool {
+    frame.slot == Slot::Branch
+}
+
+/// Whether a task was inside others, and is no single piece of work.
+const fn is_entered(progress: &Progress) -> bool {
+    match progress {
+        Progress::List(_)
+        | Progress::Loop(_)
+        | Progress::Try(_)
+        | Progress::Fork(_)
+        | Progress::Extending(_) => true,
+        Progress::Listening(state) => state.pass.is_some(),
+        Progress::Fresh
+        | Progress::Effect { .. }
+        | Progress::Answered(_)
+        | Progress::Waiting(_) => false,
+    }
+}
+
+fn position(turn: &mut Turn<'_>, frame: FrameId, index: usize, data: Arc<Value>) {
     turn.emit(Record::FlowPositioned {
         frame,
-        index: old.index,
+        index,
         data,
         at: turn.moment.now,
     });
@@ -249,9 +272,29 @@ fn begin_again(turn: &mut Turn<'_>, parent: FrameId, old: &Frame) -> Option<Fram
                 items: Arc::clone(&progress.items),
                 at,
             });
+            if progress.pass.is_some() {
+                turn.emit(Record::IterationStarted {
+                    frame,
+                    index: progress.index,
+                    at,
+                });
+            }
+        }
+        (Progress::Listening(state), TaskKind::Listen(_)) => {
+            turn.emit(Record::ListenStarted {
+                frame,
+                ask: state.ask.clone(),
+                at,
+            });
+            turn.emit(Record::ListenRestored {
+                frame,
+                gathering: state.gathering.clone(),
+                outputs: state.outputs.clone(),
+                at,
+            });
             turn.emit(Record::IterationStarted {
                 frame,
-                index: progress.index,
+                index: state.next,
                 at,
             });
         }

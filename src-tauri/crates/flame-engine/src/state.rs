@@ -242,6 +242,8 @@ pub(crate) enum Phase {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Branch {
     Pending,
+    /// Pending, with this data instead of the fork's input: a replay begins there.
+    Given(Arc<Value>),
     Running(FrameId),
     Done(Arc<Value>),
 }
@@ -327,6 +329,19 @@ impl State {
             Progress::Extending(state) => state.list(task).filter(|_| state.slot == slot),
             _ => list_of(task, slot),
         }
+    }
+
+    /// What flows into the task at this place of a frame's list, or into this branch of its fork.
+    pub(crate) fn data_for(&self, id: FrameId, index: usize) -> Option<&Arc<Value>> {
+        let frame = self.frames.get(&id)?;
+        let given = match &frame.progress {
+            Progress::Fork(branches) => match branches.get(index) {
+                Some(Branch::Given(data)) => Some(data),
+                _ => None,
+            },
+            progress => progress.pass().map(|pass| &pass.data),
+        };
+        Some(given.unwrap_or(&frame.input))
     }
 
     /// Every frame below this one, children before their parents.
@@ -452,7 +467,7 @@ impl State {
             },
             Progress::Fork(branches) => {
                 let done = |branch: &Branch| matches!(branch, Branch::Done(_));
-                branches.contains(&Branch::Pending)
+                branches.iter().any(Branch::is_pending)
                     || branches.iter().all(done)
                     || (branches.iter().any(done) && self.competes(id, workflow))
             }
@@ -556,6 +571,19 @@ impl Pass {
 }
 
 impl Branch {
+    /// With data for it, of a fork with this input.
+    pub(crate) fn given(data: Arc<Value>, input: &Arc<Value>) -> Self {
+        if data == *input {
+            Self::Pending
+        } else {
+            Self::Given(data)
+        }
+    }
+
+    pub(crate) const fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending | Self::Given(_))
+    }
+
     pub(crate) const fn output(&self) -> Option<&Arc<Value>> {
         match self {
             Self::Done(output) => Some(output),

@@ -186,7 +186,11 @@ impl<'r> Turn<'r> {
     /// Begins a task of this parent, unless its `if` says no.
     pub(crate) fn begin(&mut self, parent: FrameId, slot: Slot, index: usize, task: &'r Task) {
         let at = self.moment.now;
-        let raw = self.data_of(parent);
+        let raw = Arc::clone(
+            self.state
+                .data_for(parent, index)
+                .expect("a frame that is at work is in the tree"),
+        );
         let (reference, name) = (Arc::clone(&task.reference), Arc::clone(&task.name));
         let admitted = self.admit(parent, task, &raw);
         if let Ok(Admission::Skip) = admitted {
@@ -250,16 +254,6 @@ impl<'r> Turn<'r> {
         let context = self.export(id, task, &output, &output)?;
         self.close(id, output, context, task.then);
         Ok(())
-    }
-
-    fn data_of(&self, parent: FrameId) -> Arc<Value> {
-        let frame = self.state.frame(parent);
-        Arc::clone(
-            frame
-                .progress
-                .pass()
-                .map_or(&frame.input, |pass| &pass.data),
-        )
     }
 
     fn admit(&self, parent: FrameId, task: &Task, raw: &Arc<Value>) -> Result<Admission, Error> {

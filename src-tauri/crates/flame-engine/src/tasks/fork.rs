@@ -17,10 +17,7 @@ pub(crate) fn advance<'r>(turn: &mut Turn<'r>, id: FrameId, task: &'r Task, fork
         turn.cancel_below(id, &[]);
         return turn.complete(id, task, output, task.then);
     }
-    let pending = turn
-        .branches(id)
-        .iter()
-        .position(|branch| *branch == Branch::Pending);
+    let pending = turn.branches(id).iter().position(Branch::is_pending);
     match pending.and_then(|index| Some((index, fork.branches.0.get(index)?))) {
         Some((index, branch)) => turn.begin(id, Slot::Branch, index, branch),
         None => {

@@ -1,10 +1,11 @@
 //! `listen`: which events are taken, what they become, and what a crash or a halt leaves of it.
 
-use flame_engine::{Arrived, Event, NotReplayable, ReplayFrom, Run};
+use flame_engine::{Arrived, Event, ReplayFrom};
 use flame_types::RunStatus;
 use serde_json::{Value, json};
 
-use crate::driver::{Driver, run_id, workflow};
+use crate::driver::{Driver, workflow};
+use crate::replays::{from, replay};
 
 fn event(kind: &str, data: Value) -> Value {
     json!({"specversion": "1.0", "id": "1", "source": "/test", "type": kind, "data": data})
@@ -321,34 +322,38 @@ fn a_person_is_asked_and_events_of_the_log_are_no_answer() {
 }
 
 #[test]
-fn a_replay_begins_at_the_listening_and_not_inside() {
-    let mut driver = listening(
-        "do: [{a: {listen: {to: {one: {with: {type: t}}}}, foreach: {do: [{x: {set: {y: 1}}}]}}}]",
+fn a_replay_begins_at_the_listening_anew() {
+    let mut old = listening("do: [{a: {listen: {to: {one: {with: {type: t}}}}}}]");
+    old.post(event("t", json!(1)));
+    let mut new = replay(&old, &from("/do/0/a", None)).unwrap();
+    assert_eq!(new.status(), RunStatus::Waiting);
+    new.post(event("t", json!(2)));
+    assert_eq!(new.output(), json!([2]));
+}
+
+#[test]
+fn a_replay_begins_inside_with_the_events_that_were_taken() {
+    let mut old = listening(
+        "do: [{a: {listen: {to: {any: [{with: {type: t}}], until: 'length >= 3'}}, foreach: {item: e, at: i, \
+         do: [{w: {wait: {seconds: 5}}}, {x: {set: {n: '${ [$e, $i, .] }'}}}], \
+         output: {as: '{of: .n}'}, export: {as: '{seen: $i}'}}}}]",
     );
-    driver.post(event("t", json!(1)));
-    assert_eq!(driver.output(), json!([{"y": 1}]));
-    let mut replay = |reference: &str| {
-        let from = ReplayFrom {
-            reference,
-            iteration: None,
-            input: None,
-            context: None,
-        };
-        let id = run_id("0192d3a4-7c1e-7e6b-9a51-3f2b8c1d4e60");
-        let (old, records, moment) = (driver.run.id(), driver.records(), driver.moment());
-        Run::replay(
-            id,
-            Run::new(old, driver.workflow.clone()),
-            records,
-            &from,
-            moment,
-        )
+    for number in 1..=3 {
+        old.post(event("t", json!(number)));
+        old.fire();
+    }
+    let whole = json!([{"of": [1, 0, 1]}, {"of": [2, 1, 2]}, {"of": [3, 2, 3]}]);
+    assert_eq!(old.output(), whole);
+    let x = ReplayFrom {
+        iteration: Some(&[1]),
+        ..from("/do/0/a/foreach/do/1/x", Some(json!("edited")))
     };
-    let (run, _) = replay("/do/0/a").unwrap();
-    assert_eq!(run.status(), RunStatus::Waiting);
-    let refused = replay("/do/0/a/foreach/do/0/x").unwrap_err();
-    assert!(
-        matches!(refused, NotReplayable::InsideListen { .. }),
-        "{refused}"
-    );
+    let mut new = replay(&old, &x).unwrap();
+    // Only what had come by then is there: the third comes to whoever listens now.
+    assert_eq!(new.status(), RunStatus::Waiting);
+    new.crash();
+    new.post(event("t", json!(4)));
+    new.fire();
+    let edited = json!([{"of": [1, 0, 1]}, {"of": [2, 1, "edited"]}, {"of": [4, 2, 4]}]);
+    assert_eq!(new.output(), edited);
 }

@@ -1,11 +1,11 @@
 //! New runs that go on from a task of an old one.
 
-use flame_engine::{NotReplayable, ReplayFrom, Run};
+use flame_engine::{Event, NotReplayable, ReplayFrom, Run};
 use flame_types::RunStatus;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::driver::{Driver, RUN, communication, run_id, scripted};
+use crate::driver::{Driver, RUN, communication, run_id, scripted, workflow};
 
 const NEW: &str = "0192d3a4-7c1e-7e6b-9a51-3f2b8c1d0000";
 
@@ -16,7 +16,7 @@ fn get(output: &str) -> String {
 }
 
 /// Replays and leaves the new run at its first halt.
-fn replay(old: &Driver, from: &ReplayFrom<'_>) -> Result<Driver, NotReplayable> {
+pub(crate) fn replay(old: &Driver, from: &ReplayFrom<'_>) -> Result<Driver, NotReplayable> {
     let mut driver = Driver::new(Arc::clone(&old.workflow));
     let moment = driver.moment();
     let (run, step) = Run::replay(
@@ -31,7 +31,7 @@ fn replay(old: &Driver, from: &ReplayFrom<'_>) -> Result<Driver, NotReplayable> 
     Ok(driver)
 }
 
-fn from<'a>(reference: &'a str, input: Option<Value>) -> ReplayFrom<'a> {
+pub(crate) fn from<'a>(reference: &'a str, input: Option<Value>) -> ReplayFrom<'a> {
     ReplayFrom {
         reference,
         iteration: None,
@@ -182,12 +182,94 @@ fn what_can_not_be_replayed_says_why() {
             .unwrap_err()
             .to_string()
     };
-    let a = "/do/0/f/fork/branches/0/a";
-    assert_eq!(
-        refused(a),
-        format!("the task {a} is in a branch of the fork /do/0/f; replay from the fork instead")
-    );
     assert!(refused("/do/1/c").contains("never began the task /do/1/c"));
     assert!(refused("/do/9/x").contains("never began"));
     assert!(replay(&old, &from("/do/0/f", None)).is_ok());
+}
+
+/// `a` has ended, `b2` begins, `c1` is at work.
+fn forked() -> Driver {
+    let mut old = Driver::new(workflow(&format!(
+        "do: [{{f: {{fork: {{branches: [{{a: {{{}}}}}, \
+         {{b: {{do: [{{b1: {{{}}}}}, {{b2: {{{}}}}}]}}}}, \
+         {{c: {{for: {{in: '[7, 8]'}}, do: [{{c1: {{{}}}}}]}}}}]}}}}}}]",
+        get("{a: .}"),
+        get("{b1: .}"),
+        get("{b1: $input.b1, b2: .}"),
+        get("($input | if type == \"array\" then . else [] end) + [[$item, .]]")
+    )));
+    old.start(json!({}));
+    old.answer_named("c1", Ok(json!("c7")));
+    old.answer_named("a", Ok(json!("a")));
+    old.answer_named("b1", Ok(json!("b1")));
+    old.answer_named("b2", Ok(json!("b2")));
+    old.answer_named("c1", Ok(json!("c8")));
+    old
+}
+
+#[test]
+fn a_branch_of_a_fork_is_entered_with_those_beside_it_as_they_were() {
+    let old = forked();
+    let whole = json!([{"a": "a"}, {"b1": "b1", "b2": "b2"}, [[7, "c7"], [8, "c8"]]]);
+    assert_eq!(old.output(), whole);
+    let mut new = replay(&old, &from("/do/0/f/fork/branches/1/b/do/1/b2", None)).unwrap();
+    let mut asked: Vec<String> = new
+        .invoked
+        .iter()
+        .map(|call| call.name().to_owned())
+        .collect();
+    asked.sort();
+    assert_eq!(asked, ["b2", "c1"], "what was done is not done again");
+    let before: Vec<&String> = old.invoked.iter().map(|call| &call.key).collect();
+    for call in &new.invoked {
+        assert!(call.key.starts_with(NEW) && !before.contains(&&call.key));
+    }
+    new.crash();
+    new.answer_named("b2", Ok(json!("again")));
+    new.answer_named("c1", Ok(json!("anew")));
+    assert_eq!(
+        new.output(),
+        json!([{"a": "a"}, {"b1": "b1", "b2": "again"}, [[7, "c7"], [8, "anew"]]])
+    );
+}
+
+#[test]
+fn a_branch_takes_an_edited_input_and_keeps_it_over_a_retry() {
+    let old = scripted(
+        &format!(
+            "do: [{{f: {{fork: {{branches: [{{a: {{{}}}}}, {{b: {{set: {{b: '${{ .k }}'}}}}}}]}}}}}}]",
+            get("[., $input.k]")
+        ),
+        json!({"k": 1}),
+        [("a", vec![Ok(json!("a"))])],
+    );
+    assert_eq!(old.output(), json!([["a", 1], {"b": 1}]));
+    let a = from("/do/0/f/fork/branches/0/a", Some(json!({"k": 2})));
+    let mut new = replay(&old, &a).unwrap();
+    new.answer_named("a", Err(communication(500)));
+    assert_eq!(new.status(), RunStatus::Faulted);
+    new.crash();
+    new.handle(Event::Retry);
+    new.answer_named("a", Ok(json!("a")));
+    assert_eq!(
+        new.output(),
+        json!([["a", 2], {"b": 1}]),
+        "only that branch has it"
+    );
+}
+
+#[test]
+fn of_branches_that_compete_one_still_wins() {
+    let mut old = Driver::new(workflow(&format!(
+        "do: [{{f: {{fork: {{compete: true, branches: [{{a: {{{}}}}}, {{b: {{wait: {{hours: 1}}}}}}]}}}}}}]",
+        get("{a: .}")
+    )));
+    old.start(json!({}));
+    old.answer_named("a", Ok(json!(1)));
+    assert_eq!(old.output(), json!({"a": 1}));
+    let mut new = replay(&old, &from("/do/0/f/fork/branches/1/b", None)).unwrap();
+    assert_eq!(new.timers.len(), 1);
+    new.answer_named("a", Ok(json!(2)));
+    assert_eq!(new.output(), json!({"a": 2}));
+    assert_eq!(new.count("taskCancelled"), 1);
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flame_dsl::{Format, LifecycleSet, Workflow};
-use flame_engine::{Call, Event, Limits, Record};
+use flame_engine::{Call, Event, Limits, NotReplayable, Record, Slot};
 use flame_types::RunStatus;
 use serde_json::{Map, Value, json};
 
 use crate::driver::{Answer, Driver, Invocation, communication};
 use crate::lifecycles::told;
+use crate::replays::{from, replay};
 
 /// SplitMix64.
 #[derive(Debug, Clone)]
@@ -543,6 +544,52 @@ fn interference_breaks_nothing(seed: u64) {
     }
 }
 
+/// A run can be replayed from any task that it began, by itself, and comes to an end; its effects are its own.
+fn any_task_can_be_replayed(seed: u64) {
+    let (_, workflow) = document(seed);
+    let mut dice = Dice::new(seed ^ 0x4E71);
+    let mut world = World::new(seed);
+    let mut old = begun(&workflow);
+    while world.advance(&mut old) {}
+    let records = old.records();
+    let begun: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::TaskStarted {
+                slot, reference, ..
+            } if *slot != Slot::Undo => Some(Arc::clone(reference)),
+            _ => None,
+        })
+        .collect();
+    if begun.is_empty() {
+        return;
+    }
+    let reference = &begun[dice.below(begun.len() as u64) as usize];
+    let edited = dice.chance(50).then(|| json!({"edited": seed}));
+    let new = replay(&old, &from(reference, edited));
+    let mut new = match new {
+        Ok(new) => new.with_limits(LIMITS).folding_every(16),
+        // Tasks that undo another one, and those below them.
+        Err(NotReplayable::Compensation(_)) => return,
+        Err(error) => panic!("{reference}: {error}"),
+    };
+    new.assert_folds();
+    while world.advance(&mut new) {
+        if dice.chance(10) {
+            new.crash();
+        }
+    }
+    new.assert_folds();
+    assert!(new.status().is_terminal(), "{reference}: {}", new.status());
+    let keys: BTreeSet<&str> = old.invoked.iter().map(|call| &*call.key).collect();
+    for call in &new.invoked {
+        assert!(
+            !keys.contains(&*call.key),
+            "{call:?} has a key of the old run"
+        );
+    }
+}
+
 fn seeds() -> Vec<u64> {
     let number = |name: &str| {
         std::env::var(name)
@@ -585,4 +632,9 @@ fn each_seed(seeds: &[u64], check: &(impl Fn(u64) + Sync)) {
 #[test]
 fn random_interference() {
     for_each_seed(interference_breaks_nothing);
+}
+
+#[test]
+fn random_replays() {
+    for_each_seed(any_task_can_be_replayed);
 }
