@@ -623,7 +623,9 @@ fn each_seed(seeds: &[u64], check: &(impl Fn(u64) + Sync)) {
         let result = std::panic::catch_unwind(AssertUnwindSafe(|| check(seed)));
         if let Err(cause) = result {
             let (document, _) = document(seed);
-            let cause = cause.downcast_ref::<String>().cloned().unwrap_or_default();
+            let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| cause.downcast_ref::<String>().cloned());
+            let cause = text.unwrap_or_else(|| "a panic that says nothing".to_owned());
             panic!("ENGINE_SIMULATION_SEED={seed} fails: {cause}\n{document:#}");
         }
     }
