@@ -39,4 +39,4 @@ pub use process::{
 };
 pub use shape::did_you_mean;
 pub use source::{Format, NESTING_MAX, TEXT_BYTES_MAX, VALUES_MAX};
-pub use uri_template::{UriTemplate, UriTemplateError, UriTemplateGap};
+pub use uri_template::{UriTemplate, UriTemplateError, UriTemplateMisfit};

@@ -5,14 +5,13 @@
 
 use std::fmt;
 
-use flame_dsl::{
-    Authentication, AuthenticationScheme, AuthenticationSettings, Template, UriTemplate,
-};
+use flame_dsl::{Authentication, AuthenticationScheme, AuthenticationSettings, Template};
 use serde_json::{Value, json};
 
 use crate::error::{Error, StandardError};
 use crate::scope::Scope;
 use crate::secrets::MASK;
+use crate::tasks::call;
 
 const TOKEN_PATH: &str = "/oauth2/token";
 
@@ -226,13 +225,9 @@ impl Settings<'_> {
     /// The address, and whether the document itself names its host.
     fn authority(&self, scope: &Scope<'_>) -> Result<(String, bool), Error> {
         let written = self.required("/authority")?;
-        let property = self.property;
-        let unusable =
-            |problem: String| invalid(format!("{property}: the authority {written:?}: {problem}"));
-        let expanded = UriTemplate::parse(&written)
-            .map_err(|error| unusable(error.to_string()))?
-            .expand(scope.input.unwrap_or(&Value::Null))
-            .map_err(|gap| unusable(gap.to_string()))?;
+        let what = format!("{}: the authority {written:?}", self.property);
+        let input = scope.input.unwrap_or(&Value::Null);
+        let expanded = call::expanded(&written, input, &what)?;
         let is_literal = self.written.is_none_or(|template| match template {
             Template::Literal(_) => true,
             Template::Object(members) => members

@@ -32,11 +32,13 @@ const UNSAFE: &AsciiSet = &RESERVED
     .remove(b';')
     .remove(b'=');
 
-/// What the input lacks for a template.
+/// Why the input does not fit a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UriTemplateGap {
-    #[error("the input has no {0:?}, which the address needs")]
-    Missing(String),
+pub enum UriTemplateMisfit {
+    #[error(
+        "{0:?} is a list or an object, and {{{0}}} takes a text, a number or a boolean; {{{0}*}} takes its parts"
+    )]
+    NotScalar(String),
     #[error(
         "{0:?} holds a list or an object within a list or an object, which an address can't hold"
     )]
@@ -58,10 +60,10 @@ struct Operator {
 }
 
 impl UriTemplate<'_> {
-    /// A name that the input lacks is an error where it would leave a hole in the address, and is left
-    /// out of `{?query}`, `{&query}` and `{;parameters}`. So are `.` and `..` where a value makes them a step
+    /// A name that the input lacks, or has as null, adds nothing (DSL 1.0.3, "URI Template", and RFC 6570). A list or
+    /// an object in `{name}` is an error, also by that reference. So are `.` and `..` where a value makes them a step
     /// of the path, unless `+` lets it bring slashes too: whoever calls the address takes such steps.
-    pub fn expand(&self, input: &Value) -> Result<String, UriTemplateGap> {
+    pub fn expand(&self, input: &Value) -> Result<String, UriTemplateMisfit> {
         let mut url = String::new();
         // The same with a letter in place of each value that may not bring steps.
         let mut harmless = String::new();
@@ -83,7 +85,7 @@ impl UriTemplate<'_> {
         }
         match steps(&url).last() {
             Some(step) if steps(&url).count() > steps(&harmless).count() => {
-                Err(UriTemplateGap::Step(step.to_owned()))
+                Err(UriTemplateMisfit::Step(step.to_owned()))
             }
             _ => Ok(url),
         }
@@ -100,18 +102,21 @@ fn expand(
     expression: &Expression<'_>,
     input: &Value,
     url: &mut String,
-) -> Result<(), UriTemplateGap> {
+) -> Result<(), UriTemplateMisfit> {
     let operator = operator(expression.operator);
     let mut separator = operator.lead;
     for variable in &expression.variables {
         let name = || variable.name.to_owned();
         let value = match input.get(variable.name) {
-            None | Some(Value::Null) if operator.named => continue,
-            None | Some(Value::Null) => return Err(UriTemplateGap::Missing(name())),
+            None | Some(Value::Null) => continue,
             Some(value) => value,
         };
+        let is_simple = expression.operator.is_none() && !variable.explode;
+        if is_simple && (value.is_array() || value.is_object()) {
+            return Err(UriTemplateMisfit::NotScalar(name()));
+        }
         let parts =
-            parts(&operator, variable, value).ok_or_else(|| UriTemplateGap::Nested(name()))?;
+            parts(&operator, variable, value).ok_or_else(|| UriTemplateMisfit::Nested(name()))?;
         for part in parts {
             url.push_str(separator);
             url.push_str(&part);
@@ -220,9 +225,9 @@ fn encode(text: &str, operator: &Operator) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{UriTemplate, UriTemplateGap, Value};
+    use super::{UriTemplate, UriTemplateMisfit, Value};
 
-    fn expand(template: &str, input: &Value) -> Result<String, UriTemplateGap> {
+    fn expand(template: &str, input: &Value) -> Result<String, UriTemplateMisfit> {
         UriTemplate::parse(template).unwrap().expand(input)
     }
 
@@ -254,15 +259,19 @@ mod tests {
             ("{;x,y,empty}", ";x=1024;y=768;empty"),
             ("{?x,y,empty}", "?x=1024&y=768&empty="),
             ("{?x,nobody}", "?x=1024"),
+            ("{?nobody}", ""),
+            ("{x,nobody,nothing,y}", "1024,768"),
+            ("a/{nobody}/b", "a//b"),
+            ("a{/nobody,x}", "a/1024"),
+            ("a{#nothing}", "a"),
             ("?fixed=yes{&x}", "?fixed=yes&x=1024"),
             ("{var:3}", "val"),
             ("{var:30}", "value"),
             ("{+path:6}/here", "/foo/b/here"),
             ("{?var:3}", "?var=val"),
             ("{umlaut:2}", "%C3%A4%C3%B6"),
-            ("{list}", "red,green,blue"),
+            ("{+list}", "red,green,blue"),
             ("{list*}", "red,green,blue"),
-            ("{keys}", "semi,%3B,dot,.,comma,%2C"),
             ("{keys*}", "semi=%3B,dot=.,comma=%2C"),
             ("{+keys}", "semi,;,dot,.,comma,,"),
             ("X{.list*}", "X.red.green.blue"),
@@ -300,7 +309,7 @@ mod tests {
             let found = expand(template, &input);
             assert_eq!(
                 found,
-                Err(UriTemplateGap::Step(step.to_owned())),
+                Err(UriTemplateMisfit::Step(step.to_owned())),
                 "{template}"
             );
         }
@@ -318,15 +327,32 @@ mod tests {
     #[test]
     fn what_can_not_be_expanded_is_named() {
         for (template, expected) in [
-            ("{nobody}", UriTemplateGap::Missing("nobody".to_owned())),
-            ("{nothing}", UriTemplateGap::Missing("nothing".to_owned())),
-            ("{deep}", UriTemplateGap::Nested("deep".to_owned())),
+            ("{list}", UriTemplateMisfit::NotScalar("list".to_owned())),
+            ("{x,keys}", UriTemplateMisfit::NotScalar("keys".to_owned())),
+            ("{deep*}", UriTemplateMisfit::Nested("deep".to_owned())),
+            ("{?deep}", UriTemplateMisfit::Nested("deep".to_owned())),
         ] {
             assert_eq!(expand(template, &values()), Err(expected), "{template}");
         }
         assert_eq!(
-            expand("{x}", &json!([1])),
-            Err(UriTemplateGap::Missing("x".to_owned()))
+            UriTemplateMisfit::NotScalar("list".to_owned()).to_string(),
+            "\"list\" is a list or an object, and {list} takes a text, a number or a boolean; {list*} takes its parts"
         );
+    }
+
+    #[test]
+    fn an_input_without_names_fills_in_nothing() {
+        for input in [json!([1]), json!("x"), Value::Null] {
+            assert_eq!(expand("a{x}b{?y}", &input).as_deref(), Ok("ab"));
+        }
+    }
+
+    /// "identifiers are treated verbatim": a dot leads into no object.
+    #[test]
+    fn a_name_with_dots_is_the_name_of_a_member() {
+        let input = json!({"pet": {"id": 1}, "pet.id": 2});
+        assert_eq!(expand("pets/{pet.id}", &input).as_deref(), Ok("pets/2"));
+        let without = json!({"pet": {"id": 1}});
+        assert_eq!(expand("pets/{pet.id}", &without).as_deref(), Ok("pets/"));
     }
 }

@@ -3,7 +3,7 @@
 
 mod expand;
 
-pub use expand::UriTemplateGap;
+pub use expand::UriTemplateMisfit;
 
 /// Where a template is wrong; `offset` is in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

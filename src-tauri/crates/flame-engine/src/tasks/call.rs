@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_dsl::{Endpoint, FunctionCall, HttpCall, Task, TaskKind, Template, UriTemplate};
+use flame_dsl::{
+    Endpoint, FunctionCall, HttpCall, Task, TaskKind, Template, UriTemplate, UriTemplateMisfit,
+};
 use serde_json::{Map, Value};
 
 use super::run::Asking;
@@ -192,11 +194,7 @@ pub(crate) fn url(
 ) -> Result<String, Error> {
     match endpoint {
         Endpoint::UriTemplate(template) => {
-            let invalid = |problem: String| invalid(format!("{property} {template:?}: {problem}"));
-            UriTemplate::parse(template)
-                .map_err(|error| invalid(error.to_string()))?
-                .expand(input)
-                .map_err(|gap| invalid(gap.to_string()))
+            expanded(template, input, &format!("{property} {template:?}"))
         }
         Endpoint::Expression(expression) => match scope.expression(expression, property)? {
             Value::String(url) => Ok(url),
@@ -206,6 +204,21 @@ pub(crate) fn url(
             ))),
         },
     }
+}
+
+/// A template over its input; `what` names it in messages.
+pub(crate) fn expanded(template: &str, input: &Value, what: &str) -> Result<String, Error> {
+    let detail = |problem: &dyn std::fmt::Display| format!("{what}: {problem}");
+    UriTemplate::parse(template)
+        .map_err(|error| invalid(detail(&error)))?
+        .expand(input)
+        .map_err(|misfit| match misfit {
+            // DSL 1.0.3, "URI Template".
+            UriTemplateMisfit::NotScalar(_) | UriTemplateMisfit::Nested(_) => {
+                StandardError::Expression.with("The address can't be made", detail(&misfit))
+            }
+            UriTemplateMisfit::Step(_) => invalid(detail(&misfit)),
+        })
 }
 
 pub(super) fn http_url(

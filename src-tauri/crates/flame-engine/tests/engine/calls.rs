@@ -199,7 +199,10 @@ fn a_subscription_takes_what_its_expressions_say() {
 #[test]
 fn a_call_that_can_not_be_made_is_a_configuration_error() {
     for (with, detail) in [
-        ("{method: get, endpoint: 'http://x.test/{id}'}", "id"),
+        (
+            "{method: get, endpoint: 'http://x.test/{up}/b'}",
+            "step of the path",
+        ),
         (
             "{method: get, endpoint: '${ .nothing }'}",
             "with.endpoint gave null",
@@ -216,7 +219,7 @@ fn a_call_that_can_not_be_made_is_a_configuration_error() {
     ] {
         let error = error(
             &format!("do: [{{a: {{call: http, with: {with}}}}}]"),
-            json!({"ftp": "ftp://x.test", "text": "x"}),
+            json!({"ftp": "ftp://x.test", "text": "x", "up": ".."}),
         );
         assert!(
             error.kind.ends_with("/errors/configuration"),
@@ -225,6 +228,22 @@ fn a_call_that_can_not_be_made_is_a_configuration_error() {
         let text = error.detail.unwrap();
         assert!(text.contains(detail), "{with}: {text}");
     }
+}
+
+/// DSL 1.0.3, "URI Template".
+#[test]
+fn a_template_takes_nothing_for_what_is_missing_and_no_list() {
+    let mut driver = Driver::new(workflow(
+        "do: [{a: {call: http, with: {method: get, endpoint: 'http://x.test/{id}/{pet.id}'}}}]",
+    ));
+    driver.start(json!({"pet": {"id": 1}, "pet.id": 2}));
+    assert_eq!(driver.named("a").http().url, "http://x.test//2");
+    let refused = error(
+        "do: [{a: {call: http, with: {method: get, endpoint: 'http://x.test/{id}'}}}]",
+        json!({"id": {"n": 1}}),
+    );
+    assert!(refused.kind.ends_with("/errors/expression"), "{refused:?}");
+    assert_eq!(refused.status, 400);
 }
 
 #[test]

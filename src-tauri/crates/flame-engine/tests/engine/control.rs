@@ -311,7 +311,7 @@ fn a_call_that_can_no_longer_be_evaluated_faults_its_task() {
     let mut driver =
         started("do: [{a: {call: http, with: {method: get, endpoint: 'http://x.test/{k}'}}}]");
     let mut journal = driver.journal.clone();
-    journal[0] = journal[0].replace("\"k\":1", "\"gone\":1");
+    journal[0] = journal[0].replace("\"k\":1", "\"k\":[1]");
     driver.rewrite(journal);
     driver.crash();
     assert!(driver.in_flight.is_empty());
