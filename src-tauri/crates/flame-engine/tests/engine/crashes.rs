@@ -17,8 +17,8 @@ use serde_json::json;
 use crate::driver::{Decided, Driver, workflow};
 use crate::lifecycles::told;
 use crate::simulation::{
-    Dice, Happened, LIMITS, SEEDS, World, compensation_keeps_its_promise, document, for_each_seed,
-    fresh,
+    Dice, Happened, LIMITS, SEEDS, World, a_completed_task_never_runs_again,
+    compensation_keeps_its_promise, document, for_each_seed, fresh,
 };
 
 /// Where a process can die.
@@ -392,6 +392,7 @@ fn deaths_change_nothing(seed: u64, tally: &Mutex<Tally>) {
     );
     assert_eq!(run.finished, [run.status()], "it ended once");
     compensation_keeps_its_promise(&workflow, run);
+    a_completed_task_never_runs_again(run);
     assert_eq!(run.published, told(run));
     let died = play(seed, &workflow, 40, tally);
     assert_eq!(died.parent.journal, run.journal);

@@ -437,6 +437,51 @@ pub(crate) fn compensation_keeps_its_promise(workflow: &Workflow, driver: &Drive
     assert!(reversed, "{begun:?} is not the reverse of {completed:?}");
 }
 
+/// A call whose task has completed goes out again only where a `try` around it was retried, or a person retried
+/// what is around it. A jump back to it is another visit, and so another key.
+pub(crate) fn a_completed_task_never_runs_again(driver: &Driver) {
+    let mut references = BTreeMap::new();
+    let mut keys = BTreeMap::new();
+    let mut completed: BTreeMap<_, Arc<str>> = BTreeMap::new();
+    let mut faulted: Option<Arc<str>> = None;
+    for record in driver.records() {
+        let retried = match record {
+            Record::TaskStarted {
+                frame, reference, ..
+            }
+            | Record::CompensationBegan {
+                frame, reference, ..
+            } => {
+                references.insert(frame, reference);
+                None
+            }
+            Record::EffectRequested { frame, key, .. } => {
+                let key = key.as_str().to_owned();
+                assert!(!completed.contains_key(&key), "{key:?} goes out again");
+                keys.insert(frame, key);
+                None
+            }
+            Record::TaskCompleted { frame, .. } | Record::TaskReturned { frame, .. } => {
+                let done = keys
+                    .remove(&frame)
+                    .map(|key| (key, Arc::clone(&references[&frame])));
+                completed.extend(done);
+                None
+            }
+            Record::RunFaulted { frame, .. } => {
+                faulted = frame.and_then(|frame| references.get(&frame).cloned());
+                None
+            }
+            Record::AttemptStarted { frame, .. } => references.get(&frame).cloned(),
+            Record::RunRetried { .. } => faulted.take(),
+            _ => None,
+        };
+        if let Some(around) = retried {
+            completed.retain(|_, reference| !reference.starts_with(&*around));
+        }
+    }
+}
+
 /// Ten years, less than which no clock is off.
 const JUMP: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -529,6 +574,7 @@ fn interference_breaks_nothing(seed: u64) {
     assert!(driver.status().is_terminal());
     driver.assert_folds();
     compensation_keeps_its_promise(&workflow, &driver);
+    a_completed_task_never_runs_again(&driver);
     assert_eq!(driver.published, told(&driver));
     let ended = driver
         .records()
