@@ -72,6 +72,25 @@ fn an_error_in_a_branch_is_the_forks() {
 }
 
 #[test]
+fn an_error_in_a_branch_that_competes_is_the_forks() {
+    let document = format!(
+        "do: [{{t: {{try: [{{f: {{fork: {{compete: true, branches: [{}, {}]}}}}}}], \
+         catch: {{do: [{{h: {{set: {{by: '${{ $error.instance }}'}}}}}}]}}}}}}]",
+        branch("a"),
+        branch("b")
+    );
+    let mut driver = Driver::new(workflow(&document));
+    driver.start(json!({}));
+    let other = driver.named("b").effect;
+    driver.answer_named("a", Err(communication(500)));
+    assert_eq!(
+        driver.output(),
+        json!({"by": "/do/0/t/try/0/f/fork/branches/0/a"})
+    );
+    assert_eq!(driver.aborted, [other], "nobody wins any more");
+}
+
+#[test]
 fn end_in_a_branch_ends_the_workflow() {
     let document = format!(
         "do: [{{f: {{fork: {{branches: [{}, {{d: {{do: [{}, {{s: {{set: {{over: true}}, then: end}}}}]}}}}]}}}}}}, {{n: {{set: {{no: 1}}}}}}]",

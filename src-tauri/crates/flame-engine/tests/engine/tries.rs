@@ -244,6 +244,22 @@ fn jitter_is_rolled_once_and_journalled() {
 }
 
 #[test]
+fn retry_conditions_see_the_error_under_the_name_that_it_has() {
+    for (when, invoked) in [("$oops.status == 503", 3), ("$oops.status == 500", 1)] {
+        let document = format!(
+            "do: [{{t: {{try: [{{a: {{{GET}}}}}], catch: {{as: oops, \
+             retry: {{when: '{when}', limit: {{attempt: {{count: 2}}}}}}}}}}}}]"
+        );
+        let driver = scripted(
+            &document,
+            json!({}),
+            [("a", vec![Err(communication(503)); 3])],
+        );
+        assert_eq!(driver.invoked.len(), invoked, "{when}");
+    }
+}
+
+#[test]
 fn retry_conditions_see_the_error() {
     for (policy, invoked) in [
         (
