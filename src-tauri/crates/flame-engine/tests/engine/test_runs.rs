@@ -92,6 +92,93 @@ fn a_mocked_call_answers_by_url_task_or_function() {
 }
 
 #[test]
+fn calls_of_every_protocol_answer_by_protocol_and_operation() {
+    for (task, call) in [
+        (
+            "{call: openapi, with: {document: {endpoint: 'http://x.test/o'}, operationId: getPet}}",
+            "openapi.getPet",
+        ),
+        (
+            "{call: asyncapi, with: {document: {endpoint: 'http://x.test/o'}, operation: send, message: {payload: {n: 1}}}}",
+            "asyncapi.send",
+        ),
+        (
+            "{call: asyncapi, with: {document: {endpoint: 'http://x.test/o'}, channel: stock, subscription: {consume: {amount: 1}}}}",
+            "asyncapi.stock",
+        ),
+        (
+            "{call: grpc, with: {proto: {endpoint: 'http://x.test/o'}, service: {name: a.B, host: x.test}, method: Say}}",
+            "grpc.Say",
+        ),
+        (
+            "{call: mcp, with: {method: tools/call, parameters: {name: t}, transport: {http: {endpoint: 'http://x.test/'}}}}",
+            "mcp.tools/call",
+        ),
+        (
+            "{call: a2a, with: {method: message/send, server: 'http://x.test/', parameters: {message: {}}}}",
+            "a2a.message/send",
+        ),
+    ] {
+        for (mocked, answers) in [(call, true), ("/do/0/a", true), ("grpc.Other", false)] {
+            let document = format!("do: [{{a: {task}}}]");
+            let plan = TestPlan {
+                mocks: vec![mock(mocked, MockAnswer::Output(Arc::new(json!([call]))))],
+                ..TestPlan::default()
+            };
+            let workflow = workflow(&document);
+            let run = Run::testing(run_id(RUN), Arc::clone(&workflow), Arc::new(plan)).unwrap();
+            let mut driver = Driver::of(workflow, run);
+            driver.start(json!({}));
+            if answers {
+                assert_eq!(driver.output(), json!([call]), "{mocked}");
+                assert!(driver.invoked.is_empty(), "{call}");
+            } else {
+                assert_eq!(driver.invoked.len(), 1, "{call}: {mocked} is another call");
+            }
+        }
+    }
+}
+
+#[test]
+fn processes_and_children_answer_by_their_task() {
+    let ended = json!({"code": 3, "stdout": "out", "stderr": "err"});
+    for (run, answer, output) in [
+        ("shell: {command: x}, return: all", &ended, &ended),
+        (
+            "script: {language: python, code: x}, return: code",
+            &ended,
+            &json!(3),
+        ),
+        (
+            "script: {language: js, code: x}, return: stderr",
+            &ended,
+            &json!("err"),
+        ),
+        (
+            "container: {image: x}, return: stdout",
+            &ended,
+            &json!("out"),
+        ),
+        (
+            "workflow: {namespace: n, name: child, version: latest}",
+            &json!({"n": 1}),
+            &json!({"n": 1}),
+        ),
+    ] {
+        let plan = TestPlan {
+            mocks: vec![mock(
+                "/do/0/a",
+                MockAnswer::Output(Arc::new(answer.clone())),
+            )],
+            ..TestPlan::default()
+        };
+        let driver = tested(&format!("do: [{{a: {{run: {{{run}}}}}}}]"), json!({}), plan);
+        assert_eq!(&driver.output(), output, "{run}");
+        assert_eq!(driver.count("taskStubbed"), 1, "{run}");
+    }
+}
+
+#[test]
 fn a_mocked_error_is_caught_like_any_other() {
     let document = format!(
         "do: [{{t: {{try: [{{a: {{{GET}}}}}], catch: {{retry: {{delay: {{seconds: 1}}, limit: {{attempt: {{count: 2}}}}}}, \
