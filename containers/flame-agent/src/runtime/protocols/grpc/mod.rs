@@ -78,6 +78,12 @@ fn method(pool: &DescriptorPool, service: &str, name: &str) -> Result<MethodDesc
         let methods: Vec<String> = found.methods().map(|m| m.name().to_owned()).collect();
         return Err(unknown("method", name, &methods));
     };
+    if method.is_client_streaming() {
+        return Err(format!(
+            "{} takes a stream of messages, and a call sends one; choose a method that takes one message",
+            method.full_name()
+        ));
+    }
     Ok(method)
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flame_agent::runtime::Options;
-use flame_testkit::Counterpart;
+use flame_testkit::{Certificate, Counterpart};
 use serde_json::{Value, json};
 
 use super::{call, fault};
@@ -22,6 +22,8 @@ service Orders {
   rpc Watch(Order) returns (stream Placed);
   rpc Refuse(Order) returns (Placed);
   rpc Hang(Order) returns (Placed);
+  rpc Collect(stream Order) returns (Placed);
+  rpc Talk(stream Order) returns (stream Placed);
 }
 message Order {
   int64 id = 1;
@@ -64,7 +66,11 @@ class Orders(services.OrdersServicer):
         return protos.Placed()
 server = grpc.server(futures.ThreadPoolExecutor(4))
 services.add_OrdersServicer_to_server(Orders(), server)
-port = server.add_insecure_port("127.0.0.1:0")
+try:
+    read = lambda name: open(sys.argv[1] + "/" + name, "rb").read()
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(read("key.pem"), read("certificate.pem"))]))
+except FileNotFoundError:
+    port = server.add_insecure_port("127.0.0.1:0")
 server.start()
 print("serving", port, flush=True)
 server.wait_for_termination()
@@ -128,6 +134,41 @@ async fn grpcio_answers_once_or_with_a_stream() {
     handle.drain(Duration::ZERO).await;
 }
 
+/// On port 443, which stands for TLS here.
+#[tokio::test(flavor = "multi_thread")]
+async fn grpcio_answers_over_tls_to_whom_trusts_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let resources = folder.path().join("resources");
+    std::fs::create_dir_all(&resources).unwrap();
+    let certificate = Certificate::of_localhost().unwrap();
+    let trusted = resources.join("certificate.pem");
+    std::fs::write(&trusted, &certificate.text).unwrap();
+    std::fs::write(resources.join("key.pem"), &certificate.key).unwrap();
+    let Some((_server, port)) = grpcio(folder.path()) else {
+        return;
+    };
+    let tasks = to("443", "Place", "{ id: 7 }").replace("host: 127.0.0.1", "host: localhost");
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    for trusts in [false, true] {
+        let mut options: Options = options(folder.path());
+        options.outbound.stand_ins = vec![("localhost".to_owned(), address)];
+        options
+            .outbound
+            .authorities
+            .extend(trusts.then(|| trusted.clone()));
+        let handle = flame_agent::runtime::Handle::open(options).await.unwrap();
+        if trusts {
+            let workflow = deploy(&handle, "place", &tasks).await;
+            let placed = output(&run(&handle, &workflow, json!({})).await);
+            assert_eq!(placed["id"], json!(7));
+        } else {
+            let (kind, detail) = fault(&handle, &tasks, json!({})).await;
+            assert_eq!(kind, "communication", "{detail}");
+        }
+        handle.drain(Duration::ZERO).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_grpcio_refuses_is_an_error_with_its_status_and_words() {
     let folder = tempfile::tempdir().unwrap();
@@ -142,6 +183,16 @@ async fn what_grpcio_refuses_is_an_error_with_its_status_and_words() {
             to(&port, "Refuse", "{ id: 7 }"),
             "communication",
             "NOT_FOUND (5): no größe 7",
+        ),
+        (
+            to(&port, "Collect", "{}"),
+            "configuration",
+            "shop.v1.Orders.Collect takes a stream of messages, and a call sends one",
+        ),
+        (
+            to(&port, "Talk", "{}"),
+            "configuration",
+            "shop.v1.Orders.Talk takes a stream of messages",
         ),
         (
             to(&port, "Plac", "{}"),
