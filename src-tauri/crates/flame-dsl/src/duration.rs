@@ -1,18 +1,54 @@
 //! Durations as the DSL writes them: ISO 8601 text, or an object of days down to milliseconds.
+//!
+//! Years and months are the calendar's: how long they take follows from when they begin.
 
 use std::time::Duration;
 
+use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde_json::Value;
 
 /// A hundred years: longer waits are typing errors.
 pub const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Months of them.
+const MONTHS_MAX: u32 = 100 * 12;
+
+/// How long something takes: months of the calendar, and the time after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Length {
+    months: u32,
+    rest: Duration,
+}
+
+impl Length {
+    /// Where it begins at this time: months after it, in UTC, on the same day or the last one of the month.
+    pub fn since(self, begin: Timestamp) -> Duration {
+        if self.months == 0 {
+            return self.rest;
+        }
+        let end = begin
+            .to_zoned(TimeZone::UTC)
+            .checked_add(i64::from(self.months).months())
+            .map_or(Timestamp::MAX, |end| end.timestamp());
+        let months = Duration::try_from(end.duration_since(begin)).unwrap_or_default();
+        months.saturating_add(self.rest)
+    }
+
+    /// The same at any time; `None` where it counts months.
+    pub const fn fixed(self) -> Option<Duration> {
+        match self.months {
+            0 => Some(self.rest),
+            _ => None,
+        }
+    }
+}
 
 /// Why a value is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     #[error("not an ISO 8601 duration")]
     NotIso8601,
-    #[error("years and months have no fixed length; write days")]
+    #[error("a part of a year or a month has no length")]
     Calendar,
     #[error("longer than 100 years")]
     TooLong,
@@ -35,14 +71,15 @@ impl DurationError {
     }
 }
 
-/// Units of the date part and the time part, in the order in which they may stand, in seconds.
-/// Years and months are listed to be refused by name.
-const DATE_UNITS: &[(char, u64)] = &[('Y', 0), ('M', 0), ('W', 604_800), ('D', 86_400)];
+/// Units of the date part, in the order in which they may stand: in months, and in seconds.
+const CALENDAR_UNITS: &[(char, u64)] = &[('Y', 12), ('M', 1)];
+const DATE_UNITS: &[(char, u64)] = &[('W', 604_800), ('D', 86_400)];
+/// Those of the time part, in seconds.
 const TIME_UNITS: &[(char, u64)] = &[('H', 3_600), ('M', 60), ('S', 1)];
 const NANOS: u128 = 1_000_000_000;
 
-/// Reads an ISO 8601 duration such as `P1DT2H30M` or `PT0.5S`.
-pub fn parse_iso8601(text: &str) -> Result<Duration, DurationError> {
+/// Reads an ISO 8601 duration such as `P1M`, `P1DT2H30M` or `PT0.5S`.
+pub fn parse_iso8601(text: &str) -> Result<Length, DurationError> {
     let body = text.strip_prefix('P').filter(|body| !body.is_empty());
     let body = body.ok_or(DurationError::NotIso8601)?;
     let (date, time) = match body.split_once('T') {
@@ -50,12 +87,20 @@ pub fn parse_iso8601(text: &str) -> Result<Duration, DurationError> {
         Some(_) => return Err(DurationError::NotIso8601),
         None => (body, ""),
     };
-    let nanos = units(date, DATE_UNITS)? + units(time, TIME_UNITS)?;
-    bounded(nanos)
+    let (calendar, date) = units(date, CALENDAR_UNITS)?;
+    let months = u32::try_from(calendar / NANOS)
+        .ok()
+        .filter(|months| *months <= MONTHS_MAX)
+        .ok_or(DurationError::TooLong)?;
+    let nanos = all_units(date, DATE_UNITS)? + all_units(time, TIME_UNITS)?;
+    Ok(Length {
+        months,
+        ..bounded(nanos)?
+    })
 }
 
 /// Reads a duration that an expression gave: text or object.
-pub fn parse_duration(value: &Value) -> Result<Duration, DurationError> {
+pub fn parse_duration(value: &Value) -> Result<Length, DurationError> {
     match value {
         Value::String(text) => parse_iso8601(text.trim()),
         Value::Object(parts) => {
@@ -75,7 +120,7 @@ pub fn parse_duration(value: &Value) -> Result<Duration, DurationError> {
 /// Adds up named parts.
 pub(crate) fn from_parts<'n>(
     parts: impl IntoIterator<Item = (&'n str, u64)>,
-) -> Result<Duration, DurationError> {
+) -> Result<Length, DurationError> {
     let mut nanos: Option<u128> = None;
     for (name, count) in parts {
         let unit: u128 = match name {
@@ -101,20 +146,23 @@ fn whole_float(value: &Value) -> Option<u64> {
     (float >= 0.0 && float.fract() == 0.0 && float < 9.0e15).then_some(float as u64)
 }
 
-fn bounded(nanos: u128) -> Result<Duration, DurationError> {
+fn bounded(nanos: u128) -> Result<Length, DurationError> {
     if nanos > DURATION_MAX.as_nanos() {
         return Err(DurationError::TooLong);
     }
     // Within 100 years, so within u64.
-    u64::try_from(nanos)
-        .map(Duration::from_nanos)
-        .map_err(|_| DurationError::TooLong)
+    let nanos = u64::try_from(nanos).map_err(|_| DurationError::TooLong)?;
+    Ok(Length {
+        months: 0,
+        rest: Duration::from_nanos(nanos),
+    })
 }
 
-/// Reads `1H30M` by the units given, each at most once and in order.
-fn units(mut text: &str, units: &[(char, u64)]) -> Result<u128, DurationError> {
-    let mut nanos = 0;
-    for (letter, seconds) in units {
+/// Reads `1H30M` by the units given, each at most once and in order; gives 10⁻⁹ of the units that the list counts in,
+/// and what follows.
+fn units<'t>(mut text: &'t str, units: &[(char, u64)]) -> Result<(u128, &'t str), DurationError> {
+    let mut nanos = 0_u128;
+    for (letter, size) in units {
         let digits = text
             .find(|c: char| !c.is_ascii_digit() && c != '.')
             .unwrap_or(text.len());
@@ -122,16 +170,20 @@ fn units(mut text: &str, units: &[(char, u64)]) -> Result<u128, DurationError> {
             continue;
         };
         let count = decimal(&text[..digits])?;
-        if *seconds == 0 {
+        let whole = count % NANOS == 0;
+        if !whole && units == CALENDAR_UNITS {
             return Err(DurationError::Calendar);
         }
-        nanos += count.saturating_mul(u128::from(*seconds));
+        nanos = nanos.saturating_add(count.saturating_mul(u128::from(*size)));
         text = rest;
     }
-    if text.is_empty() {
-        Ok(nanos)
-    } else {
-        Err(DurationError::NotIso8601)
+    Ok((nanos, text))
+}
+
+fn all_units(text: &str, of: &[(char, u64)]) -> Result<u128, DurationError> {
+    match units(text, of)? {
+        (nanos, "") => Ok(nanos),
+        _ => Err(DurationError::NotIso8601),
     }
 }
 
@@ -172,8 +224,8 @@ mod tests {
             ("P0D", 0),
         ] {
             assert_eq!(
-                parse_iso8601(text).unwrap(),
-                Duration::from_millis(millis),
+                parse_iso8601(text).unwrap().fixed(),
+                Some(Duration::from_millis(millis)),
                 "{text}"
             );
         }
@@ -187,8 +239,11 @@ mod tests {
             ("PT.5S", DurationError::NotIso8601),
             ("P1DT", DurationError::NotIso8601),
             ("-PT5S", DurationError::NotIso8601),
-            ("P1Y", DurationError::Calendar),
-            ("P1M", DurationError::Calendar),
+            ("P1.5Y", DurationError::Calendar),
+            ("P0.5M", DurationError::Calendar),
+            ("P1M1Y", DurationError::NotIso8601),
+            ("P101Y", DurationError::TooLong),
+            ("P1Y99999999999M", DurationError::TooLong),
             ("P40000D", DurationError::TooLong),
             ("P99999999999999999999D", DurationError::TooLong),
             ("P18446744073709551615W", DurationError::TooLong),
@@ -198,11 +253,36 @@ mod tests {
     }
 
     #[test]
+    fn years_and_months_are_the_calendars() {
+        for (text, begin, end) in [
+            ("P1M", "2026-01-15T08:00:00Z", "2026-02-15T08:00:00Z"),
+            ("P1M", "2026-01-31T08:00:00Z", "2026-02-28T08:00:00Z"),
+            ("P1Y", "2024-02-29T00:00:00Z", "2025-02-28T00:00:00Z"),
+            ("P4Y", "2024-02-29T00:00:00Z", "2028-02-29T00:00:00Z"),
+            ("P1Y2M3DT4H", "2026-01-01T00:00:00Z", "2027-03-04T04:00:00Z"),
+            ("P1M1W", "2026-01-31T00:00:00.5Z", "2026-03-07T00:00:00.5Z"),
+            ("P0Y", "2026-01-31T00:00:00Z", "2026-01-31T00:00:00Z"),
+        ] {
+            let begin: Timestamp = begin.parse().unwrap();
+            let length = parse_iso8601(text).unwrap();
+            assert_eq!((begin + length.since(begin)).to_string(), end, "{text}");
+        }
+        assert_eq!(parse_iso8601("P1M").unwrap().fixed(), None);
+        let late = Timestamp::MAX - Duration::from_secs(60);
+        let length = parse_iso8601("P100Y").unwrap();
+        assert_eq!(
+            length.since(late),
+            Duration::from_secs(60),
+            "the end of time"
+        );
+    }
+
+    #[test]
     fn objects_add_up_and_say_what_is_wrong() {
         let good = json!({"hours": 1, "minutes": 2.0, "milliseconds": 3});
         assert_eq!(
-            parse_duration(&good).unwrap(),
-            Duration::from_millis(3_720_003)
+            parse_duration(&good).unwrap().fixed(),
+            Some(Duration::from_millis(3_720_003))
         );
         for (value, error) in [
             (json!({}), DurationError::Empty),

@@ -21,7 +21,7 @@ mod source;
 mod uri_template;
 
 pub use catalog::{CatalogFunction, catalog};
-pub use duration::{DURATION_MAX, DurationError, parse_duration, parse_iso8601};
+pub use duration::{DURATION_MAX, DurationError, Length, parse_duration, parse_iso8601};
 pub use editor::{editor_schema, pipeline_editor_schema};
 pub use help::{HelpExample, HelpPage, help_pages};
 pub use lifecycle::{Lifecycle, LifecycleSet};

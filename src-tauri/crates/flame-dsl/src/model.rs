@@ -9,6 +9,7 @@ use flame_types::WorkflowId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::duration::Length;
 use crate::expression::Expression;
 use crate::lifecycle::LifecycleSet;
 use crate::process::{Process, RunTask};
@@ -390,7 +391,7 @@ pub struct FunctionCall {
 
 #[derive(Debug, Clone)]
 pub enum DurationSource {
-    Fixed(Duration),
+    Fixed(Length),
     /// An expression that gives an ISO 8601 duration or a duration object.
     Expression(Expression),
 }

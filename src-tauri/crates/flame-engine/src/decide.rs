@@ -160,6 +160,7 @@ fn take_input(turn: &Turn<'_>, input: &Arc<Value>) -> Result<Arc<Value>, Error> 
         state: &begun,
         descriptor: turn.descriptor,
         secrets: turn.secrets,
+        now: turn.moment.now,
     };
     let scope = Scope::new(view, input);
     transform(

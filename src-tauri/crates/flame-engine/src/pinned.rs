@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use flame_dsl::{Authentication, Externals, Workflow, link};
+use flame_types::Timestamp;
 use serde_json::Value;
 
 use crate::authentication::Credentials;
@@ -73,6 +74,8 @@ impl Run {
             state: &self.state,
             descriptor: &self.descriptor,
             secrets: &self.secrets,
+            // Credentials hold no durations.
+            now: Timestamp::UNIX_EPOCH,
         };
         Credentials::evaluate(&Scope::new(view, &Value::Null), policy, "endpoint")
     }

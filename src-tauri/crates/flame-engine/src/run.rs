@@ -565,6 +565,7 @@ fn evaluate_calls(turn: &mut Turn<'_>, invoked: &BTreeSet<EffectId>) {
             state: turn.state,
             descriptor: turn.descriptor,
             secrets: turn.secrets,
+            now: turn.moment.now,
         };
         match tasks::call::evaluate(view, frame, task, turn.moment) {
             Ok(call) => {

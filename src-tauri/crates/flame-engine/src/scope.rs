@@ -30,6 +30,8 @@ pub(crate) struct RunView<'a> {
     /// `$workflow`, made once per run and only when an expression uses it.
     pub(crate) descriptor: &'a OnceCell<Value>,
     pub(crate) secrets: &'a Secrets,
+    /// When it is evaluated.
+    pub(crate) now: Timestamp,
 }
 
 /// The task that an expression belongs to: `$task`.
@@ -202,15 +204,18 @@ impl<'a> Scope<'a> {
         property: &str,
     ) -> Result<std::time::Duration, Error> {
         match source {
-            DurationSource::Fixed(duration) => Ok(*duration),
+            DurationSource::Fixed(length) => Ok(length.since(self.run.now)),
             DurationSource::Expression(expression) => {
                 let value = self.expression(expression, property)?;
-                parse_duration(&value).map_err(|problem| {
-                    StandardError::Expression.with(
-                        "Not a duration",
-                        format!("{property} gave {}: {problem}", excerpt(&value)),
-                    )
-                })
+                let length = parse_duration(&value);
+                length
+                    .map(|length| length.since(self.run.now))
+                    .map_err(|problem| {
+                        StandardError::Expression.with(
+                            "Not a duration",
+                            format!("{property} gave {}: {problem}", excerpt(&value)),
+                        )
+                    })
             }
         }
     }

@@ -175,6 +175,7 @@ impl<'r> Turn<'r> {
             state: self.state,
             descriptor: self.descriptor,
             secrets: self.secrets,
+            now: self.moment.now,
         }
     }
 

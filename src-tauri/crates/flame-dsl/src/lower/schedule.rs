@@ -60,13 +60,21 @@ impl Lowering<'_> {
 
     fn interval(&mut self, node: &Node, pointer: &str) -> Option<Duration> {
         match self.duration(node, pointer)? {
-            DurationSource::Fixed(interval) if !interval.is_zero() => Some(interval),
-            DurationSource::Fixed(_) => self.strict(
-                node,
-                pointer,
-                "a schedule without a pause",
-                "write a duration that is longer than 0",
-            ),
+            DurationSource::Fixed(length) => match length.fixed() {
+                Some(Duration::ZERO) => self.strict(
+                    node,
+                    pointer,
+                    "a schedule without a pause",
+                    "write a duration that is longer than 0",
+                ),
+                None => self.strict(
+                    node,
+                    pointer,
+                    "a schedule by months, which differ in length",
+                    "write days, or a cron expression such as '0 7 1 * *' for the first of each month",
+                ),
+                interval => interval,
+            },
             DurationSource::Expression(_) => self.strict(
                 node,
                 pointer,

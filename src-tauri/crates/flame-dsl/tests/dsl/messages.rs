@@ -911,7 +911,7 @@ do:
   - b: {wait: {second: 5}}
   - c: {wait: {}}
   - d: {wait: 5s}
-  - e: {wait: P1Y}
+  - e: {wait: P1.5Y}
   - f: {wait: {seconds: -1, days: 40000}}
   - g: {wait: {seconds: 1.5}}
   - h: {wait: {days: 40000}}
@@ -927,7 +927,7 @@ do:
               hint: give at least one of 'days', 'hours', 'minutes', 'seconds', 'milliseconds'
             7:15: error: not an ISO 8601 duration (value: 5s)
               hint: write ISO 8601 such as PT1H30M, an object such as {hours: 1, minutes: 30}, or ${ }
-            8:15: error: years and months have no fixed length; write days (value: P1Y)
+            8:15: error: a part of a year or a month has no length (value: P1.5Y)
               hint: write ISO 8601 such as PT1H30M, an object such as {hours: 1, minutes: 30}, or ${ }
             9:25: error: must be 0 or more (value: -1)
             10:25: error: expected a whole number, found a number (value: 1.5)

@@ -108,3 +108,22 @@ fn a_clock_that_went_on_is_not_worth_a_record() {
     driver.crash();
     assert_eq!(driver.count("clockTurnedBack"), 0);
 }
+
+#[test]
+fn years_and_months_are_counted_from_when_they_begin() {
+    for (wait, begin, end) in [
+        ("P1M", "2026-01-31T10:00:00Z", "2026-02-28T10:00:00Z"),
+        (
+            "'${ \"P1Y\" }'",
+            "2024-02-29T10:00:00Z",
+            "2025-02-28T10:00:00Z",
+        ),
+    ] {
+        let mut driver = Driver::new(workflow(&format!("do: [{{w: {{wait: {wait}}}}}]")));
+        driver.now = begin.parse().unwrap();
+        driver.start(json!({}));
+        assert_eq!(due(&driver).to_string(), end);
+        driver.crash();
+        assert_eq!(due(&driver).to_string(), end, "it does not begin anew");
+    }
+}

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::json_rpc;
 use super::{Caller, invalid};
+use crate::runtime::shared::now;
 
 const VERSION: &str = "2025-06-18";
 /// Ids of our requests, which the answers carry.
@@ -30,6 +31,7 @@ pub(super) async fn call(caller: &Caller<'_>, request: &ProtocolRequest) -> Resu
         Value::Null => None,
         value => Some(
             parse_duration(value)
+                .map(|length| length.since(now()))
                 .map_err(|problem| invalid(format!("with.timeout is no duration: {problem}")))?,
         ),
     };
