@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use flame_store::Error;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use crate::values::{append, commit, create, journal, open};
 
@@ -47,5 +49,58 @@ proptest! {
             }
             Ok(())
         })?;
+    }
+}
+
+/// What happens beside each other in a folder whose lock is no help.
+#[derive(Debug, Clone)]
+enum Step {
+    /// One more opens it.
+    Open,
+    /// One of those that have opened it writes.
+    Write(Index),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![1 => Just(Step::Open), 4 => any::<Index>().prop_map(Step::Write)];
+    prop::collection::vec(step, 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// The number that each opening raises fences those before it off: a journal has one writer at a time, also
+    /// where the lock is gone.
+    #[test]
+    fn whoever_opened_last_writes_and_nobody_else(steps in steps()) {
+        let reactor = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        reactor.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let mut stores = vec![open(folder.path())];
+            stores[0].commit(create(1)).await.unwrap();
+            let mut end = 0;
+            for step in steps {
+                let at = match step {
+                    Step::Open => {
+                        std::fs::remove_file(folder.path().join("lock")).unwrap();
+                        stores.push(open(folder.path()));
+                        continue;
+                    }
+                    Step::Write(which) => which.index(stores.len()),
+                };
+                let outcome = stores[at].commit(commit([append(1, end, 1)])).await;
+                if at + 1 == stores.len() {
+                    outcome.unwrap();
+                    end += 1;
+                } else {
+                    assert!(matches!(outcome, Err(Error::Deposed { .. })), "{at}: {outcome:?}");
+                }
+            }
+            let last = stores.last().unwrap();
+            assert_eq!(journal(last, 1).await, (0..end).collect::<Vec<u64>>());
+            for store in &stores {
+                store.close();
+            }
+        });
     }
 }
