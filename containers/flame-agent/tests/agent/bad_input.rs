@@ -99,7 +99,10 @@ async fn a_jq_bomb_faults_its_own_task_and_nothing_else() {
         let name = format!("bomb{number}");
         let text = format!("do: [{{ boom: {{ set: {{ x: '${{ {bomb} }}' }} }} }}]");
         served.deploy(&name, &text).await;
-        let run = served.run(&name, &json!({})).await;
+        let no_input = json!({});
+        let (run, beside) =
+            tokio::join!(served.run(&name, &no_input), served.run("quick", &no_input));
+        assert_eq!(beside["status"], "completed", "{bomb}: {beside}");
         assert_eq!(run["status"], "faulted", "{bomb}: {run}");
         let error = &run["error"];
         assert_eq!(error["instance"], "/do/0/boom", "{bomb}: {error}");
