@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flame_agent::runtime::Error;
 use flame_types::RunStatus;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::{deploy, document, id, open, output, start, until};
@@ -96,6 +97,59 @@ async fn a_webhook_path_has_one_holder() {
         .await
         .unwrap();
     handle.drain(Duration::ZERO).await;
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// The definition is replaced.
+    Put,
+    Start,
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![3 => Just(Step::Put), 3 => Just(Step::Start), 1 => Just(Step::Restart)];
+    prop::collection::vec(step, 4..16)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is put and however often the agent starts anew: what a run does is what stood there when it began.
+    #[test]
+    fn runs_are_pinned_through_any_puts_and_restarts(steps in steps()) {
+        let reactor = tokio::runtime::Runtime::new().unwrap();
+        reactor.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let mut handle = open(folder.path()).await;
+            let tasks = |says: usize| format!(
+                "- ask:\n    listen: {{ to: {{ one: {{ with: {{ type: test.go }} }} }} }}\n- say:\n    set: {{ says: {says} }}"
+            );
+            let workflow = deploy(&handle, "pinned", &tasks(0)).await;
+            let (mut says, mut runs) = (0, Vec::new());
+            for step in steps {
+                match step {
+                    Step::Put => {
+                        says += 1;
+                        deploy(&handle, "pinned", &tasks(says)).await;
+                    }
+                    Step::Start => runs.push((start(&handle, &workflow, json!({})).await, says)),
+                    Step::Restart => {
+                        handle.drain(Duration::ZERO).await;
+                        drop(handle);
+                        handle = open(folder.path()).await;
+                    }
+                }
+            }
+            let go = json!({"specversion": "1.0", "id": "1", "source": "/test", "type": "test.go"});
+            handle.publish(vec![go]).await.unwrap();
+            for (run, says) in runs {
+                let ended = until(&handle, run, RunStatus::Completed).await;
+                assert_eq!(output(&ended), json!({"says": says}));
+            }
+            handle.drain(Duration::ZERO).await;
+        });
+    }
 }
 
 /// A run keeps to the definition it began with, also over a restart after that was replaced.
