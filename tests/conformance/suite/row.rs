@@ -44,8 +44,6 @@ pub(crate) struct Row {
     /// Its scripts and programs may run on this machine.
     #[serde(default)]
     pub(crate) allowed: bool,
-    /// What a release that lacks the construct refuses the text with; printed, and enough then.
-    pub(crate) lacks: Option<String>,
     /// Whether it needs Podman; passed over, which is printed, where there is none.
     #[serde(default)]
     pub(crate) podman: bool,

@@ -83,9 +83,7 @@ impl Stage {
         }
     }
 
-    /// Runs one row; the text says what is not as the row has it.
-    ///
-    /// A text with a construct that is not there yet gives what it was refused with.
+    /// Runs one row, or says why it can't be run here; the error's text says what is not as the row has it.
     pub(crate) async fn perform(&self, text: &str, row: &Row) -> Result<Option<String>, String> {
         if let (true, Err(reason)) = (row.podman, &self.boxes) {
             return Ok(Some(format!("skipped: {reason}")));
@@ -94,14 +92,14 @@ impl Stage {
         let performed = performed.unwrap_or_else(|_| Err("it did not end".to_owned()));
         let mut complaints = self.partners.complaints();
         match performed {
-            Ok(refusal) if complaints.is_empty() => return Ok(refusal),
-            Ok(_) => {}
+            Ok(()) if complaints.is_empty() => return Ok(None),
+            Ok(()) => {}
             Err(complaint) => complaints.push(complaint),
         }
         Err(complaints.join("\n    "))
     }
 
-    async fn perform_patiently(&self, text: &str, row: &Row) -> Result<Option<String>, String> {
+    async fn perform_patiently(&self, text: &str, row: &Row) -> Result<(), String> {
         self.partners.expect(&row.calls);
         for (place, text) in &row.resources {
             let file = self.agent.data_dir().join("resources").join(place);
@@ -118,20 +116,14 @@ impl Stage {
             .map_err(|problems| problems[0].to_string())?;
         let deployed = self.deploy(text, &document).await;
         if let Expectation::Refused(reason) = &row.expect {
-            return refused(deployed, reason).map(|()| None);
+            return refused(deployed, reason);
         }
-        let id = match (deployed, &row.lacks) {
-            (Err(refusal), Some(lacks)) if refusal.contains(lacks) => {
-                self.partners.expect(&[]);
-                return Ok(Some(refusal));
-            }
-            (deployed, _) => deployed?,
-        };
+        let id = deployed?;
         let done = self.run_and_check(&id, row).await;
         // What starts by events must not hear those of the next row.
         let deleted = self.client.delete_workflow(&id).await;
         done?;
-        deleted.map(|()| None).map_err(|error| error.to_string())
+        deleted.map_err(|error| error.to_string())
     }
 
     async fn keep_secret(&self, name: &str, secret: &Value) -> Result<(), String> {
@@ -412,8 +404,8 @@ pub(crate) async fn perform_all(rows: &[(String, String, Row)]) {
     let mut failed = Vec::new();
     for (name, text, row) in rows {
         match stage.perform(text, row).await {
-            Ok(refusal) => {
-                if let Some(reason) = refusal.as_ref().or(row.because.as_ref()) {
+            Ok(skipped) => {
+                if let Some(reason) = skipped.as_ref().or(row.because.as_ref()) {
                     flame_testkit::tell(format_args!("{name}: {reason}"));
                 }
             }

@@ -10,7 +10,8 @@ use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
 use flame_dsl::expression::DEPTH_MAX;
 use flame_dsl::{Endpoint, HttpOutput, Process, Script, ScriptCode, TaskKind, Workflow};
 use flame_engine::{
-    Call, EffectId, Error, HttpRequest, ProcessCall, Program, ScriptText, StandardError, Wanted,
+    Call, EffectId, Error, HttpRequest, ProcessCall, Program, Receipt, ScriptText, StandardError,
+    Wanted,
 };
 use flame_types::{IdempotencyKey, RunId};
 use serde_json::Value;
@@ -22,7 +23,7 @@ use super::depth::is_too_deep;
 use super::ledger::Ledger;
 use super::outbound::{self, Outbound, is_named_by};
 use super::process::{self, Processes, Stored};
-use super::protocols::{Caller, Protocols};
+use super::protocols::{Caller, Protocols, Taker};
 
 #[derive(Debug)]
 pub(super) struct Calls {
@@ -148,19 +149,8 @@ impl Calls {
                 .map(Arc::new)
                 .map_err(into_error),
             Call::Protocol(request) => {
-                let name = &invoked.workflow.id.to_string();
-                let caller = Caller {
-                    outbound: &self.outbound,
-                    origin: outbound::Caller {
-                        ledger: &self.ledger,
-                        name,
-                    },
-                    processes: &self.processes,
-                    key: &invoked.key,
-                    workflow: &invoked.workflow.id,
-                    task: invoked.workflow.task(&invoked.reference),
-                    foreign: invoked.workflow.foreign(&invoked.reference),
-                };
+                let name = invoked.workflow.id.to_string();
+                let caller = self.caller(invoked, &name);
                 let outcome = self.protocols.call(&caller, request).await;
                 outcome.map(Arc::new)
             }
@@ -168,6 +158,42 @@ impl Calls {
                 "Not a call",
                 "processes and child runs are started elsewhere",
             )),
+        }
+    }
+
+    const fn caller<'c>(&'c self, invoked: &'c Invoked, name: &'c str) -> Caller<'c> {
+        Caller {
+            outbound: &self.outbound,
+            origin: outbound::Caller {
+                ledger: &self.ledger,
+                name,
+            },
+            processes: &self.processes,
+            key: &invoked.key,
+            workflow: &invoked.workflow.id,
+            task: invoked.workflow.task(&invoked.reference),
+            foreign: invoked.workflow.foreign(&invoked.reference),
+        }
+    }
+
+    /// Hands over the messages of a subscription one by one, until that fails.
+    ///
+    /// It takes no room among the calls: it may last for ever, and the calls of its own tasks need some.
+    pub(super) async fn feed(&self, invoked: &Invoked, taker: &Taker<'_>) -> Error {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let _counted = Counted(&self.under_way);
+        let Call::Protocol(request) = &invoked.call else {
+            return StandardError::Runtime.with("Not a subscription", "it receives no messages");
+        };
+        let after = match &request.receipt {
+            Some(Receipt::Singly { after }) => after.as_ref(),
+            _ => None,
+        };
+        let name = invoked.workflow.id.to_string();
+        let caller = self.caller(invoked, &name);
+        match self.protocols.feed(&caller, request, after, taker).await {
+            Ok(never) => match never {},
+            Err(error) => error,
         }
     }
 

@@ -24,6 +24,7 @@ use super::process::Stored;
 use super::shared::now;
 use super::snapshots::{HISTORY_RECORDS, Pace};
 use super::start::{Begin, First, entropy};
+use super::streams::Stream;
 
 /// Records after which a commit is closed; what waits becomes the next one.
 const COMMIT_RECORDS_MAX: usize = 5_000;
@@ -49,6 +50,8 @@ pub(super) struct Live {
     pub(super) effects: BTreeMap<EffectId, AbortHandle>,
     /// Child runs that are waited for; told where the run has no use for them any more.
     pub(super) children: BTreeMap<EffectId, oneshot::Sender<()>>,
+    /// Subscriptions whose messages are taken one by one.
+    pub(super) streams: BTreeMap<EffectId, Stream>,
     pub(super) timers: BTreeSet<TimerId>,
     /// Tasks that have a place in the store from which they listen.
     listening: BTreeSet<FrameId>,
@@ -222,6 +225,7 @@ impl Live {
             held: None,
             effects: BTreeMap::new(),
             children: BTreeMap::new(),
+            streams: BTreeMap::new(),
             timers: BTreeSet::new(),
             watchers: Vec::new(),
             end: None,
@@ -235,6 +239,7 @@ impl Live {
     pub(super) fn give_up(&mut self, error: &Error) {
         self.effects.values().for_each(AbortHandle::abort);
         self.effects.clear();
+        self.streams.clear();
         self.timers.clear();
         let pending = self.pending.replace(Pending::default());
         for reply in pending.into_iter().flat_map(|pending| pending.replies) {
@@ -522,7 +527,8 @@ impl Live {
             && self.held.is_none()
             && self.inbox.is_empty()
             && self.effects.is_empty()
-            && self.children.is_empty();
+            && self.children.is_empty()
+            && self.streams.is_empty();
         if !is_idle {
             return None;
         }

@@ -31,6 +31,7 @@ mod shard;
 mod shared;
 mod snapshots;
 mod start;
+mod streams;
 mod subflow;
 mod trigger;
 mod value;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use flame_engine::{Action, Arrived, Call, Event, FrameId, TimerId};
+use flame_engine::{Action, Arrived, Call, Event, FrameId, Receipt, TimerId};
 use flame_store::{Commit, Refused};
 use flame_types::{RunId, RunStatus, Timestamp};
 use jiff::SignedDuration;
@@ -27,6 +27,7 @@ use super::message::{Command, Loaded, Message};
 use super::process::Stored;
 use super::shared::{Shared, now};
 use super::start::Begin;
+use super::streams::Stream;
 use super::subflow;
 use super::value::{Change, CurrentTask, Inspection};
 
@@ -165,6 +166,8 @@ impl Shard {
             Message::Committed { run, outcome } => self.committed(run, outcome),
             Message::Drain { idle } => {
                 self.is_draining = true;
+                // They never end by themselves; the next start opens them again.
+                self.live.values_mut().for_each(|live| live.streams.clear());
                 self.draining = Some(idle);
             }
             // Ends the loop before it comes here.
@@ -303,6 +306,7 @@ impl Shard {
         if let Event::EffectDone { effect, .. } = &event {
             live.effects.remove(effect);
             live.children.remove(effect);
+            live.streams.remove(effect);
         }
         // Each is the only one of its effect or timer: without it the run would wait for ever.
         live.inbox.push_back(Item::Event(event, stored));
@@ -624,6 +628,13 @@ impl Shard {
                     key,
                     call,
                 };
+                if matches!(&invoked.call, Call::Protocol(request)
+                    if matches!(request.receipt, Some(Receipt::Singly { .. })))
+                {
+                    let stream = Stream::open(&self.shared, self.this.clone(), invoked);
+                    live.streams.insert(effect, stream);
+                    return;
+                }
                 let (shared, this) = (Arc::clone(&self.shared), self.this.clone());
                 if let Call::Workflow(call) = invoked.call {
                     let (abandon, abandoned) = oneshot::channel();
@@ -649,7 +660,13 @@ impl Shard {
                 });
                 live.effects.insert(effect, task.abort_handle());
             }
+            Action::Next { effect } => {
+                if let Some(stream) = live.streams.get(&effect) {
+                    stream.ask();
+                }
+            }
             Action::Abort { effect } => {
+                live.streams.remove(&effect);
                 if let Some(task) = live.effects.remove(&effect) {
                     task.abort();
                 }

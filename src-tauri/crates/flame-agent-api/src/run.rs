@@ -246,7 +246,11 @@ pub enum JournalType {
     ListenStarted,
     /// A task that listens took an event.
     EventConsumed,
-    /// `foreach` is done with an event.
+    /// A subscription with `foreach` took a message.
+    MessageTaken,
+    /// It takes no more messages.
+    SubscriptionEnded,
+    /// `foreach` is done with an event or message.
     IterationCompleted,
     TaskCompleted,
     TaskFaulted,

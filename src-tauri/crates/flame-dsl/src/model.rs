@@ -128,6 +128,7 @@ impl Task {
             TaskKind::For(definition) => (Some(&definition.tasks), None),
             TaskKind::Fork(fork) => (Some(&fork.branches), None),
             TaskKind::Listen(listen) => (listen.each.as_ref().map(|each| &each.tasks), None),
+            TaskKind::CallProtocol(call) => (call.each().map(|(_, each)| &each.tasks), None),
             TaskKind::Try(definition) => (Some(&definition.tasks), definition.catch.tasks.as_ref()),
             _ => (None, None),
         };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::authentication::Credentials;
-use crate::record::{Ask, FrameId, ParentRun};
+use crate::record::{Ask, FrameId, Mark, ParentRun};
 use crate::subscription::Subscription;
 
 /// Numbers an effect within its run; never reused, also not by a retry of the same task.
@@ -30,6 +30,10 @@ pub enum Action {
         key: IdempotencyKey,
         reference: Arc<str>,
         call: Call,
+    },
+    /// Hand over the next message of this subscription as `Event::MessageArrived`; before, none is wanted.
+    Next {
+        effect: EffectId,
     },
     /// Nobody waits for this effect any more: stop it, its answer is ignored.
     Abort {
@@ -112,12 +116,25 @@ pub struct ProtocolRequest {
     pub server: Option<String>,
     /// What the call proves itself with.
     pub credentials: Option<Box<Credentials>>,
-    /// Which messages are received, where the call is a subscription.
-    pub subscription: Option<Box<Subscription>>,
+    /// How messages are received, where the call is a subscription.
+    pub receipt: Option<Receipt>,
     /// `with`, without the above.
     pub arguments: Arc<Value>,
     /// What is left of the task's timeout, if it has one.
     pub timeout: Option<Duration>,
+}
+
+/// How the messages of a subscription are received.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Receipt {
+    /// All that it takes, as one answer.
+    Whole(Box<Subscription>),
+    /// One after the other, each when it is asked for. It has no answer: it ends when it is aborted, or with
+    /// an error.
+    Singly {
+        /// It goes on behind this message.
+        after: Option<Mark>,
+    },
 }
 
 impl ProtocolRequest {

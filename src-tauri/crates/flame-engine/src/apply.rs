@@ -17,8 +17,10 @@ use crate::error::Error;
 use crate::gathering::Gathering;
 use crate::record::{Ask, FrameId, Next, Record, Slot, TimerPurpose};
 use crate::state::{
-    Attempts, Branch, Cursor, Frame, Listening, Loop, Pass, Phase, Progress, State, Timer,
+    Attempts, Branch, Cursor, Frame, Listening, Loop, Pass, Phase, Progress, Receiving, State,
+    Timer,
 };
+use crate::subscription;
 use crate::tasks;
 
 /// A journal that does not fit its workflow or itself.
@@ -137,6 +139,12 @@ impl Folding<'_> {
             }
             Record::ListenStarted { frame, ask, .. } => self.listen_started(*frame, ask.as_ref()),
             Record::EventConsumed { .. } => self.event_consumed(record),
+            Record::MessageTaken { .. } => self.message_taken(record),
+            Record::SubscriptionEnded { frame, .. } => {
+                self.receiving(*frame)?.complete = true;
+                self.refresh(*frame);
+                Ok(())
+            }
             Record::IterationCompleted {
                 frame,
                 output,
@@ -222,6 +230,12 @@ impl Folding<'_> {
             | Record::RunFaulted { .. }
             | Record::RunCancelled { .. } => Ok(()),
             Record::EffectHeld { .. } => self.expect_status(RunStatus::Suspended),
+            // What was asked for before it was suspended.
+            Record::MessageTaken { .. } | Record::SubscriptionEnded { .. }
+                if self.state.status == RunStatus::Suspended =>
+            {
+                Ok(())
+            }
             // The tasks of a suspended run are cancelled with it.
             Record::TaskCancelled { .. } | Record::CompensationStarted { .. }
                 if self.state.status == RunStatus::Suspended =>
@@ -491,6 +505,14 @@ impl Folding<'_> {
             self.refresh(id);
             return Ok(());
         }
+        if let Progress::Receiving(state) = &mut frame.progress {
+            let message = state.message.as_ref().filter(|_| index == state.index());
+            let message = Arc::clone(message.ok_or(format!("no message {index} was taken"))?);
+            state.pass = Some(Pass::new(message));
+            state.at = Value::from(index);
+            self.refresh(id);
+            return Ok(());
+        }
         let Progress::Loop(state) = &mut frame.progress else {
             return Err(format!("task execution {} is not a loop", id.0));
         };
@@ -562,6 +584,13 @@ impl Folding<'_> {
         if let Some(context) = context {
             self.state.context = Arc::clone(context);
         }
+        if let Progress::Receiving(state) = &mut self.frame(id)?.progress {
+            let pass = state.pass.take().ok_or("no message is handled")?;
+            state.outputs.push(output.map_or(pass.data, Arc::clone));
+            state.message = None;
+            self.refresh(id);
+            return Ok(());
+        }
         let listening = self.listening(id)?;
         let pass = listening.pass.take().ok_or("no event is handled")?;
         listening.outputs.push(output.map_or(pass.data, Arc::clone));
@@ -577,19 +606,63 @@ impl Folding<'_> {
         }
     }
 
+    fn message_taken(&mut self, record: &Record) -> Fold {
+        let Record::MessageTaken {
+            frame,
+            message,
+            mark,
+            last,
+            ..
+        } = record
+        else {
+            return Err("it is not about a message".to_owned());
+        };
+        // What becomes of it is kept, so it counts against the limit of steps.
+        self.state.steps += 1;
+        let remembers = matches!(
+            self.state.task(self.workflow, *frame).map(|task| &task.kind),
+            Some(TaskKind::CallProtocol(call))
+                if call.each().is_some_and(|(subscription, _)| subscription::remembers(subscription))
+        );
+        let state = self.receiving(*frame)?;
+        if !state.wants() {
+            return Err("no message is taken there".to_owned());
+        }
+        state.taken += 1;
+        state.message = Some(Arc::clone(message));
+        if remembers {
+            state.messages.push(Arc::clone(message));
+        }
+        state.mark = mark.clone().or(state.mark.take());
+        state.complete = *last;
+        self.refresh(*frame);
+        Ok(())
+    }
+
+    fn receiving(&mut self, id: FrameId) -> Result<&mut Receiving, String> {
+        match &mut self.frame(id)?.progress {
+            Progress::Receiving(state) => Ok(state),
+            _ => Err(format!("task execution {} receives nothing", id.0)),
+        }
+    }
+
     fn effect(&mut self, record: &Record) -> Fold {
         let context = Arc::clone(&self.state.context);
         let (id, progress) = match record {
             Record::EffectRequested { frame, effect, .. } => {
                 self.state.next_effect = effect.0 + 1;
                 self.state.waited = true;
-                (
-                    *frame,
-                    Progress::Effect {
-                        effect: *effect,
-                        context,
-                    },
-                )
+                let receives = matches!(
+                    self.state.task(self.workflow, *frame).map(|task| &task.kind),
+                    Some(TaskKind::CallProtocol(call)) if call.each().is_some()
+                );
+                let effect = *effect;
+                let progress = if receives {
+                    Progress::Receiving(Box::new(Receiving::new(effect, context)))
+                } else {
+                    Progress::Effect { effect, context }
+                };
+                (*frame, progress)
             }
             Record::EffectHeld {
                 frame,
@@ -619,6 +692,7 @@ impl Folding<'_> {
             }
             TimerPurpose::Timeout => self.frame(id)?.timeout = Some(timer),
             TimerPurpose::Attempt => self.attempts(id)?.timer = Some(timer),
+            TimerPurpose::Consume => self.receiving(id)?.timer = Some(timer),
         }
         self.refresh(id);
         Ok(())

@@ -36,6 +36,13 @@ pub(crate) fn event(turn: &mut Turn<'_>, event: Event) {
             );
         }
         Event::EffectDone { effect, outcome } => effect_done(turn, effect, outcome),
+        Event::MessageArrived {
+            effect,
+            message,
+            mark,
+        } if matches!(status, RunStatus::Running | RunStatus::Suspended) => {
+            tasks::receive::arrived(turn, effect, &message, mark);
+        }
         Event::TimerFired { timer } if status == RunStatus::Running => timer_fired(turn, timer),
         Event::EventsArrived { frame, events } if status == RunStatus::Running => {
             for arrived in &events {
@@ -234,6 +241,10 @@ fn timer_fired(turn: &mut Turn<'_>, timer: TimerId) {
     match (&frame.progress, &task.kind) {
         _ if turn.state.is_undo(id) => compensation::attempt(turn, id),
         (Progress::Waiting(_), _) => tasks::wait::fired(turn, id, task),
+        (Progress::Receiving(_), _) => turn.emit(Record::SubscriptionEnded {
+            frame: id,
+            at: turn.moment.now,
+        }),
         (Progress::Try(attempts), TaskKind::Try(definition)) => match attempts.phase {
             Phase::Delay(_) => tasks::try_catch::attempt(turn, id, task, definition),
             _ => tasks::try_catch::attempt_timed_out(turn, id, task),

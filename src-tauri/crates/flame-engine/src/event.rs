@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::action::{EffectId, TimerId};
 use crate::error::Error;
-use crate::record::{FrameId, ParentRun};
+use crate::record::{FrameId, Mark, ParentRun};
 
 /// What the world knows when an event arrives: the engine has no clock and no dice.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,12 @@ pub enum Event {
     EffectDone {
         effect: EffectId,
         outcome: Result<Arc<Value>, Error>,
+    },
+    /// The message of a subscription that was asked for.
+    MessageArrived {
+        effect: EffectId,
+        message: Arc<Value>,
+        mark: Option<Mark>,
     },
     TimerFired {
         timer: TimerId,

@@ -39,6 +39,9 @@ pub(crate) fn place(state: &State, frame: FrameId, reference: &str) -> String {
             Progress::Listening(progress) if id != frame => {
                 format!("{}[{}]", level.visit, progress.next)
             }
+            Progress::Receiving(progress) if id != frame => {
+                format!("{}[{}]", level.visit, progress.index())
+            }
             _ => level.visit.to_string(),
         })
         .collect();
@@ -53,6 +56,7 @@ pub(crate) fn iterations(state: &State, parent: FrameId) -> Vec<usize> {
         .filter_map(|(_, frame)| match &frame.progress {
             Progress::Loop(progress) if progress.pass.is_some() => Some(progress.index),
             Progress::Listening(progress) if progress.pass.is_some() => Some(progress.next),
+            Progress::Receiving(progress) if progress.pass.is_some() => Some(progress.index()),
             _ => None,
         })
         .collect();

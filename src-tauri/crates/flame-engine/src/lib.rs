@@ -34,7 +34,7 @@ mod turn;
 
 pub use action::{
     Action, Call, ContainerCall, EffectId, HttpRequest, Interest, ProcessCall, Program,
-    ProtocolRequest, ScriptText, SubflowCall, TimerId,
+    ProtocolRequest, Receipt, ScriptText, SubflowCall, TimerId,
 };
 pub use apply::Corrupt;
 pub use authentication::{
@@ -47,7 +47,7 @@ pub use gathering::{Gathered, Gathering};
 pub use lifecycle::LifecycleEvents;
 pub use pinned::Wanted;
 pub use record::{
-    Ask, CompensationEnd, FrameId, Next, ParentRun, Record, ReplayOrigin, Slot, TimerPurpose,
+    Ask, CompensationEnd, FrameId, Mark, Next, ParentRun, Record, ReplayOrigin, Slot, TimerPurpose,
 };
 pub use replay::{NotReplayable, ReplayFrom};
 pub use run::{AtWork, Limits, NotRetryable, Run, Step};

@@ -92,6 +92,18 @@ pub enum TimerPurpose {
     Timeout,
     /// `retry.limit.attempt.duration`.
     Attempt,
+    /// `consume.for` of a subscription with `foreach`.
+    Consume,
+}
+
+/// Behind which message a source of messages goes on after a crash, where it can be told so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mark {
+    /// The source's own id of the message.
+    Id(String),
+    /// How many messages stand before it in an answer that is given whole.
+    Place(usize),
 }
 
 /// What a person is asked.
@@ -347,7 +359,24 @@ pub enum Record {
         completes: bool,
         at: Timestamp,
     },
-    /// `foreach` of a `listen` task is done with an event.
+    /// A subscription with `foreach` took a message.
+    MessageTaken {
+        frame: FrameId,
+        message: Arc<Value>,
+        /// Where the source goes on behind it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<Mark>,
+        /// No more are taken.
+        #[serde(default, skip_serializing_if = "is_false")]
+        last: bool,
+        at: Timestamp,
+    },
+    /// It takes no more messages: there are enough, or its time is over.
+    SubscriptionEnded {
+        frame: FrameId,
+        at: Timestamp,
+    },
+    /// `foreach` of a `listen` task or of a subscription is done with an event or message.
     IterationCompleted {
         frame: FrameId,
         /// After `foreach.output`; absent where it is what the tasks gave.
@@ -549,6 +578,8 @@ impl Record {
             Self::EventEmitted { .. } => "eventEmitted",
             Self::ListenStarted { .. } => "listenStarted",
             Self::EventConsumed { .. } => "eventConsumed",
+            Self::MessageTaken { .. } => "messageTaken",
+            Self::SubscriptionEnded { .. } => "subscriptionEnded",
             Self::IterationCompleted { .. } => "iterationCompleted",
             Self::TaskCompleted { .. } => "taskCompleted",
             Self::TaskFaulted { .. } => "taskFaulted",
@@ -590,6 +621,8 @@ impl Record {
             | Self::EventEmitted { frame, .. }
             | Self::ListenStarted { frame, .. }
             | Self::EventConsumed { frame, .. }
+            | Self::MessageTaken { frame, .. }
+            | Self::SubscriptionEnded { frame, .. }
             | Self::IterationCompleted { frame, .. }
             | Self::TaskCompleted { frame, .. }
             | Self::TaskFaulted { frame, .. }
@@ -631,6 +664,7 @@ impl Record {
                 output, context, ..
             } => optional(output) + optional(context),
             Self::EventConsumed { item, .. } => optional(item),
+            Self::MessageTaken { message, .. } => size::rough(message),
             Self::EffectHeld { output, .. } | Self::RunCompleted { output, .. } => optional(output),
             _ => 0,
         }
@@ -666,6 +700,8 @@ impl Record {
             | Self::EventEmitted { at, .. }
             | Self::ListenStarted { at, .. }
             | Self::EventConsumed { at, .. }
+            | Self::MessageTaken { at, .. }
+            | Self::SubscriptionEnded { at, .. }
             | Self::IterationCompleted { at, .. }
             | Self::TaskCompleted { at, .. }
             | Self::TaskFaulted { at, .. }

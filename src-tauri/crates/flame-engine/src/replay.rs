@@ -46,6 +46,10 @@ pub enum NotReplayable {
     Compensation(String),
     #[error("the run is a test; start another test with the input, context and task that you want")]
     Test,
+    #[error(
+        "the task {task} handles a message that {call} received, and it does not come again; replay from {call} instead"
+    )]
+    InsideSubscription { task: String, call: String },
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
 }
@@ -89,6 +93,12 @@ impl Run {
             .ok_or_else(|| NotReplayable::NotReached(from.reference.to_owned()))?;
         if past.compensation.is_some() {
             return Err(NotReplayable::Compensation(from.reference.to_owned()));
+        }
+        if let Some(call) = subscription_around(&workflow, &past, target) {
+            return Err(NotReplayable::InsideSubscription {
+                task: from.reference.to_owned(),
+                call,
+            });
         }
         let mut run = Self::new(id, Arc::clone(&workflow));
         run.know(secrets);
@@ -144,6 +154,13 @@ fn find(
         }
     }
     Ok(found)
+}
+
+/// Reference of the call that receives messages and in whose `foreach` the task is, if there is one.
+fn subscription_around(workflow: &Workflow, past: &State, task: FrameId) -> Option<String> {
+    let parent = |id: &FrameId| past.frame(*id).parent;
+    let call = std::iter::successors(parent(&task), parent).find(|id| matches!(past.frame(*id).progress, Progress::Receiving(_)))?;
+    Some(past.task(workflow, call)?.reference.to_string())
 }
 
 /// The old run as it was when the task began.
@@ -228,6 +245,7 @@ const fn is_entered(progress: &Progress) -> bool {
         Progress::Fresh
         | Progress::Effect { .. }
         | Progress::Answered(_)
+        | Progress::Receiving(_)
         | Progress::Waiting(_) => false,
     }
 }

@@ -80,6 +80,8 @@ pub struct Run {
     pub(crate) published: LifecycleSet,
     /// Effects that this process was asked to invoke and has not answered.
     invoked: BTreeSet<EffectId>,
+    /// Those that it was asked for a message and has not given one.
+    asked: BTreeSet<EffectId>,
     /// Timers that this process was asked to arm, with their due times.
     armed: BTreeMap<TimerId, Timestamp>,
     /// Task executions for which this process was asked to listen.
@@ -131,6 +133,7 @@ impl Run {
             secrets: Secrets::default(),
             published: LifecycleSet::default(),
             invoked: BTreeSet::new(),
+            asked: BTreeSet::new(),
             armed: BTreeMap::new(),
             listening: BTreeSet::new(),
         }
@@ -208,6 +211,9 @@ impl Run {
         match &event {
             Event::EffectDone { effect, .. } => {
                 self.invoked.remove(effect);
+            }
+            Event::MessageArrived { effect, .. } => {
+                self.asked.remove(effect);
             }
             Event::TimerFired { timer } => {
                 self.armed.remove(timer);
@@ -306,6 +312,7 @@ impl Run {
             }
             wanted
         });
+        self.asked.retain(|effect| self.invoked.contains(effect));
         self.armed.retain(|timer, due| {
             let wanted = timers.get(timer).map(|(due, _)| due);
             if wanted.is_none() {
@@ -329,6 +336,12 @@ impl Run {
                 reference,
                 call,
             });
+        }
+        let receivers = self.state.receivers().filter(|_| running);
+        for effect in receivers.filter(|effect| self.invoked.contains(effect)) {
+            if self.asked.insert(effect) {
+                actions.push(Action::Next { effect });
+            }
         }
         for (timer, (due, _)) in timers {
             if self.armed.insert(timer, due).is_none() {
@@ -493,6 +506,7 @@ impl Run {
                 }
                 Progress::List(_) | Progress::Loop(_) | Progress::Fork(_) => true,
                 Progress::Listening(state) => state.pass.is_some(),
+                Progress::Receiving(state) => state.pass.is_some(),
                 Progress::Extending(state) => state.pass.is_some(),
                 _ => false,
             };

@@ -300,6 +300,20 @@ pub(crate) fn variables<'a>(
                     found.push((&*each.at, &progress.at));
                 }
             }
+            Progress::Receiving(progress) if progress.pass.is_some() => {
+                if let Some(TaskKind::CallProtocol(call)) =
+                    state.task(workflow, id).map(|task| &task.kind)
+                    && let Some((_, each)) = call.each()
+                {
+                    found.extend(
+                        progress
+                            .message
+                            .as_ref()
+                            .map(|message| (&*each.item, &**message)),
+                    );
+                    found.push((&*each.at, &progress.at));
+                }
+            }
             Progress::Try(Attempts {
                 phase: Phase::Handler { error, .. },
                 ..

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::extension::Extending;
 use crate::gathering::{Gathering, array};
 use crate::pinned;
-use crate::record::{Ask, FrameId, ReplayOrigin, Slot, present};
+use crate::record::{Ask, FrameId, Mark, ReplayOrigin, Slot, present};
 use crate::test_plan::TestPlan;
 
 /// Everything a fold of the journal gives. Payloads are shared; those of finished scopes are dropped.
@@ -144,6 +144,7 @@ pub(crate) enum Progress {
     Answered(Result<Arc<Value>, Error>),
     Waiting(Timer),
     Listening(Box<Listening>),
+    Receiving(Box<Receiving>),
     /// Its extensions have their turn, before it or after it.
     Extending(Box<Extending>),
 }
@@ -208,6 +209,61 @@ pub(crate) struct Listening {
     pub(crate) outputs: Vec<Arc<Value>>,
     /// The task has a `foreach`.
     pub(crate) iterates: bool,
+}
+
+/// A subscription with `foreach`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Receiving {
+    pub(crate) effect: EffectId,
+    /// What its call was evaluated with.
+    pub(crate) context: Arc<Value>,
+    /// `consume.for`.
+    pub(crate) timer: Option<Timer>,
+    /// Messages taken so far.
+    pub(crate) taken: usize,
+    /// The same, where a condition looks at them.
+    pub(crate) messages: Vec<Arc<Value>>,
+    /// Where the source goes on.
+    pub(crate) mark: Option<Mark>,
+    /// The message that is handled next, or now.
+    pub(crate) message: Option<Arc<Value>>,
+    /// Its index as expressions see it.
+    pub(crate) at: Value,
+    /// `None` between the iterations.
+    pub(crate) pass: Option<Pass>,
+    /// What became of the messages before.
+    pub(crate) outputs: Vec<Arc<Value>>,
+    /// No more are taken.
+    pub(crate) complete: bool,
+}
+
+impl Receiving {
+    pub(crate) const fn new(effect: EffectId, context: Arc<Value>) -> Self {
+        Self {
+            effect,
+            context,
+            timer: None,
+            taken: 0,
+            messages: Vec::new(),
+            mark: None,
+            message: None,
+            at: Value::Null,
+            pass: None,
+            outputs: Vec::new(),
+            complete: false,
+        }
+    }
+
+    /// Whether it takes a message now.
+    pub(crate) const fn wants(&self) -> bool {
+        !self.complete && self.message.is_none()
+    }
+
+    /// Of the message that is handled.
+    pub(crate) const fn index(&self) -> usize {
+        self.taken.saturating_sub(1)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -377,6 +433,7 @@ impl State {
             Progress::Extending(state) => state.output().unwrap_or(&frame.input).clone(),
             Progress::Listening(state) if state.iterates => Arc::new(array(&state.outputs)),
             Progress::Listening(state) => Arc::new(state.gathering.array()),
+            Progress::Receiving(state) => Arc::new(array(&state.outputs)),
             progress => progress
                 .pass()
                 .map_or(&frame.input, |pass| &pass.data)
@@ -386,11 +443,22 @@ impl State {
 
     /// Effects whose answers are awaited.
     pub(crate) fn effects(&self) -> BTreeMap<EffectId, FrameId> {
-        let effect = |(id, frame): (&FrameId, &Frame)| match frame.progress {
-            Progress::Effect { effect, .. } => Some((effect, *id)),
+        let effect = |(id, frame): (&FrameId, &Frame)| match &frame.progress {
+            Progress::Effect { effect, .. } => Some((*effect, *id)),
+            Progress::Receiving(state) if !state.complete => Some((state.effect, *id)),
             _ => None,
         };
         self.frames.iter().filter_map(effect).collect()
+    }
+
+    /// Subscriptions that take a message now.
+    pub(crate) fn receivers(&self) -> impl Iterator<Item = EffectId> {
+        self.frames
+            .values()
+            .filter_map(|frame| match &frame.progress {
+                Progress::Receiving(state) if state.wants() => Some(state.effect),
+                _ => None,
+            })
     }
 
     /// Task executions that wait for events.
@@ -478,6 +546,10 @@ impl State {
                         || (state.iterates && state.next < state.gathering.events.len())
                 }
             },
+            Progress::Receiving(state) => match &state.pass {
+                Some(pass) => pass.is_ready(),
+                None => state.complete || state.message.is_some(),
+            },
             Progress::Extending(state) => state.pass.as_ref().is_none_or(Pass::is_ready),
             Progress::Effect { .. } | Progress::Waiting(_) => false,
         }
@@ -495,6 +567,7 @@ impl Frame {
     pub(crate) fn timers(&self) -> impl Iterator<Item = Timer> {
         let own = match &self.progress {
             Progress::Waiting(timer) => [Some(*timer), None],
+            Progress::Receiving(state) if !state.complete => [state.timer, None],
             Progress::Try(attempts) => match attempts.phase {
                 Phase::Delay(timer) => [timer, attempts.timer],
                 _ => [attempts.timer, None],
@@ -526,6 +599,7 @@ impl Progress {
             Self::List(pass) => Some(pass),
             Self::Loop(state) => state.pass.as_ref(),
             Self::Listening(state) => state.pass.as_ref(),
+            Self::Receiving(state) => state.pass.as_ref(),
             Self::Extending(state) => state.pass.as_ref(),
             Self::Try(attempts) => match &attempts.phase {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
@@ -540,6 +614,7 @@ impl Progress {
             Self::List(pass) => Some(pass),
             Self::Loop(state) => state.pass.as_mut(),
             Self::Listening(state) => state.pass.as_mut(),
+            Self::Receiving(state) => state.pass.as_mut(),
             Self::Extending(state) => state.pass.as_mut(),
             Self::Try(attempts) => match &mut attempts.phase {
                 Phase::Body(pass) | Phase::Handler { pass, .. } => Some(pass),
@@ -601,6 +676,7 @@ pub(crate) fn list_of(task: &Task, slot: Slot) -> Option<&TaskList> {
         (TaskKind::Try(state), Slot::Handler) => state.catch.tasks.as_ref(),
         (TaskKind::Fork(fork), Slot::Branch) => Some(&fork.branches),
         (TaskKind::Listen(listen), Slot::Body) => listen.each.as_ref().map(|each| &each.tasks),
+        (TaskKind::CallProtocol(call), Slot::Body) => call.each().map(|(_, each)| &each.tasks),
         (_, Slot::Undo) => task.compensation.as_ref(),
         _ => None,
     }

@@ -232,6 +232,7 @@ impl Timeline {
                 entry.context.clone_from(context);
             }
             Record::EventConsumed { item, .. } => entry.output.clone_from(item),
+            Record::MessageTaken { message, .. } => entry.output = Some(Arc::clone(message)),
             Record::IterationCompleted {
                 output, context, ..
             } => {

@@ -161,10 +161,10 @@ impl<'r> Turn<'r> {
             TaskKind::Fork(fork) => tasks::fork::advance(self, id, task, fork),
             TaskKind::Emit(template) => tasks::emit::advance(self, id, task, template),
             TaskKind::Listen(listen) => tasks::listen::advance(self, id, task, listen),
-            TaskKind::CallHttp(_)
-            | TaskKind::CallFunction(_)
-            | TaskKind::CallProtocol(_)
-            | TaskKind::Run(_) => tasks::call::advance(self, id, task),
+            TaskKind::CallProtocol(call) => tasks::receive::advance(self, id, task, call),
+            TaskKind::CallHttp(_) | TaskKind::CallFunction(_) | TaskKind::Run(_) => {
+                tasks::call::advance(self, id, task);
+            }
         }
     }
 

@@ -32,11 +32,12 @@ impl Lines {
     }
 }
 
-/// The data of whole events; their names and ids count for nothing here.
+/// The data of whole events; their names count for nothing here.
 #[derive(Default)]
 pub(super) struct Events {
     lines: Lines,
     data: String,
+    id: Option<String>,
 }
 
 impl Events {
@@ -52,11 +53,18 @@ impl Events {
                     self.data.push('\n');
                 }
                 self.data.push_str(data.strip_prefix(' ').unwrap_or(data));
+            } else if let Some(id) = line.strip_prefix("id:") {
+                self.id = Some(id.strip_prefix(' ').unwrap_or(id).to_owned());
             } else if line.is_empty() && !self.data.is_empty() {
                 return Some(std::mem::take(&mut self.data));
             }
         }
         None
+    }
+
+    /// The id of the event that was taken last, or of the last one before it that had one.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref().filter(|id| !id.is_empty())
     }
 }
 
@@ -74,10 +82,12 @@ mod tests {
             for part in text.as_bytes().chunks(step) {
                 events.push(part);
                 while let Some(data) = events.take() {
-                    found.push(data);
+                    found.push((data, events.id().map(str::to_owned)));
                 }
             }
-            assert_eq!(found, ["{\"a\":\n1}", "2"], "{step}");
+            let expected = [("{\"a\":\n1}", None), ("2", Some("7"))];
+            let expected = expected.map(|(data, id)| (data.to_owned(), id.map(str::to_owned)));
+            assert_eq!(found, expected, "{step}");
         }
     }
 }

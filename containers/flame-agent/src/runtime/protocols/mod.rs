@@ -14,10 +14,11 @@ mod openapi;
 mod resources;
 mod texts;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use flame_dsl::{Protocol, Task, TaskKind};
-use flame_engine::{Credentials, Error, HttpRequest, ProtocolRequest, StandardError};
+use flame_engine::{Credentials, Error, HttpRequest, Mark, ProtocolRequest, StandardError};
 use flame_types::{IdempotencyKey, WorkflowId};
 use prost_reflect::DescriptorPool;
 use reqwest::Url;
@@ -27,6 +28,7 @@ use serde_json::Value;
 use super::calls::names;
 use super::outbound::{self, Outbound, Sender, is_named_by};
 use super::process::Processes;
+pub(super) use asyncapi::Taker;
 use resources::{Cache, Resource, Resources};
 
 /// What is kept between calls.
@@ -73,7 +75,7 @@ impl Protocols {
         request: &ProtocolRequest,
     ) -> Result<Value, Error> {
         // A subscription waits for what others do, so only its own limits hold.
-        let usual = match request.subscription {
+        let usual = match request.receipt {
             None => Some(caller.outbound.timeout()),
             Some(_) => None,
         };
@@ -100,6 +102,17 @@ impl Protocols {
                 ),
             )
         })?
+    }
+
+    /// Hands over the messages of a subscription one by one, until that fails. The run has the timeouts.
+    pub(super) async fn feed(
+        &self,
+        caller: &Caller<'_>,
+        request: &ProtocolRequest,
+        after: Option<&Mark>,
+        taker: &Taker<'_>,
+    ) -> Result<Infallible, Error> {
+        asyncapi::feed(self, caller, request, after, taker).await
     }
 
     /// The document that the task names, and whether the task names its host.

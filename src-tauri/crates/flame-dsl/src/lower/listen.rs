@@ -40,7 +40,7 @@ impl Lowering<'_> {
         })
     }
 
-    fn event_iterator(&mut self, node: &Node, pointer: &str) -> Option<EventIterator> {
+    pub(super) fn event_iterator(&mut self, node: &Node, pointer: &str) -> Option<EventIterator> {
         let name = |key: &str, default: &str| {
             node.get(key)
                 .and_then(Node::text)

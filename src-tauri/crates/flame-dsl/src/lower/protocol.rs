@@ -182,6 +182,7 @@ impl Lowering<'_> {
 
     fn subscription(&mut self, node: &Node, pointer: &str) -> Option<Box<Subscription>> {
         let filter = self.optional(node, "filter", pointer, Self::expression);
+        let each = self.optional(node, "foreach", pointer, Self::event_iterator);
         let consume = node.get("consume")?;
         let pointer = pointer_step(pointer, "consume");
         let duration = self.optional(consume, "for", &pointer, Self::duration);
@@ -199,6 +200,7 @@ impl Lowering<'_> {
             filter: filter?,
             enough: enough?,
             duration: duration?,
+            each: each?,
         }))
     }
 

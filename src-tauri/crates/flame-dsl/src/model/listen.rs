@@ -18,10 +18,11 @@ pub struct Listen {
     pub person: Option<Person>,
 }
 
-/// `listen.foreach`: what is done with each event, one after the other.
+/// `foreach` of a `listen` task or of a subscription: what is done with each event or message, one after the
+/// other.
 #[derive(Debug, Clone)]
 pub struct EventIterator {
-    /// Variable name of the event, without `$`; `item` by default.
+    /// Variable name of the event or message, without `$`; `item` by default.
     pub item: Arc<str>,
     /// Variable name of the index, without `$`; `index` by default. Counts from 0.
     pub at: Arc<str>,

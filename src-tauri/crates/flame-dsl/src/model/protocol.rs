@@ -2,7 +2,7 @@
 //!
 //! Deliberately absent: what the arguments mean; whoever carries out the call knows its protocol.
 
-use super::{Authentication, DurationSource, Endpoint, Template};
+use super::{Authentication, DurationSource, Endpoint, EventIterator, Template};
 use crate::expression::Expression;
 
 /// `call: openapi`, `grpc`, `mcp`, `asyncapi` or `a2a`.
@@ -21,6 +21,14 @@ pub struct ProtocolCall {
     pub arguments: Template,
 }
 
+impl ProtocolCall {
+    /// What is done with each message, where the call is a subscription that says so.
+    pub fn each(&self) -> Option<(&Subscription, &EventIterator)> {
+        let subscription = self.subscription.as_deref()?;
+        Some((subscription, subscription.each.as_ref()?))
+    }
+}
+
 /// A document that describes something, and how it is got where not everybody may read it.
 #[derive(Debug, Clone)]
 pub struct ExternalResource {
@@ -36,6 +44,8 @@ pub struct Subscription {
     pub enough: Enough,
     /// How long to receive at most.
     pub duration: Option<DurationSource>,
+    /// `foreach`; without it the output is the messages.
+    pub each: Option<EventIterator>,
 }
 
 /// When a subscription has its messages.

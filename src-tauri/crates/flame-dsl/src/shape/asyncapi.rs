@@ -2,6 +2,7 @@
 
 use super::authentication::{AUTHENTICATION_HELP, REFERABLE};
 use super::endpoint::RESOURCE;
+use super::listen::FOREACH;
 use super::tables::DURATION;
 use super::{Extra, Field, Group, Object, Shape, TextRule};
 
@@ -104,7 +105,7 @@ const SUBSCRIPTION: Shape = Shape::Object(&Object {
             EXPRESSION,
         ),
         Field::new("consume", "When there are enough.", CONSUME).required(),
-        Field::not_yet("foreach", "'foreach' of a subscription is"),
+        Field::new("foreach", "What is done with each message.", FOREACH),
     ],
 });
 

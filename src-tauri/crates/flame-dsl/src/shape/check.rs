@@ -1,7 +1,7 @@
 //! Holds a document against the tables and reports every difference with its place.
 
 use super::tasks::{COMMON, KINDS, Kind, calls};
-use super::{Extra, Field, Group, Need, Object, Shape, Support, TextRule, did_you_mean};
+use super::{Extra, Field, Group, Need, Object, Shape, TextRule, did_you_mean};
 use crate::problem::{Problem, Problems, Rule};
 use crate::source::{Content, Entry, Node, Span, pointer_step};
 
@@ -188,20 +188,9 @@ impl Checker<'_> {
     }
 
     fn field(&mut self, entry: &Entry, field: &Field, place: Place<'_>) {
-        match field.support {
-            Support::Full => self.entry(entry, &field.shape, place.pointer),
-            Support::Own => {
-                self.own += 1;
-                self.entry(entry, &field.shape, place.pointer);
-                self.own -= 1;
-            }
-            Support::NotYet(name) => {
-                let pointer = pointer_step(place.pointer, &entry.key);
-                let message = format!("{name} not supported yet");
-                let problem = Problem::new(Rule::Unsupported, entry.key_span, &pointer, message);
-                self.report(problem.hint(format!("remove '{}' for now", entry.key)));
-            }
-        }
+        self.own += usize::from(field.own);
+        self.entry(entry, &field.shape, place.pointer);
+        self.own -= usize::from(field.own);
     }
 
     fn unknown_key(&mut self, entry: &Entry, object: &Object, fields: &[Field], place: Place<'_>) {
@@ -293,19 +282,6 @@ impl Checker<'_> {
             }
             return;
         };
-        if let Support::NotYet(name) = kind.support {
-            let entry = entries.iter().find(|entry| entry.key == kind.keyword);
-            let span = entry.map_or(node.span, |entry| entry.key_span);
-            let supported: Vec<&str> = KINDS
-                .iter()
-                .filter(|kind| kind.support == Support::Full)
-                .map(|kind| kind.keyword)
-                .collect();
-            let message = format!("{name} not supported yet");
-            let problem = Problem::new(Rule::Unsupported, span, place.pointer, message);
-            self.report(problem.hint(format!("this release runs {}", supported.join(", "))));
-            return;
-        }
         let own = if kind.keyword == "call" {
             calls::fields(entries)
         } else {

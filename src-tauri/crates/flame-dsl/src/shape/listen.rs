@@ -29,7 +29,7 @@ const LISTEN: Shape = Shape::Object(&Object {
     ],
 });
 
-const FOREACH: Shape = Shape::Object(&Object {
+pub(super) const FOREACH: Shape = Shape::Object(&Object {
     name: "'foreach'",
     definition: "foreach",
     group: Group::Free,
@@ -37,7 +37,7 @@ const FOREACH: Shape = Shape::Object(&Object {
     fields: &[
         Field::new(
             "item",
-            "The variable that holds the event, $item unless given.",
+            "The variable that holds the event or message, $item unless given.",
             VARIABLE,
         ),
         Field::new(
@@ -45,11 +45,11 @@ const FOREACH: Shape = Shape::Object(&Object {
             "The variable that holds the index from 0, $index unless given.",
             VARIABLE,
         ),
-        Field::new("do", "The tasks to run for each event.", TASKS),
-        Field::new("output", "What each event becomes in the output.", OUTPUT),
+        Field::new("do", "The tasks to run for each one.", TASKS),
+        Field::new("output", "What each one becomes in the output.", OUTPUT),
         Field::new(
             "export",
-            "What each event leaves in the context ($context).",
+            "What each one leaves in the context ($context).",
             EXPORT,
         ),
     ],

@@ -91,7 +91,8 @@ pub(crate) struct Field {
     pub(crate) description: &'static str,
     pub(crate) shape: Shape,
     pub(crate) need: Need,
-    pub(crate) support: Support,
+    /// Our own addition, which the published schema takes as free data.
+    pub(crate) own: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,15 +103,6 @@ pub(crate) enum Need {
     RequiredStrictly,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Support {
-    Full,
-    /// Part of the DSL that this release refuses by this name.
-    NotYet(&'static str),
-    /// Our own addition, which the published schema takes as free data.
-    Own,
-}
-
 impl Field {
     pub(crate) const fn new(key: &'static str, description: &'static str, shape: Shape) -> Self {
         Self {
@@ -118,18 +110,7 @@ impl Field {
             description,
             shape,
             need: Need::Optional,
-            support: Support::Full,
-        }
-    }
-
-    /// A key that is refused by name; what it holds is not looked at.
-    pub(crate) const fn not_yet(key: &'static str, name: &'static str) -> Self {
-        Self {
-            key,
-            description: name,
-            shape: Shape::Any,
-            need: Need::Optional,
-            support: Support::NotYet(name),
+            own: false,
         }
     }
 
@@ -144,7 +125,7 @@ impl Field {
     }
 
     pub(crate) const fn own(mut self) -> Self {
-        self.support = Support::Own;
+        self.own = true;
         self
     }
 }

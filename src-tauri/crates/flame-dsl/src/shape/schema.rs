@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::protocols::{PROTOCOLS, ProtocolShape};
 use super::tasks::{COMMON, KINDS, calls};
-use super::{Extra, Field, Group, Need, Object, Shape, Support, TextRule};
+use super::{Extra, Field, Group, Need, Object, Shape, TextRule};
 use crate::catalog::{CatalogFunction, catalog};
 
 /// The schema of a document of this shape, complete with its definitions.
@@ -91,9 +91,6 @@ impl Writer {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for field in fields {
-            if matches!(field.support, Support::NotYet(_)) {
-                continue;
-            }
             let mut property = self.shape(&field.shape);
             property["description"] = json!(field.description);
             properties.insert(field.key.to_owned(), property);
@@ -106,7 +103,7 @@ impl Writer {
 
     fn task(&mut self) -> Value {
         let mut kinds = Vec::new();
-        for kind in KINDS.iter().filter(|kind| kind.support == Support::Full) {
+        for kind in KINDS {
             if kind.keyword == "call" {
                 kinds.push(self.define("callHttpTask", |writer| {
                     let mut schema = writer.task_kind(calls::HTTP, "Calls an HTTP address.");

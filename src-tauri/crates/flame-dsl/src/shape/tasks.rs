@@ -3,7 +3,7 @@
 use super::endpoint::ENDPOINT;
 use super::run::RUN;
 use super::tables::{DURATION, ERROR, EXPORT, EXPRESSION, INPUT, OUTPUT, RETRY, TIMEOUT};
-use super::{Extra, Field, Group, Object, Shape, Support, TextRule, listen, protocols};
+use super::{Extra, Field, Group, Object, Shape, TextRule, listen, protocols};
 
 const FREE: Shape = Shape::Text(TextRule::Free);
 const FLOW: Shape = Shape::Text(TextRule::Flow);
@@ -29,7 +29,6 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
     pub(crate) fields: &'static [Field],
-    pub(crate) support: Support,
 }
 
 /// What every task may have.
@@ -99,21 +98,18 @@ pub(crate) static KINDS: &[Kind] = &[
         name: "a call",
         description: "Calls an HTTP address, an operation that a document describes, or a function of the default catalog.",
         fields: &[],
-        support: Support::Full,
     },
     Kind {
         keyword: "do",
         name: "a do task",
         description: "Runs tasks one after the other.",
         fields: &[Field::new("do", "The tasks, in order.", TASKS).required()],
-        support: Support::Full,
     },
     Kind {
         keyword: "emit",
         name: "an emit task",
         description: "Puts an event (CloudEvents) into the event log.",
         fields: &[Field::new("emit", "The event.", EMIT).required()],
-        support: Support::Full,
     },
     Kind {
         keyword: "for",
@@ -128,35 +124,30 @@ pub(crate) static KINDS: &[Kind] = &[
             ),
             Field::new("do", "The tasks to run for each item.", TASKS).required(),
         ],
-        support: Support::Full,
     },
     Kind {
         keyword: "fork",
         name: "a fork task",
         description: "Runs branches at the same time.",
         fields: &[Field::new("fork", "The branches.", FORK).required()],
-        support: Support::Full,
     },
     Kind {
         keyword: "listen",
         name: "a listen task",
         description: "Waits for events.",
         fields: listen::FIELDS,
-        support: Support::Full,
     },
     Kind {
         keyword: "raise",
         name: "a raise task",
         description: "Ends with an error.",
         fields: &[Field::new("raise", "The error.", RAISE).required()],
-        support: Support::Full,
     },
     Kind {
         keyword: "run",
         name: "a run task",
         description: "Runs a container, script, shell command or workflow.",
         fields: &[Field::new("run", "What to run.", RUN).required()],
-        support: Support::Full,
     },
     Kind {
         keyword: "set",
@@ -168,14 +159,12 @@ pub(crate) static KINDS: &[Kind] = &[
             SET,
         )
         .required()],
-        support: Support::Full,
     },
     Kind {
         keyword: "switch",
         name: "a switch task",
         description: "Goes on at the first case that holds.",
         fields: &[Field::new("switch", "The cases, asked in order.", CASES).required()],
-        support: Support::Full,
     },
     Kind {
         keyword: "try",
@@ -190,14 +179,12 @@ pub(crate) static KINDS: &[Kind] = &[
             )
             .required(),
         ],
-        support: Support::Full,
     },
     Kind {
         keyword: "wait",
         name: "a wait task",
         description: "Waits for a while.",
         fields: &[Field::new("wait", "How long.", DURATION).required()],
-        support: Support::Full,
     },
 ];
 

@@ -619,7 +619,7 @@ do:
 do:
   - a: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, protocol: kafka, message: {}, operation: o, channel: c}}
   - b: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, operation: o, subscription: {filter: .a, consume: {amount: 0, until: '${ .x }'}}}}
-  - c: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, channel: c, subscription: {consume: {while: '${ $message }'}, foreach: {}}, message: {}}}
+  - c: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, channel: c, subscription: {consume: {while: '${ $message }'}, foreach: {item: m, at: m, do: [{x: {set: '${ $n }'}}]}}, message: {}}}
 "#,
         expect![[r#"
             3:31: error: the call needs exactly one of 'operation', 'channel'
@@ -632,9 +632,9 @@ do:
             4:133: error: 'consume' needs exactly one of 'amount', 'while', 'until'; found several
             5:119: error: not a jq expression: the variable `$message` is not defined (byte 0) (value: $message)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
-            5:133: error: 'foreach' of a subscription is not supported yet
-              hint: remove 'foreach' for now
-            5:147: error: the call needs exactly one of 'message', 'subscription'; found several
+            5:156: error: the event and the index have the same name (value: "m")
+              hint: give 'item' and 'at' different names
+            5:190: error: the call needs exactly one of 'message', 'subscription'; found several
         "#]],
     );
     check(

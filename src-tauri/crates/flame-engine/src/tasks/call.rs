@@ -6,6 +6,7 @@ use std::time::Duration;
 use flame_dsl::{
     Endpoint, FunctionCall, HttpCall, Task, TaskKind, Template, UriTemplate, UriTemplateMisfit,
 };
+use flame_types::RunStatus;
 use serde_json::{Map, Value};
 
 use super::run::Asking;
@@ -48,6 +49,20 @@ pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task) {
     }
 }
 
+/// What came for a call is an error of its task; a suspended run keeps it until it goes on.
+pub(crate) fn failed(turn: &mut Turn<'_>, id: FrameId, effect: EffectId, error: Error) {
+    if turn.state.status != RunStatus::Suspended {
+        return turn.fault(id, error);
+    }
+    turn.emit(Record::EffectHeld {
+        frame: id,
+        effect,
+        output: None,
+        error: Some(error),
+        at: turn.moment.now,
+    });
+}
+
 pub(crate) fn answered(
     turn: &mut Turn<'_>,
     id: FrameId,
@@ -79,6 +94,7 @@ pub(crate) fn evaluate(
     });
     let context = match &frame.progress {
         Progress::Effect { context, .. } => context,
+        Progress::Receiving(state) => &state.context,
         _ => &view.state.context,
     };
     let input = input(view, frame, task)?;
@@ -96,7 +112,11 @@ pub(crate) fn evaluate(
         TaskKind::CallHttp(call) => http(scope, call, &input, timeout).map(Call::Http),
         TaskKind::CallFunction(call) => function(&scope, call),
         TaskKind::CallProtocol(call) => {
-            protocol::request(scope, call, &input, timeout).map(Call::Protocol)
+            let after = match &frame.progress {
+                Progress::Receiving(state) => state.mark.clone(),
+                _ => None,
+            };
+            protocol::request(scope, call, &input, timeout, after).map(Call::Protocol)
         }
         TaskKind::Run(definition) => super::run::evaluate(&scope, &asking, definition, timeout)
             .map(|call| super::run::masked(call, view.secrets)),

@@ -22,8 +22,10 @@ pub(crate) fn advance(turn: &mut Turn<'_>, id: FrameId, task: &Task, listen: &Li
         return begin(turn, id, task, listen);
     };
     if state.pass.is_some() {
-        if !do_list::next(turn, id, Slot::Body) {
-            end_iteration(turn, id, task, listen);
+        if !do_list::next(turn, id, Slot::Body)
+            && let Some(each) = &listen.each
+        {
+            end_iteration(turn, id, task, each);
         }
         return;
     }
@@ -146,17 +148,27 @@ fn decide(
     }))
 }
 
-/// `foreach.output` and `foreach.export` over what its tasks gave.
-fn end_iteration(turn: &mut Turn<'_>, id: FrameId, task: &Task, listen: &Listen) {
-    let Some(each) = &listen.each else { return };
+/// `foreach.output` and `foreach.export` over what its tasks gave; `false` where that fails.
+pub(crate) fn end_iteration(
+    turn: &mut Turn<'_>,
+    id: FrameId,
+    task: &Task,
+    each: &EventIterator,
+) -> bool {
     match leave_iteration(turn, id, task, each) {
-        Ok((output, context)) => turn.emit(Record::IterationCompleted {
-            frame: id,
-            output,
-            context,
-            at: turn.moment.now,
-        }),
-        Err(error) => turn.fault(id, error),
+        Ok((output, context)) => {
+            turn.emit(Record::IterationCompleted {
+                frame: id,
+                output,
+                context,
+                at: turn.moment.now,
+            });
+            true
+        }
+        Err(error) => {
+            turn.fault(id, error);
+            false
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod fork;
 pub(crate) mod listen;
 pub(crate) mod protocol;
 pub(crate) mod raise;
+pub(crate) mod receive;
 pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod switch;

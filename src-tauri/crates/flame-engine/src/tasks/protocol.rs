@@ -6,9 +6,10 @@ use std::time::Duration;
 use flame_dsl::{Authentication, Protocol, ProtocolCall};
 use serde_json::Value;
 
-use crate::action::ProtocolRequest;
+use crate::action::{ProtocolRequest, Receipt};
 use crate::authentication::Credentials;
 use crate::error::Error;
+use crate::record::Mark;
 use crate::scope::Scope;
 use crate::subscription::Subscription;
 use crate::tasks::call;
@@ -18,6 +19,7 @@ pub(crate) fn request(
     call: &ProtocolCall,
     input: &Value,
     timeout: Option<Duration>,
+    after: Option<Mark>,
 ) -> Result<ProtocolRequest, Error> {
     let credentials = |scope: &Scope<'_>, policy: Option<&Authentication>, property| {
         let credentials = policy.map(|policy| Credentials::evaluate(scope, policy, property));
@@ -35,11 +37,14 @@ pub(crate) fn request(
         property(call.protocol),
     )?;
     let authorization = own.as_deref().and_then(Credentials::authorization);
-    let subscription = call
-        .subscription
-        .as_ref()
-        .map(|subscription| Subscription::of(&scope, subscription).map(Box::new))
-        .transpose()?;
+    let receipt = match call.subscription.as_deref() {
+        None => None,
+        Some(subscription) if subscription.each.is_some() => Some(Receipt::Singly { after }),
+        Some(subscription) => {
+            let subscription = Subscription::of(&scope, subscription)?;
+            Some(Receipt::Whole(Box::new(subscription)))
+        }
+    };
     let mut scope = scope;
     scope.authorization = authorization.as_ref();
     Ok(ProtocolRequest {
@@ -54,7 +59,7 @@ pub(crate) fn request(
             .map(|server| call::url(&scope, server, input, "the server's endpoint"))
             .transpose()?,
         credentials: own,
-        subscription,
+        receipt,
         arguments: Arc::new(scope.template(&call.arguments, "with")?),
         timeout,
     })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flame_dsl::HttpOutput;
-use flame_engine::{Call, EffectId, Event, Verdict};
+use flame_engine::{Call, EffectId, Event, Receipt, Verdict};
 use flame_types::RunStatus;
 use serde_json::json;
 
@@ -139,7 +139,9 @@ fn subscribed(subscription: &str) -> (Vec<i64>, bool) {
     let Call::Protocol(asked) = driver.named("a").call else {
         panic!("a call by a protocol")
     };
-    let subscription = asked.subscription.unwrap();
+    let Some(Receipt::Whole(subscription)) = asked.receipt else {
+        panic!("a subscription")
+    };
     let mut taken: Vec<serde_json::Value> = Vec::new();
     let mut ended = false;
     for n in 1..10 {

@@ -1,15 +1,15 @@
 //! Drives a run by a script, and holds it to the laws on the way: after every step the journal, read back
 //! from its JSON, folds to the live state, and so does a snapshot.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flame_dsl::{Format, LifecycleSet, Workflow};
 use flame_engine::{
-    Action, Arrived, Call, EffectId, Error, Event, FrameId, Interest, Limits, Moment, Record, Run,
-    StandardError, Step, TimerId,
+    Action, Arrived, Call, EffectId, Error, Event, FrameId, Interest, Limits, Mark, Moment, Record,
+    Run, StandardError, Step, TimerId,
 };
 use flame_types::{RunId, RunStatus, Timestamp};
 use serde_json::Value;
@@ -73,6 +73,8 @@ pub(crate) struct Driver {
     pub(crate) now: Timestamp,
     entropy: u64,
     pub(crate) in_flight: BTreeMap<EffectId, Invocation>,
+    /// Subscriptions that were asked for a message.
+    pub(crate) receiving: BTreeSet<EffectId>,
     pub(crate) timers: BTreeMap<TimerId, Timestamp>,
     pub(crate) emitted: Vec<Value>,
     /// Lifecycle events.
@@ -130,6 +132,7 @@ impl Driver {
             now: Timestamp::from_second(1_700_000_000).unwrap(),
             entropy: 7,
             in_flight: BTreeMap::new(),
+            receiving: BTreeSet::new(),
             timers: BTreeMap::new(),
             emitted: Vec::new(),
             published: Vec::new(),
@@ -198,6 +201,7 @@ impl Driver {
         match &event {
             Event::EffectDone { effect, .. } => {
                 self.in_flight.remove(effect);
+                self.receiving.remove(effect);
             }
             Event::TimerFired { timer } => {
                 self.timers.remove(timer);
@@ -289,7 +293,12 @@ impl Driver {
                     "invoked twice"
                 );
             }
+            Action::Next { effect } => {
+                assert!(self.in_flight.contains_key(&effect), "nothing receives");
+                assert!(self.receiving.insert(effect), "asked for twice");
+            }
             Action::Abort { effect } => {
+                self.receiving.remove(&effect);
                 assert!(
                     self.in_flight.remove(&effect).is_some(),
                     "{effect:?} was not in flight"
@@ -385,6 +394,7 @@ impl Driver {
         self.run = self.recovered().with_limits(self.limits);
         self.run.publish(self.wanted);
         self.in_flight.clear();
+        self.receiving.clear();
         self.timers.clear();
         self.listening.clear();
         self.asked.clear();
@@ -474,6 +484,18 @@ impl Driver {
         self.handle(Event::EffectDone {
             effect,
             outcome: answer.map(Arc::new),
+        });
+    }
+
+    /// Hands the subscription of this name a message that it has asked for.
+    #[track_caller]
+    pub(crate) fn message(&mut self, name: &str, message: Value, mark: Option<Mark>) {
+        let effect = self.named(name).effect;
+        assert!(self.receiving.remove(&effect), "{name} wants no message");
+        self.handle(Event::MessageArrived {
+            effect,
+            message: Arc::new(message),
+            mark,
         });
     }
 

@@ -27,6 +27,7 @@ mod replays;
 mod runs;
 mod secrets;
 mod simulation;
+mod subscriptions;
 mod test_runs;
 mod timelines;
 mod timeouts;

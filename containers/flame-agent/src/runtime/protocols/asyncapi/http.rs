@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use flame_dsl::HttpOutput;
-use flame_engine::{Error, HttpRequest};
+use flame_engine::{Error, HttpRequest, Mark};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, Response};
 use serde_json::{Map, Value};
@@ -46,12 +46,14 @@ pub(super) struct Stream {
 enum Content {
     Events(Events),
     Lines(Lines),
-    /// Of a body that was whole.
-    Items(VecDeque<Value>),
+    /// Of a body that was whole, and how many of it have come.
+    Items(VecDeque<Value>, usize),
 }
 
 impl Stream {
-    pub(super) async fn open(exchange: &Exchange<'_>) -> Result<Self, Error> {
+    /// Behind the mark: its source is told the last event's id, of a list the beginning is passed over. A
+    /// source that knows neither goes on with what it has.
+    pub(super) async fn open(exchange: &Exchange<'_>, after: Option<&Mark>) -> Result<Self, Error> {
         let channel = exchange.channel;
         let method = Method::from_bytes(channel.method.as_bytes()).unwrap_or(Method::GET);
         let mut request = Request::new(method, channel.url.clone());
@@ -59,6 +61,11 @@ impl Stream {
         request
             .headers_mut()
             .insert(ACCEPT, HeaderValue::from_static(accept));
+        if let Some(Mark::Id(id)) = after
+            && let Ok(id) = HeaderValue::from_str(id)
+        {
+            request.headers_mut().insert("last-event-id", id);
+        }
         let target = Target::of(&request);
         let outbound = exchange.caller.outbound;
         let bytes_max = outbound.response_bytes_max();
@@ -75,7 +82,7 @@ impl Stream {
         } else if text.contains("ndjson") || text.contains("jsonl") {
             Content::Lines(Lines::default())
         } else if kind.is_some_and(is_json) {
-            Content::Items(VecDeque::new())
+            Content::Items(VecDeque::new(), 0)
         } else {
             return Err(target.communication(
                 "The answer is no stream of messages",
@@ -90,13 +97,17 @@ impl Stream {
             bytes_max,
             content,
         };
-        if matches!(stream.content, Content::Items(_)) {
-            stream.read_items().await?;
+        if matches!(stream.content, Content::Items(..)) {
+            let begin = match after {
+                Some(Mark::Place(place)) => *place,
+                _ => 0,
+            };
+            stream.read_items(begin).await?;
         }
         Ok(stream)
     }
 
-    async fn read_items(&mut self) -> Result<(), Error> {
+    async fn read_items(&mut self, begin: usize) -> Result<(), Error> {
         let mut bytes = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if bytes.len() + chunk.len() > self.bytes_max {
@@ -113,15 +124,26 @@ impl Stream {
                     .communication("The answer is not JSON", &error.to_string()));
             }
         };
-        self.content = Content::Items(items.into());
+        let items = items.into_iter().skip(begin);
+        self.content = Content::Items(items.collect(), begin);
         Ok(())
+    }
+
+    /// Where it goes on behind the message that came last.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        match &self.content {
+            Content::Events(events) => events.id().map(|id| Mark::Id(id.to_owned())),
+            Content::Items(_, place) => Some(Mark::Place(*place)),
+            Content::Lines(_) => None,
+        }
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Value>, Error> {
         loop {
             let found = match &mut self.content {
-                Content::Items(items) => {
+                Content::Items(items, place) => {
                     let item = items.pop_front();
+                    *place += 1;
                     return Ok(item.map(|item| message(item.to_string().as_bytes(), Map::new())));
                 }
                 Content::Events(events) => events.take(),
@@ -136,7 +158,7 @@ impl Stream {
             let waiting = match &mut self.content {
                 Content::Events(events) => events.push(&chunk),
                 Content::Lines(lines) => lines.push(&chunk),
-                Content::Items(_) => 0,
+                Content::Items(..) => 0,
             };
             if waiting > self.bytes_max {
                 return Err(self.too_large());

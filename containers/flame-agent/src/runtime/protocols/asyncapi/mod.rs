@@ -1,21 +1,29 @@
 //! `call: asyncapi`: messages sent or received as an AsyncAPI 3 document describes, over HTTP, WebSocket or
 //! NATS.
 //!
-//! A subscription gives the list of its messages, each `{payload, headers, correlationId}`. Deliberately
-//! absent: durable subscriptions; what arrives while nobody receives is the server's to keep.
+//! A subscription gives the list of its messages, each `{payload, headers, correlationId}`, or hands them over
+//! one by one (`feed`). Deliberately absent: durable subscriptions; what arrives while nobody receives is the
+//! server's to keep.
 
 mod document;
+mod feed;
 mod http;
 mod nats;
 mod web_socket;
 
-use flame_engine::{Credentials, Error, ProtocolRequest, StandardError, Subscription, Verdict};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use flame_engine::{
+    Credentials, Error, Mark, ProtocolRequest, Receipt, StandardError, Subscription, Verdict,
+};
 use serde_json::{Map, Value, json};
 
 use super::{Caller, Protocols, invalid, texts};
 use crate::runtime::outbound::{Sender, host_and_port};
 pub(super) use document::Channel;
 use document::{Transport, Wanted};
+pub(in crate::runtime) use feed::Taker;
 
 /// Messages that one subscription may take.
 const MESSAGES_MAX: usize = 10_000;
@@ -45,6 +53,14 @@ impl Inbox {
             Self::Nats(connection) => connection.next().await.map(Some),
         }
     }
+
+    /// Where its source goes on behind the message that came last.
+    fn mark(&self) -> Option<Mark> {
+        match self {
+            Self::Http(stream) => stream.mark(),
+            Self::WebSocket(_) | Self::Nats(_) => None,
+        }
+    }
 }
 
 pub(super) async fn call(
@@ -52,6 +68,47 @@ pub(super) async fn call(
     caller: &Caller<'_>,
     request: &ProtocolRequest,
 ) -> Result<Value, Error> {
+    let (channel, named) = locate(protocols, caller, request).await?;
+    let exchange = Exchange {
+        caller,
+        named,
+        credentials: request.credentials.as_deref(),
+        channel: &channel,
+    };
+    let outcome = exchange.run(request).await;
+    // A request over HTTP has entered itself.
+    if channel.transport != Transport::Http || request.receipt.is_some() {
+        caller.enter(&channel.url, outcome.is_err());
+    }
+    outcome
+}
+
+/// Receives messages that are handed over one by one, until that fails.
+pub(super) async fn feed(
+    protocols: &Protocols,
+    caller: &Caller<'_>,
+    request: &ProtocolRequest,
+    after: Option<&Mark>,
+    taker: &Taker<'_>,
+) -> Result<Infallible, Error> {
+    let (channel, named) = locate(protocols, caller, request).await?;
+    let exchange = Exchange {
+        caller,
+        named,
+        credentials: request.credentials.as_deref(),
+        channel: &channel,
+    };
+    let inbox = exchange.open(after).await;
+    caller.enter(&channel.url, inbox.is_err());
+    exchange.feed(inbox?, taker).await
+}
+
+/// The channel that the document describes, and whether the workflow names its host.
+async fn locate(
+    protocols: &Protocols,
+    caller: &Caller<'_>,
+    request: &ProtocolRequest,
+) -> Result<(Arc<Channel>, bool), Error> {
     let resource = protocols.document(caller, request)?;
     let wanted = Wanted::of(&request.arguments);
     let key = format!("{} {wanted:?}", resource.key());
@@ -68,18 +125,8 @@ pub(super) async fn call(
             protocols.channels.put(key, channel)
         }
     };
-    let exchange = Exchange {
-        caller,
-        named: resource.names(&channel.url),
-        credentials: request.credentials.as_deref(),
-        channel: &channel,
-    };
-    let outcome = exchange.run(request).await;
-    // A request over HTTP has entered itself.
-    if channel.transport != Transport::Http || request.subscription.is_some() {
-        caller.enter(&channel.url, outcome.is_err());
-    }
-    outcome
+    let named = resource.names(&channel.url);
+    Ok((channel, named))
 }
 
 impl Exchange<'_> {
@@ -88,9 +135,17 @@ impl Exchange<'_> {
     }
 
     async fn run(&self, request: &ProtocolRequest) -> Result<Value, Error> {
-        if let Some(subscription) = &request.subscription {
-            return self.receive(subscription).await;
+        match &request.receipt {
+            None => self.send(request).await,
+            Some(Receipt::Whole(subscription)) => self.receive(subscription).await,
+            Some(Receipt::Singly { .. }) => Err(StandardError::Runtime.with(
+                "Not a call",
+                "messages that are taken one by one have no answer",
+            )),
         }
+    }
+
+    async fn send(&self, request: &ProtocolRequest) -> Result<Value, Error> {
         let empty = json!({});
         let message = match &request.arguments["message"] {
             Value::Null => &empty,
@@ -110,16 +165,21 @@ impl Exchange<'_> {
         }
     }
 
+    /// The messages from now on, or behind the mark where the source knows it.
+    async fn open(&self, after: Option<&Mark>) -> Result<Inbox, Error> {
+        Ok(match self.channel.transport {
+            Transport::Http => Inbox::Http(Box::new(http::Stream::open(self, after).await?)),
+            Transport::WebSocket => Inbox::WebSocket(Box::new(
+                web_socket::Socket::open(self, &Value::Null).await?,
+            )),
+            Transport::Nats => Inbox::Nats(Box::new(nats::subscribe(self).await?)),
+        })
+    }
+
     async fn receive(&self, subscription: &Subscription) -> Result<Value, Error> {
         let mut taken = Vec::new();
         let gather = async {
-            let mut inbox = match self.channel.transport {
-                Transport::Http => Inbox::Http(Box::new(http::Stream::open(self).await?)),
-                Transport::WebSocket => Inbox::WebSocket(Box::new(
-                    web_socket::Socket::open(self, &Value::Null).await?,
-                )),
-                Transport::Nats => Inbox::Nats(Box::new(nats::subscribe(self).await?)),
-            };
+            let mut inbox = self.open(None).await?;
             self.gather(&mut inbox, subscription, &mut taken).await
         };
         match subscription.duration {

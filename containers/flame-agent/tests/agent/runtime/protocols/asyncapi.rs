@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flame_agent::runtime::Options;
 use flame_testkit::Counterpart;
+use flame_types::RunStatus;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -380,4 +381,110 @@ async fn a_fetched_document_may_not_lead_to_private_hosts_but_its_own() {
     let (kind, detail) = fault(&handle, &tasks, json!({})).await;
     assert_eq!(kind, "authorization", "{detail}");
     handle.drain(Duration::ZERO).await;
+}
+
+const KEEPS: &str = "foreach: { item: m, do: [{ keep: { call: http, with: { method: post, endpoint: 'SHOP', body: \
+                     '${ $m.payload }' }, output: { as: '${ .kept }' } } }] }";
+
+/// Answers each post with what it was sent.
+async fn shop() -> Server {
+    Server::start(|_, asked, mut stream| async move {
+        let said = answers("200 OK", &format!("{{\"kept\": {}}}", asked.body));
+        stream.write_all(&said).await.unwrap_or_default();
+    })
+    .await
+}
+
+fn bodies(server: &Server) -> Vec<Value> {
+    let asked = server.asked();
+    asked
+        .iter()
+        .map(|asked| serde_json::from_str(&asked.body).unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_message_of_nats_is_handled_in_order_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(server) = Counterpart::nats(&[]) else {
+        return;
+    };
+    let address = server.address();
+    describe(folder.path(), "nats", address, "stock.>");
+    let (handle, shop) = (open(folder.path()).await, shop().await);
+    let tasks = subscribe(&format!("consume: {{ amount: 20 }}, {KEEPS}"));
+    let tasks = tasks.replace("SHOP", &shop.url("/"));
+    let workflow = deploy(&handle, "each", &tasks).await;
+    let mut sender = raw(address, "").await;
+    let sending = async {
+        for n in 1.. {
+            let payload = n.to_string();
+            let message = format!("PUB stock.main {}\r\n{payload}\r\nPING\r\n", payload.len());
+            sender.write_all(message.as_bytes()).await.unwrap();
+            until(&mut sender, "PONG").await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = run(&handle, &workflow, json!({})) => ended,
+        () = sending => unreachable!("it sends for ever"),
+    };
+    let kept = output(&ended);
+    let first = kept[0].as_i64().unwrap();
+    let expected: Vec<i64> = (first..first + 20).collect();
+    assert_eq!(kept, json!(expected));
+    assert_eq!(json!(bodies(&shop)), json!(expected));
+    handle.drain(Duration::ZERO).await;
+}
+
+/// The list's server and the shop count what they are asked; a process that is gone opens again.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_no_message_is_handled_again() {
+    let events = "id: a\ndata: 1\n\nid: b\ndata: 2\n\nid: c\ndata: 3\n\n";
+    let rest = "id: c\ndata: 3\n\n";
+    for (kind, whole, then) in [
+        ("application/json", "[1,2,3]", "[1,2,3]"),
+        ("text/event-stream", events, rest),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Server::start(move |number, _, mut stream| async move {
+            let body = if number == 0 { whole } else { then };
+            let said = answer("200 OK", kind, body);
+            stream.write_all(&said).await.unwrap_or_default();
+        })
+        .await;
+        describe(folder.path(), "http", &source.address.to_string(), "stock");
+        // The second message's call is never answered in the first life.
+        let shop = Server::start(|number, asked, mut stream| async move {
+            if number == 1 {
+                return std::future::pending().await;
+            }
+            let said = answers("200 OK", &format!("{{\"kept\": {}}}", asked.body));
+            stream.write_all(&said).await.unwrap_or_default();
+        })
+        .await;
+        let tasks = subscribe(&format!("consume: {{ amount: 3 }}, {KEEPS}"));
+        let tasks = tasks.replace("SHOP", &shop.url("/"));
+        let handle = open(folder.path()).await;
+        let workflow = deploy(&handle, "each", &tasks).await;
+        let started = crate::runtime::start(&handle, &workflow, json!({})).await;
+        shop.until(2).await;
+        handle.drain(Duration::ZERO).await;
+
+        let handle = open(folder.path()).await;
+        let ended = crate::runtime::until(&handle, started, RunStatus::Completed).await;
+        assert_eq!(output(&ended), json!([1, 2, 3]), "{kind}");
+        assert_eq!(json!(bodies(&shop)), json!([1, 2, 2, 3]), "{kind}");
+        let keys: Vec<_> = shop
+            .asked()
+            .iter()
+            .map(|asked| asked.header("idempotency-key"))
+            .collect();
+        assert_eq!(keys[1], keys[2]);
+        let asked = source.asked();
+        assert_eq!(asked.len(), 2);
+        if kind == "text/event-stream" {
+            assert_eq!(asked[1].header("last-event-id").as_deref(), Some("b"));
+        }
+        handle.drain(Duration::ZERO).await;
+    }
 }
