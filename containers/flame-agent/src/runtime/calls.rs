@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use flame_connector::{Connection, Fault, FaultKind, Invocation, arguments};
 use flame_dsl::expression::DEPTH_MAX;
-use flame_dsl::{Endpoint, HttpOutput, Process, Script, ScriptCode, TaskKind, Workflow};
+use flame_dsl::{Endpoint, Process, Script, ScriptCode, TaskKind, Workflow};
 use flame_engine::{
-    Call, EffectId, Error, HttpRequest, ProcessCall, Program, Receipt, ScriptText, StandardError,
-    Wanted,
+    Call, Credentials, EffectId, Error, HttpRequest, ProcessCall, Program, Receipt, ScriptText,
+    StandardError, Wanted,
 };
 use flame_types::{IdempotencyKey, RunId};
 use serde_json::Value;
@@ -112,7 +110,13 @@ impl Calls {
         let _counted = Counted(&self.under_way);
         let code = match &call.program {
             Program::Script(_, ScriptText::Inline(code)) => Some(Arc::clone(code)),
-            Program::Script(_, ScriptText::Source(url)) => match self.script(invoked, url).await {
+            Program::Script(
+                _,
+                ScriptText::Source {
+                    address,
+                    credentials,
+                },
+            ) => match self.script(invoked, address, credentials.clone()).await {
                 Ok(code) => Some(code),
                 Err(error) => return (Err(error), None),
             },
@@ -226,28 +230,27 @@ impl Calls {
         self.protocols.text(&caller, wanted).await
     }
 
-    /// The text of a script that stands at an address.
-    async fn script(&self, invoked: &Invoked, url: &str) -> Result<Arc<str>, Error> {
-        let request = HttpRequest {
-            method: "GET".to_owned(),
-            url: url.to_owned(),
-            headers: Vec::new(),
-            query: Vec::new(),
-            body: None,
-            credentials: None,
-            output: HttpOutput::Raw,
-            redirect: false,
-            timeout: None,
-        };
-        let answer = self.http(invoked, &request).await?;
-        let bytes = answer.as_str().and_then(|text| BASE64.decode(text).ok());
-        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        text.map(Into::into).ok_or_else(|| {
-            StandardError::Communication.with(
-                "The script can't be read",
-                format!("what {url} answers is not UTF-8 text"),
+    /// The text of a script that stands somewhere else.
+    async fn script(
+        &self,
+        invoked: &Invoked,
+        address: &str,
+        credentials: Option<Box<Credentials>>,
+    ) -> Result<Arc<str>, Error> {
+        let name = invoked.workflow.id.to_string();
+        let caller = self.caller(invoked, &name);
+        let named = names_host(&invoked.workflow, &invoked.reference, address);
+        let script = self.protocols.script(&caller, address, credentials, named);
+        let script = tokio::time::timeout(self.timeout, script).await;
+        script.map_err(|_| {
+            StandardError::Timeout.with(
+                "No answer in time",
+                format!(
+                    "{address}: the script did not come within {} ms",
+                    self.timeout.as_millis()
+                ),
             )
-        })
+        })?
     }
 
     async fn function(
@@ -333,9 +336,9 @@ fn names_host(workflow: &Workflow, reference: &str, url: &str) -> bool {
         TaskKind::CallHttp(call) => &call.endpoint,
         TaskKind::Run(task) => match &task.process {
             Process::Script(Script {
-                code: ScriptCode::Source(endpoint),
+                code: ScriptCode::Source(resource),
                 ..
-            }) => endpoint,
+            }) => &resource.endpoint,
             _ => return false,
         },
         _ => return false,

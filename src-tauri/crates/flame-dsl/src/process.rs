@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use flame_types::{Namespace, Version, WorkflowName};
 
-use crate::{DurationSource, Endpoint, Template};
+use crate::{DurationSource, ExternalResource, Template};
 
 #[derive(Debug, Clone)]
 pub struct RunTask {
@@ -108,7 +108,7 @@ impl ScriptLanguage {
 pub enum ScriptCode {
     Inline(Arc<str>),
     /// Fetched when the task runs.
-    Source(Endpoint),
+    Source(Box<ExternalResource>),
 }
 
 #[derive(Debug, Clone)]

@@ -167,11 +167,15 @@ pub enum Program {
     Shell(Arc<str>),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ScriptText {
     Inline(Arc<str>),
-    /// The address to fetch it from.
-    Source(String),
+    Source {
+        /// Where it is fetched from.
+        address: String,
+        /// What it is got with, where not everybody may read it.
+        credentials: Option<Box<Credentials>>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -12,9 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flame_dsl::{PullPolicy, ScriptLanguage};
-use flame_engine::{
-    ContainerCall, EffectId, Error, ProcessCall, Program, ScriptText, StandardError,
-};
+use flame_engine::{ContainerCall, EffectId, Error, ProcessCall, Program, StandardError};
 use flame_errors::Code;
 use flame_types::{IdempotencyKey, Namespace, RunId, WorkflowId, WorkflowName};
 use serde::Serialize;
@@ -224,7 +222,7 @@ impl Processes {
                 (Here::Python(code), "Python scripts")
             }
             (Program::Shell(command), _) => (Here::Shell(Arc::clone(command)), "shell commands"),
-            (Program::Script(_, ScriptText::Inline(_) | ScriptText::Source(_)), None) => {
+            (Program::Script(_, _), None) => {
                 return Err(StandardError::Runtime
                     .with("The script can't be run", "its text was not fetched"));
             }

@@ -1,6 +1,8 @@
-//! Functions and schemas that a workflow needs before a run begins.
+//! Functions and schemas that a workflow needs before a run begins, and scripts that a task runs.
 
-use flame_engine::{Error, StandardError, Wanted};
+use std::sync::Arc;
+
+use flame_engine::{Credentials, Error, StandardError, Wanted};
 
 use super::{Caller, Protocols};
 
@@ -38,5 +40,23 @@ impl Protocols {
         let text = String::from_utf8(bytes)
             .map_err(|_| unusable(format!("{} is not UTF-8 text", resource.name())))?;
         Ok((*self.texts.put(key, text)).clone())
+    }
+    /// The script at an address, which `named` says that the workflow itself names; each time as it is there.
+    pub(in crate::runtime) async fn script(
+        &self,
+        caller: &Caller<'_>,
+        address: &str,
+        credentials: Option<Box<Credentials>>,
+        named: bool,
+    ) -> Result<Arc<str>, Error> {
+        let resource = self.resources.locate(address, credentials, |_| named)?;
+        let bytes = self.resources.read(caller, &resource).await?;
+        let text = String::from_utf8(bytes);
+        text.map(Into::into).map_err(|_| {
+            StandardError::Communication.with(
+                "The script can't be read",
+                format!("what {} answers is not UTF-8 text", resource.name()),
+            )
+        })
     }
 }

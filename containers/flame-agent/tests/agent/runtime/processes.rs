@@ -174,6 +174,84 @@ async fn a_script_may_stand_at_an_address() {
     assert_eq!(server.asked()[0].path(), "/a.js");
 }
 
+/// The source is for those alone who prove who they are, and what they prove it with is in no journal.
+#[tokio::test]
+async fn a_script_is_got_with_the_credentials_of_its_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let server = Server::start(|_, asked, mut stream| async move {
+        let said = match asked.header("authorization").as_deref() {
+            Some("Bearer t-55") => {
+                crate::server::answer("200 OK", "text/javascript", "console.log('let in')")
+            }
+            _ => crate::server::json("401 Unauthorized", "{}"),
+        };
+        stream.write_all(&said).await.unwrap_or_default();
+    })
+    .await;
+    let tasks = |authentication: &str| {
+        format!(
+            "- js: {{ run: {{ script: {{ language: js, source: {{ endpoint: {{ uri: '{}'{authentication} }} }} }} }} }}",
+            server.url("/a.js")
+        )
+    };
+    let bearer = "bearer: { token: '${ .token }' }";
+    for (number, (authentication, uses)) in [
+        (format!(", authentication: {{ {bearer} }}"), String::new()),
+        (
+            ", authentication: { use: shop }".to_owned(),
+            format!("use: {{ authentications: {{ shop: {{ {bearer} }} }} }}"),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("script{number}");
+        let text = format!(
+            "{}\n{uses}\n",
+            super::document(&name, &tasks(&authentication))
+        );
+        let deployed = handle
+            .deploy(&text, "application/yaml", None)
+            .await
+            .unwrap();
+        let workflow = deployed.0.workflow.id.clone();
+        let ended = run(&handle, &workflow, json!({"token": "t-55"})).await;
+        assert_eq!(output(&ended), "let in", "{authentication}");
+    }
+    let workflow = deploy(&handle, "script", &tasks("")).await;
+    let refused = error(&run(&handle, &workflow, json!({})).await);
+    assert!(
+        refused["type"]
+            .as_str()
+            .unwrap()
+            .ends_with("/authentication"),
+        "{refused}"
+    );
+    let asked = server.asked();
+    assert_eq!(asked.len(), 3);
+    assert_eq!(asked[2].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn a_script_may_stand_in_the_resources_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    std::fs::create_dir_all(folder.path().join("resources")).unwrap();
+    std::fs::write(folder.path().join("resources/a.js"), "console.log('near')").unwrap();
+    let tasks = |endpoint: &str| {
+        format!(
+            "- js: {{ run: {{ script: {{ language: js, source: {{ endpoint: '{endpoint}' }} }} }} }}"
+        )
+    };
+    let workflow = deploy(&handle, "script", &tasks("file:///a.js")).await;
+    assert_eq!(output(&run(&handle, &workflow, json!({})).await), "near");
+    let workflow = deploy(&handle, "script", &tasks("file:///../b.js")).await;
+    let refused = error(&run(&handle, &workflow, json!({})).await);
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("leaves the resources folder"), "{detail}");
+}
+
 #[tokio::test]
 async fn shells_python_and_containers_are_off_unless_allowed() {
     let folder = tempfile::tempdir().unwrap();

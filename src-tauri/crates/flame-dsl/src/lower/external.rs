@@ -12,11 +12,12 @@ use url::Url;
 use super::Lowering;
 use super::flow::Targets;
 use crate::problem::{Problem, Problems, Rule};
-use crate::process::{Process, ScriptLanguage};
+use crate::process::{Process, ScriptCode, ScriptLanguage};
 use crate::shape::{self, Shape, did_you_mean};
 use crate::source::{self, Entry, Format, Lines, Node, pointer_step};
 use crate::{
-    Authentication, External, Externals, Foreign, Protocol, Schema, Task, TaskKind, TaskList,
+    Authentication, Endpoint, External, Externals, Foreign, Protocol, Schema, Task, TaskKind,
+    TaskList,
 };
 
 /// Texts that a run may need, those of functions within functions too.
@@ -337,6 +338,15 @@ fn is_foreign(address: &str) -> bool {
     !address.starts_with("file://")
 }
 
+/// Whether a script stands in the resources folder.
+fn is_file(code: &ScriptCode) -> bool {
+    let endpoint = match code {
+        ScriptCode::Source(resource) => &resource.endpoint,
+        ScriptCode::Inline(_) => return false,
+    };
+    matches!(endpoint, Endpoint::UriTemplate(text) if text.starts_with("file:"))
+}
+
 /// What a task does with this machine or what is the user's, however deep.
 fn deed_of(task: &Task) -> Option<&'static str> {
     let own = match &task.kind {
@@ -346,6 +356,9 @@ fn deed_of(task: &Task) -> Option<&'static str> {
             Some("calls an MCP server")
         }
         TaskKind::Run(run) => match &run.process {
+            Process::Script(script) if is_file(&script.code) => {
+                Some("runs a script of this machine")
+            }
             Process::Script(script) if script.language == ScriptLanguage::JavaScript => None,
             Process::Script(_) => Some("runs a script other than JavaScript"),
             Process::Shell(_) => Some("runs a shell"),

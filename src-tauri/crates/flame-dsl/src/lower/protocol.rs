@@ -204,7 +204,7 @@ impl Lowering<'_> {
         }))
     }
 
-    fn resource(&mut self, node: &Node, pointer: &str) -> Option<ExternalResource> {
+    pub(super) fn resource(&mut self, node: &Node, pointer: &str) -> Option<ExternalResource> {
         let endpoint = self.required(node, "endpoint", pointer, Self::resource_endpoint);
         let given = node
             .get("endpoint")

@@ -110,22 +110,11 @@ impl Lowering<'_> {
 
     fn script(&mut self, node: &Node, pointer: &str) -> Option<Script> {
         let language = self.required(node, "language", pointer, Self::script_language);
-        let source = self.optional(node, "source", pointer, |this, node, pointer| {
-            if let Some(given) = node
-                .get("endpoint")
-                .and_then(|node| node.get("authentication"))
-            {
-                let pointer = format!("{pointer}/endpoint/authentication");
-                let message = "the authentication of a script's source is not supported yet";
-                let problem = Problem::new(Rule::Unsupported, given.span, &pointer, message);
-                return this.refuse(problem.hint("put the code into 'code'"));
-            }
-            this.required(node, "endpoint", pointer, Self::endpoint)
-        });
+        let source = self.optional(node, "source", pointer, Self::resource);
         let input = self.process_input(node, pointer);
         let code = match (node.get("code").and_then(Node::text), source?) {
             (Some(code), None) => ScriptCode::Inline(code.into()),
-            (None, Some(source)) => ScriptCode::Source(source),
+            (None, Some(source)) => ScriptCode::Source(Box::new(source)),
             _ => return None,
         };
         Some(Script {

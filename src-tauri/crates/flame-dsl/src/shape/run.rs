@@ -1,6 +1,6 @@
 //! The tables of `run`: containers, scripts, shell commands and workflows.
 
-use super::endpoint::ENDPOINT;
+use super::endpoint::RESOURCE;
 use super::tables::DURATION;
 use super::{Extra, Field, Group, Object, Shape, TextRule};
 
@@ -122,17 +122,6 @@ const SCRIPT: Shape = Shape::Object(&Object {
         STDIN,
         ARGUMENT_FIELD,
         ENVIRONMENT,
-    ],
-});
-
-const RESOURCE: Shape = Shape::Object(&Object {
-    name: "an external resource",
-    definition: "externalResource",
-    group: Group::Free,
-    extra: Extra::Refused,
-    fields: &[
-        Field::new("name", "What people call it.", FREE),
-        Field::new("endpoint", "Its address.", ENDPOINT).required(),
     ],
 });
 

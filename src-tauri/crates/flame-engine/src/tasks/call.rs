@@ -241,7 +241,7 @@ pub(crate) fn expanded(template: &str, input: &Value, what: &str) -> Result<Stri
         })
 }
 
-pub(super) fn http_url(
+fn http_url(
     scope: &Scope<'_>,
     endpoint: &Endpoint,
     input: &Value,

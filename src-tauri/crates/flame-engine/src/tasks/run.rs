@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flame_dsl::{
-    Cleanup, Container, Process, ProcessInput, ProcessReturn, RunTask, ScriptCode, Subflow, Task,
-    TaskKind, Template,
+    Cleanup, Container, ExternalResource, Process, ProcessInput, ProcessReturn, RunTask,
+    ScriptCode, Subflow, Task, TaskKind, Template,
 };
 use flame_types::{RunId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::call::http_url;
+use super::call::url;
 use crate::action::{Call, ContainerCall, EffectId, ProcessCall, Program, ScriptText, SubflowCall};
+use crate::authentication::Credentials;
 use crate::error::{Error, StandardError};
 use crate::key;
 use crate::record::{FrameId, ParentRun};
@@ -50,11 +51,7 @@ pub(crate) fn evaluate(
         Process::Script(script) => {
             let text = match &script.code {
                 ScriptCode::Inline(code) => ScriptText::Inline(Arc::clone(code)),
-                ScriptCode::Source(endpoint) => {
-                    let input = &asking.state.frame(asking.frame).input;
-                    let property = "run.script.source.endpoint";
-                    ScriptText::Source(http_url(scope, endpoint, input, property)?)
-                }
+                ScriptCode::Source(resource) => source(scope, asking, resource)?,
             };
             (Program::Script(script.language, text), &script.input)
         }
@@ -76,6 +73,27 @@ pub(crate) fn evaluate(
         timeout,
         awaits: definition.awaits,
     })))
+}
+
+fn source(
+    scope: &Scope<'_>,
+    asking: &Asking<'_>,
+    resource: &ExternalResource,
+) -> Result<ScriptText, Error> {
+    let input = &asking.state.frame(asking.frame).input;
+    let credentials = resource.authentication.as_ref().map(|policy| {
+        let property = "run.script.source.endpoint.authentication";
+        Credentials::evaluate(scope, policy, property).map(Box::new)
+    });
+    Ok(ScriptText::Source {
+        address: url(
+            scope,
+            &resource.endpoint,
+            input,
+            "run.script.source.endpoint",
+        )?,
+        credentials: credentials.transpose()?,
+    })
 }
 
 fn container_call(scope: &Scope<'_>, container: &Container) -> Result<ContainerCall, Error> {
