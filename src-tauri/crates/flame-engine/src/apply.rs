@@ -45,6 +45,7 @@ pub(crate) fn apply(
     fold.record(record)
         .map_err(|reason| Corrupt { sequence, reason })?;
     state.sequence += 1;
+    state.shown = state.status_to_show().unwrap_or(state.shown);
     Ok(())
 }
 

@@ -2,13 +2,12 @@
 //! asks for; and any time later all of them, out of its journal, with the same ids.
 //!
 //! A workflow that listens to lifecycle events has none of its own in the log, nor have the runs that it
-//! starts: so no listener can feed itself. Deliberately absent: a workflow's status `waiting`, which is no
-//! record (its tasks' is one), and values over 64 KB, which the journal keeps.
+//! starts: so no listener can feed itself. Deliberately absent: values over 64 KB, which the journal keeps.
 
 use std::sync::Arc;
 
 use flame_dsl::{Lifecycle, LifecycleSet, Workflow};
-use flame_types::{RunId, Timestamp};
+use flame_types::{RunId, RunStatus, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::apply::{Corrupt, apply};
@@ -24,34 +23,81 @@ use crate::state::{Progress, State};
 const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// The run that the events are about.
-pub(crate) struct Subject<'a> {
-    pub(crate) run: RunId,
-    pub(crate) workflow: &'a Workflow,
-    /// As it is before the record.
-    pub(crate) state: &'a State,
+struct Subject<'a> {
+    run: RunId,
+    workflow: &'a Workflow,
+    state: &'a State,
+    /// Counts from 1.
+    record: u64,
 }
 
-/// Those of the wanted events that a record brings, in order.
-pub(crate) fn of(subject: &Subject<'_>, record: &Record, wanted: LifecycleSet) -> Vec<Value> {
-    let mut made = Made {
-        subject,
-        at: record.at(),
-        wanted,
-        events: Vec::new(),
-    };
-    made.workflow(record);
-    made.task(record);
-    made.events
+/// Folds a record, and gives those of the wanted events that it brings, in order.
+pub(crate) fn tell(
+    run: RunId,
+    workflow: &Workflow,
+    state: &mut State,
+    record: &Record,
+    wanted: LifecycleSet,
+) -> Result<Vec<Value>, Corrupt> {
+    let (number, was) = (state.sequence + 1, state.shown);
+    let mut of_run = Made::new(run, workflow, state, number, record, wanted);
+    of_run.workflow(record);
+    let mut events = of_run.events;
+    let mut of_tasks = Made::new(run, workflow, state, number, record, wanted);
+    of_tasks.task(record);
+    let of_tasks = of_tasks.events;
+    apply(state, workflow, record)?;
+    if state.shown != was {
+        let mut changed = Made::new(run, workflow, state, number, record, wanted);
+        changed.status(None, word(state.shown));
+        events.append(&mut changed.events);
+    }
+    events.extend(of_tasks);
+    Ok(events)
+}
+
+/// As the standard names a status.
+const fn word(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Pending => "pending",
+        RunStatus::Running => "running",
+        RunStatus::Waiting => "waiting",
+        RunStatus::Suspended => "suspended",
+        RunStatus::Cancelled => "cancelled",
+        RunStatus::Faulted => "faulted",
+        RunStatus::Completed => "completed",
+    }
 }
 
 struct Made<'a> {
-    subject: &'a Subject<'a>,
+    subject: Subject<'a>,
     at: Timestamp,
     wanted: LifecycleSet,
     events: Vec<Value>,
 }
 
-impl Made<'_> {
+impl<'a> Made<'a> {
+    const fn new(
+        run: RunId,
+        workflow: &'a Workflow,
+        state: &'a State,
+        number: u64,
+        record: &Record,
+        wanted: LifecycleSet,
+    ) -> Self {
+        Self {
+            subject: Subject {
+                run,
+                workflow,
+                state,
+                record: number,
+            },
+            at: record.at(),
+            wanted,
+            events: Vec::new(),
+        }
+    }
+
     fn workflow(&mut self, record: &Record) {
         use Lifecycle as L;
         match record {
@@ -62,17 +108,13 @@ impl Made<'_> {
                     "version": id.version.as_str(),
                 });
                 self.whole(L::WorkflowStarted, "startedAt", ("definition", definition));
-                self.status(None, "running");
             }
             Record::RunSuspended { .. } => {
                 self.whole(L::WorkflowSuspended, "suspendedAt", NOTHING);
-                self.status(None, "suspended");
             }
             Record::RunResumed { .. } => {
                 self.whole(L::WorkflowResumed, "resumedAt", NOTHING);
-                self.status(None, "running");
             }
-            Record::RunRetried { .. } => self.status(None, "running"),
             Record::ListenStarted { ask: None, .. } => {
                 self.whole(L::WorkflowCorrelationStarted, "startedAt", NOTHING);
             }
@@ -96,16 +138,13 @@ impl Made<'_> {
             }
             Record::RunCancelled { .. } => {
                 self.whole(L::WorkflowCancelled, "cancelledAt", NOTHING);
-                self.status(None, "cancelled");
             }
             Record::RunFaulted { error, .. } => {
                 self.whole(L::WorkflowFaulted, "faultedAt", ("error", error.to_value()));
-                self.status(None, "faulted");
             }
             Record::RunCompleted { output, .. } => {
                 let output = self.output(FrameId::ROOT, output.as_ref());
                 self.whole(L::WorkflowCompleted, "completedAt", output);
-                self.status(None, "completed");
             }
             _ => {}
         }
@@ -122,10 +161,8 @@ impl Made<'_> {
                 self.one(L::TaskStarted, task.clone(), "startedAt", NOTHING);
                 self.status(task, "running");
             }
-            Record::RunSuspended { .. } => {
-                self.at_work(L::TaskSuspended, "suspendedAt", "suspended")
-            }
-            Record::RunResumed { .. } => self.at_work(L::TaskResumed, "resumedAt", "running"),
+            Record::RunSuspended { .. } => self.at_work(L::TaskSuspended, "suspendedAt"),
+            Record::RunResumed { .. } => self.at_work(L::TaskResumed, "resumedAt"),
             Record::RunRetried { .. } => {
                 let task = self
                     .subject
@@ -153,6 +190,21 @@ impl Made<'_> {
                 let task = self.named(*frame);
                 self.status_of(task, "waiting");
             }
+            Record::IterationStarted { frame, .. } => {
+                if let Some(Progress::Listening(_)) = self.progress(*frame) {
+                    let task = self.named(*frame);
+                    self.status_of(task, "running");
+                }
+            }
+            Record::IterationCompleted { frame, .. } => {
+                if let Some(Progress::Listening(state)) = self.progress(*frame)
+                    && !state.gathering.complete
+                    && state.next + 1 >= state.gathering.events.len()
+                {
+                    let task = self.named(*frame);
+                    self.status_of(task, "waiting");
+                }
+            }
             Record::TaskCancelled { frame, .. } => {
                 let task = self.named(*frame);
                 self.one(L::TaskCancelled, task.clone(), "cancelledAt", NOTHING);
@@ -176,11 +228,16 @@ impl Made<'_> {
         self.status_of(task, "faulted");
     }
 
-    fn at_work(&mut self, event: Lifecycle, when: &str, status: &str) {
-        let frames: Vec<FrameId> = self.subject.state.frames.keys().copied().collect();
-        for frame in frames {
-            let task = self.named(frame);
+    fn at_work(&mut self, event: Lifecycle, when: &str) {
+        let state = self.subject.state;
+        for (id, frame) in &state.frames {
+            let task = self.named(*id);
             self.one(event, task.clone(), when, NOTHING);
+            let status = match event {
+                Lifecycle::TaskSuspended => "suspended",
+                _ if frame.progress.waits() => "waiting",
+                _ => "running",
+            };
             self.status_of(task, status);
         }
     }
@@ -194,7 +251,7 @@ impl Made<'_> {
     fn named(&self, frame: FrameId) -> Option<(FrameId, Arc<str>)> {
         let Subject {
             state, workflow, ..
-        } = self.subject;
+        } = &self.subject;
         if state.is_undo(frame) {
             return None;
         }
@@ -265,8 +322,9 @@ impl Made<'_> {
         let Subject {
             run,
             workflow,
-            state,
-        } = self.subject;
+            record,
+            ..
+        } = &self.subject;
         let at = self.at.to_string();
         let mut data: Map<String, Value> = about
             .into_iter()
@@ -279,7 +337,7 @@ impl Made<'_> {
         let place = frame.map_or_else(String::new, |frame| format!("{}/", frame.0));
         self.events.push(json!({
             "specversion": "1.0",
-            "id": format!("{run}/{}/{place}{}", state.sequence + 1, event.word()),
+            "id": format!("{run}/{record}/{place}{}", event.word()),
             "source": format!("/{}", workflow.id),
             "type": event.kind(),
             "subject": run.to_string(),
@@ -334,14 +392,8 @@ impl LifecycleEvents {
         if let Some(pinned) = pinned::by_record(&self.workflow, record) {
             self.workflow = pinned;
         }
-        let subject = Subject {
-            run: self.run,
-            workflow: &self.workflow,
-            state: &self.state,
-        };
-        let events = of(&subject, record, LifecycleSet::ALL);
-        apply(&mut self.state, &self.workflow, record)?;
-        Ok(events)
+        let (run, all) = (self.run, LifecycleSet::ALL);
+        tell(run, &self.workflow, &mut self.state, record, all)
     }
 }
 

@@ -27,6 +27,9 @@ use crate::test_plan::TestPlan;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct State {
     pub(crate) status: RunStatus,
+    /// What its status was last for whoever looks at it: `waiting` where nothing is at work.
+    #[serde(default = "pending")]
+    pub(crate) shown: RunStatus,
     pub(crate) input: Arc<Value>,
     pub(crate) context: Arc<Value>,
     #[serde(
@@ -308,6 +311,7 @@ impl State {
     pub(crate) fn new() -> Self {
         Self {
             status: RunStatus::Pending,
+            shown: RunStatus::Pending,
             input: Arc::new(Value::Null),
             context: Arc::new(json!({})),
             output: None,
@@ -555,6 +559,26 @@ impl State {
         }
     }
 
+    /// The status for whoever looks at the run; `None` amid a decision, whose further records say it.
+    pub(crate) fn status_to_show(&self) -> Option<RunStatus> {
+        if self.status != RunStatus::Running || !self.ready.is_empty() || self.frames.is_empty() {
+            return Some(self.status);
+        }
+        let mut waits = false;
+        for frame in self.frames.values() {
+            let is_whole = |child: &FrameId| self.frames.contains_key(child);
+            match &frame.progress {
+                _ if frame.faulted => return None,
+                Progress::Effect { .. } => return Some(RunStatus::Running),
+                Progress::Receiving(state) if !state.complete => return Some(RunStatus::Running),
+                progress if progress.waits() => waits = true,
+                progress if progress.children().iter().all(is_whole) => {}
+                _ => return None,
+            }
+        }
+        waits.then_some(RunStatus::Waiting)
+    }
+
     fn competes(&self, id: FrameId, workflow: &Workflow) -> bool {
         matches!(
             self.task(workflow, id).map(|task| &task.kind),
@@ -591,6 +615,18 @@ impl Progress {
             }),
             TaskKind::Fork(fork) => Self::Fork(vec![Branch::Pending; fork.branches.0.len()]),
             _ => Self::Fresh,
+        }
+    }
+
+    /// Whether it waits for time, events or a person.
+    pub(crate) const fn waits(&self) -> bool {
+        match self {
+            Self::Waiting(_) => true,
+            Self::Listening(state) => state.pass.is_none() && !state.gathering.complete,
+            Self::Try(attempts) => {
+                matches!(attempts.phase, Phase::Delay(Some(_)) | Phase::Parked(_))
+            }
+            _ => false,
         }
     }
 
@@ -665,6 +701,10 @@ impl Branch {
             _ => None,
         }
     }
+}
+
+const fn pending() -> RunStatus {
+    RunStatus::Pending
 }
 
 /// One of the lists that a task declares.

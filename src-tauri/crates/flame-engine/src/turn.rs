@@ -66,27 +66,23 @@ impl<'r> Turn<'r> {
     /// Writes a record and folds it.
     pub(crate) fn emit(&mut self, record: Record) {
         let record = record.masked(self.secrets);
-        if !self.published.is_empty() {
-            self.announce(&record);
-        }
-        apply(self.state, self.workflow, &record)
-            .expect("a decided record fits the state it was decided on");
+        let folded = if self.is_told(&record) {
+            let (id, workflow, wanted) = (self.id, self.workflow, self.published);
+            lifecycle::tell(id, workflow, self.state, &record, wanted)
+                .map(|events| self.lifecycle.extend(events))
+        } else {
+            apply(self.state, self.workflow, &record)
+        };
+        folded.expect("a decided record fits the state it was decided on");
         self.bytes = self.bytes.saturating_add(record.payload_bytes());
         self.records.push(record);
     }
 
-    fn announce(&mut self, record: &Record) {
-        let subject = lifecycle::Subject {
-            run: self.id,
-            workflow: self.workflow,
-            state: self.state,
-        };
-        if !matches!(record, Record::RunStarted { parent: Some(parent), .. } if parent.unseen)
+    /// Whether somebody asks for its lifecycle events, and may have them.
+    fn is_told(&self, record: &Record) -> bool {
+        !self.published.is_empty()
             && !self.state.unseen
-        {
-            let events = lifecycle::of(&subject, record, self.published);
-            self.lifecycle.extend(events);
-        }
+            && !matches!(record, Record::RunStarted { parent: Some(parent), .. } if parent.unseen)
     }
 
     /// Gives each ready task execution its turn until none is ready or the budget is used.

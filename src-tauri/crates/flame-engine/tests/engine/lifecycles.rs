@@ -55,15 +55,17 @@ fn a_run_tells_its_story_in_order() {
             "task.created /do/1/w",
             "task.started /do/1/w",
             "task.status-changed /do/1/w running",
+            "workflow.status-changed waiting",
             "task.status-changed /do/1/w waiting",
             "workflow.suspended",
             "workflow.status-changed suspended",
             "task.suspended /do/1/w",
             "task.status-changed /do/1/w suspended",
             "workflow.resumed",
-            "workflow.status-changed running",
+            "workflow.status-changed waiting",
             "task.resumed /do/1/w",
-            "task.status-changed /do/1/w running",
+            "task.status-changed /do/1/w waiting",
+            "workflow.status-changed running",
             "task.completed /do/1/w",
             "task.status-changed /do/1/w completed",
             "workflow.completed",
@@ -87,7 +89,7 @@ fn a_run_tells_its_story_in_order() {
         })
     );
     assert_eq!(driver.published[5]["data"]["output"], json!({"v": 1}));
-    let completed = &driver.published[21]["data"];
+    let completed = &driver.published[23]["data"];
     assert_eq!(completed["output"], json!({"v": 1}));
     assert!(completed["completedAt"].is_string());
     let mut ids: Vec<&Value> = driver.published.iter().map(|event| &event["id"]).collect();
@@ -143,6 +145,185 @@ fn errors_retries_cancellations_and_correlations_are_told() {
         .find_map(|event| event["data"].get("correlationKeys"));
     assert_eq!(keys, Some(&json!({"order": 7})));
     assert_eq!(driver.published, told(&driver));
+}
+
+/// What the workflow's status was, one after the other.
+fn statuses(driver: &Driver) -> Vec<&str> {
+    assert_eq!(driver.published, told(driver));
+    let of_run = driver
+        .published
+        .iter()
+        .filter(|event| event["type"] == "io.serverlessworkflow.workflow.status-changed.v1");
+    of_run
+        .map(|event| event["data"]["status"].as_str().unwrap())
+        .collect()
+}
+
+const CALL: &str = "{c: {call: http, with: {method: get, endpoint: 'http://x.test/'}}}";
+
+#[test]
+fn waiting_is_told_each_time_that_nothing_is_at_work_and_no_more() {
+    let mut fork = publishing(&format!(
+        "do: [{{f: {{fork: {{branches: [{CALL}, {{w: {{wait: PT1H}}}}]}}}}}}]"
+    ));
+    fork.start(json!({}));
+    assert_eq!(statuses(&fork), ["running"], "a call is under way");
+    fork.answer_named("c", Ok(json!(1)));
+    assert_eq!(statuses(&fork), ["running", "waiting"]);
+    fork.crash();
+    fork.fire();
+    assert_eq!(
+        statuses(&fork),
+        ["running", "waiting", "running", "completed"]
+    );
+
+    let mut retried = publishing(&format!(
+        "do: [{{t: {{try: [{CALL}], catch: {{retry: {{delay: PT1S, limit: {{attempt: {{count: 1}}}}}}}}}}}}]"
+    ));
+    retried.start(json!({}));
+    retried.settle(|_| Err(communication(503)));
+    assert_eq!(
+        statuses(&retried),
+        ["running", "waiting", "running", "faulted"]
+    );
+
+    let mut each = publishing(
+        "do: [{l: {listen: {to: {any: [{with: {type: t}}], until: '${ length == 2 }'}}, foreach: {}}}]",
+    );
+    each.start(json!({}));
+    each.post(json!({"type": "t", "data": 1}));
+    each.post(json!({"type": "t", "data": 2}));
+    let (waiting, running) = ("waiting", "running");
+    assert_eq!(
+        statuses(&each),
+        [running, waiting, running, waiting, running, "completed"]
+    );
+    let listens = lines(&each.published);
+    let listens = listens
+        .iter()
+        .filter(|line| line.starts_with("task.status-changed"));
+    assert_eq!(
+        listens
+            .map(|line| line.rsplit(' ').next().unwrap())
+            .collect::<Vec<_>>(),
+        [running, waiting, running, waiting, running, "completed"]
+    );
+
+    let mut timed = publishing(
+        "do: [{t: {try: [{w: {do: [{x: {wait: PT1H}}], timeout: {after: PT1S}}}], catch: {}}}]",
+    );
+    timed.start(json!({}));
+    timed.fire();
+    assert_eq!(
+        statuses(&timed),
+        ["running", "waiting", "running", "completed"]
+    );
+
+    let mut cancelled = publishing("do: [{d: {do: [{x: {wait: PT1H}}]}}]");
+    cancelled.start(json!({}));
+    cancelled.handle(Event::Cancel);
+    assert_eq!(statuses(&cancelled), ["running", "waiting", "cancelled"]);
+}
+
+#[test]
+fn each_of_the_eighteen_is_told_with_its_data() {
+    let mut completed = publishing("do: [{w: {wait: PT1S}}]");
+    completed.start(json!({}));
+    completed.handle(Event::Suspend);
+    completed.handle(Event::Resume);
+    completed.fire();
+    let mut faulted = publishing(&format!(
+        "do: [{{t: {{try: [{CALL}], catch: {{retry: {{limit: {{attempt: {{count: 1}}}}}}}}}}}}]"
+    ));
+    faulted.start(json!({}));
+    faulted.settle(|_| Err(communication(503)));
+    let mut cancelled = publishing(
+        "do: [{l: {listen: {to: {one: {with: {type: t}, correlate: {order: {from: .data.id}}}}}}}, {w: {wait: PT1S}}]",
+    );
+    cancelled.start(json!({}));
+    cancelled.post(json!({"type": "t", "data": {"id": 7}}));
+    cancelled.handle(Event::Cancel);
+    let drivers = [completed, faulted, cancelled];
+    let events: Vec<&Value> = drivers
+        .iter()
+        .flat_map(|driver| &driver.published)
+        .collect();
+    let expected: [(Lifecycle, &[&str]); 18] = [
+        (
+            Lifecycle::WorkflowStarted,
+            &["definition", "name", "startedAt"],
+        ),
+        (Lifecycle::WorkflowSuspended, &["name", "suspendedAt"]),
+        (Lifecycle::WorkflowResumed, &["name", "resumedAt"]),
+        (
+            Lifecycle::WorkflowCorrelationStarted,
+            &["name", "startedAt"],
+        ),
+        (
+            Lifecycle::WorkflowCorrelationCompleted,
+            &["completedAt", "correlationKeys", "name"],
+        ),
+        (Lifecycle::WorkflowCancelled, &["cancelledAt", "name"]),
+        (Lifecycle::WorkflowFaulted, &["error", "faultedAt", "name"]),
+        (
+            Lifecycle::WorkflowCompleted,
+            &["completedAt", "name", "output"],
+        ),
+        (
+            Lifecycle::WorkflowStatusChanged,
+            &["name", "status", "updatedAt"],
+        ),
+        (Lifecycle::TaskCreated, &["createdAt", "task", "workflow"]),
+        (Lifecycle::TaskStarted, &["startedAt", "task", "workflow"]),
+        (
+            Lifecycle::TaskSuspended,
+            &["suspendedAt", "task", "workflow"],
+        ),
+        (Lifecycle::TaskResumed, &["resumedAt", "task", "workflow"]),
+        (Lifecycle::TaskRetried, &["retriedAt", "task", "workflow"]),
+        (
+            Lifecycle::TaskCancelled,
+            &["cancelledAt", "task", "workflow"],
+        ),
+        (
+            Lifecycle::TaskFaulted,
+            &["error", "faultedAt", "task", "workflow"],
+        ),
+        (
+            Lifecycle::TaskCompleted,
+            &["completedAt", "output", "task", "workflow"],
+        ),
+        (
+            Lifecycle::TaskStatusChanged,
+            &["status", "task", "updatedAt", "workflow"],
+        ),
+    ];
+    for (kind, keys) in expected {
+        let found: Vec<_> = events
+            .iter()
+            .filter(|event| event["type"] == *kind.kind())
+            .collect();
+        assert!(!found.is_empty(), "{}", kind.word());
+        for event in found {
+            let mut held: Vec<&str> = event["data"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
+            held.sort_unstable();
+            assert_eq!(held, keys, "{event}");
+        }
+    }
+    let mut ids: Vec<&str> = drivers[0]
+        .published
+        .iter()
+        .map(|event| event["id"].as_str().unwrap())
+        .collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "each once");
 }
 
 #[test]
