@@ -23,8 +23,8 @@ use serde_json::Value;
 pub(super) use self::address::is_named_by;
 use self::address::{Reach, Resolver, StandIns};
 pub(super) use self::answer::{body, is_json, refused};
-pub(super) use self::authentication::Caller;
 use self::authentication::{Authenticator, Inquirer, Outgoing};
+pub(super) use self::authentication::{Caller, Held};
 pub(super) use self::dial::Connected;
 use super::options::OutboundOptions;
 
@@ -223,10 +223,15 @@ impl Outbound {
         &self,
         wanted: &TokenRequest,
         caller: Caller<'_>,
-    ) -> Result<String, Error> {
+    ) -> Result<Held, Error> {
         self.authenticator
             .token(wanted, self.inquirer(caller))
             .await
+    }
+
+    /// Drops a token that a server has refused; whether another may be taken in its stead.
+    pub(super) async fn renews(&self, wanted: &TokenRequest, refused: &Held) -> bool {
+        self.authenticator.renews(wanted, refused).await
     }
 
     const fn inquirer<'i>(&'i self, caller: Caller<'i>) -> Inquirer<'i> {

@@ -19,6 +19,7 @@ use super::Target;
 
 pub(in crate::runtime) use self::authority::Caller;
 pub(super) use self::authority::Inquirer;
+pub(in crate::runtime) use self::token::Held;
 
 const GRPC_UNAUTHENTICATED: &str = "16";
 
@@ -79,8 +80,7 @@ impl Authenticator {
                 if !is_refused(&answer) {
                     return Ok(answer);
                 }
-                self.tokens.forget(wanted, &held).await;
-                if held.is_fresh {
+                if !self.renews(wanted, &held).await {
                     return Ok(answer);
                 }
                 let held = self.tokens.get(wanted, out.inquirer).await?;
@@ -94,8 +94,14 @@ impl Authenticator {
         &self,
         wanted: &TokenRequest,
         inquirer: Inquirer<'_>,
-    ) -> Result<String, Error> {
-        Ok(self.tokens.get(wanted, inquirer).await?.text().to_owned())
+    ) -> Result<Held, Error> {
+        self.tokens.get(wanted, inquirer).await
+    }
+
+    /// Drops a token that a server has refused; whether another may be taken in its stead.
+    pub(super) async fn renews(&self, wanted: &TokenRequest, refused: &Held) -> bool {
+        self.tokens.forget(wanted, refused).await;
+        !refused.is_fresh
     }
 }
 

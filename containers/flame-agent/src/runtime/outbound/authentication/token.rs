@@ -17,7 +17,7 @@ const SKEW: Duration = Duration::from_secs(30);
 const LIFE: Duration = Duration::from_secs(60);
 
 /// A token for a call.
-pub(super) struct Held {
+pub(in crate::runtime) struct Held {
     token: Arc<SecretString>,
     /// Got for this call.
     pub(super) is_fresh: bool,
@@ -28,7 +28,7 @@ impl Held {
         format!("Bearer {}", self.text())
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::runtime) fn text(&self) -> &str {
         self.token.expose_secret()
     }
 }

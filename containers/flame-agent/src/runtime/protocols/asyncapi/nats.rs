@@ -71,24 +71,11 @@ pub(super) async fn subscribe(exchange: &Exchange<'_>) -> Result<Connection, Err
 }
 
 /// What goes into `CONNECT`: a user and a password, or a token.
-async fn credentials(exchange: &Exchange<'_>) -> Result<Vec<(&'static str, String)>, Error> {
-    let caller = exchange.caller;
-    Ok(match exchange.credentials {
-        None => Vec::new(),
-        Some(Credentials::Basic(user)) => {
-            vec![("user", user.name.clone()), ("pass", user.password.clone())]
-        }
-        Some(Credentials::Bearer(token)) => vec![("auth_token", token.clone())],
-        Some(Credentials::Token(wanted)) => {
-            let token = caller.outbound.token(wanted, caller.origin).await?;
-            vec![("auth_token", token)]
-        }
-        Some(Credentials::Digest(_)) => {
-            return Err(invalid(
-                "NATS knows no digest; use basic, or bearer for a token".to_owned(),
-            ));
-        }
-    })
+type Proof<'p> = &'p [(&'static str, &'p str)];
+
+/// Whether nobody is known by what was sent.
+fn is_unknown(error: &Error) -> bool {
+    error.standard() == Some(StandardError::Authentication)
 }
 
 fn subject<'e>(exchange: &'e Exchange<'_>, wild: bool) -> Result<&'e str, Error> {
@@ -104,7 +91,36 @@ fn subject<'e>(exchange: &'e Exchange<'_>, wild: bool) -> Result<&'e str, Error>
 }
 
 impl Connection {
+    /// Once again, with a new token, where one that was held is refused.
     async fn open(exchange: &Exchange<'_>) -> Result<Self, Error> {
+        let caller = exchange.caller;
+        let wanted = match exchange.credentials {
+            None => return Self::connect(exchange, &[]).await,
+            Some(Credentials::Basic(user)) => {
+                let proof = [("user", user.name.as_str()), ("pass", &user.password)];
+                return Self::connect(exchange, &proof).await;
+            }
+            Some(Credentials::Bearer(token)) => {
+                return Self::connect(exchange, &[("auth_token", token)]).await;
+            }
+            Some(Credentials::Digest(_)) => {
+                return Err(invalid(
+                    "NATS knows no digest; use basic, or bearer for a token".to_owned(),
+                ));
+            }
+            Some(Credentials::Token(wanted)) => wanted,
+        };
+        let held = caller.outbound.token(wanted, caller.origin).await?;
+        match Self::connect(exchange, &[("auth_token", held.text())]).await {
+            Err(error) if is_unknown(&error) && caller.outbound.renews(wanted, &held).await => {
+                let held = caller.outbound.token(wanted, caller.origin).await?;
+                Self::connect(exchange, &[("auth_token", held.text())]).await
+            }
+            connected => connected,
+        }
+    }
+
+    async fn connect(exchange: &Exchange<'_>, proof: Proof<'_>) -> Result<Self, Error> {
         let (caller, url) = (exchange.caller, &exchange.channel.url);
         let stream = caller.outbound.connect(url, exchange.named).await?;
         let mut connection = Self {
@@ -123,8 +139,8 @@ impl Connection {
             "verbose": false, "pedantic": false, "headers": true, "protocol": 1, "lang": "rust",
             "name": "mastra", "version": env!("CARGO_PKG_VERSION"),
         });
-        for (name, value) in credentials(exchange).await? {
-            about[name] = Value::String(value);
+        for (name, value) in proof {
+            about[*name] = Value::from(*value);
         }
         connection
             .write(&format!("CONNECT {about}\r\nPING\r\n"))
@@ -239,7 +255,11 @@ impl Connection {
 
     fn refused(&self, why: &str) -> Error {
         let why = why.trim_matches('\'');
-        let standard = if why.to_ascii_lowercase().contains("authorization") {
+        let is_about = |words: [&str; 2]| {
+            let why = why.to_ascii_lowercase();
+            words.iter().any(|word| why.contains(word))
+        };
+        let standard = if is_about(["authorization", "authentication"]) {
             StandardError::Authentication
         } else if why.to_ascii_lowercase().contains("permissions") {
             StandardError::Authorization

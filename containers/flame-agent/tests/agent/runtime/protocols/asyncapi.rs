@@ -488,3 +488,40 @@ async fn after_a_restart_no_message_is_handled_again() {
         handle.drain(Duration::ZERO).await;
     }
 }
+
+/// Each of two servers takes one token of the authority, which gives another each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_nats_refuses_is_got_anew_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Server::start(|number, _, mut stream| async move {
+        let token = format!("{{\"access_token\": \"t-{number}\", \"expires_in\": 3600}}");
+        let said = answers("200 OK", &token);
+        stream.write_all(&said).await.unwrap_or_default();
+    })
+    .await;
+    let handle = open(folder.path()).await;
+    let policy = format!(
+        "authentication: {{ oauth2: {{ authority: '{}', grant: client_credentials, client: {{ id: shop, secret: s }} }} }}",
+        authority.url("")
+    );
+    let tasks = to(&format!("message: {{ payload: {{ left: 3 }} }}\n{policy}"));
+    for (taken, asked) in [("t-0", 1), ("t-1", 2)] {
+        let Some(server) = Counterpart::nats(&["--auth", taken]) else {
+            return;
+        };
+        describe(folder.path(), "nats", server.address(), "stock.main");
+        let workflow = deploy(&handle, "send", &tasks).await;
+        let ended = run(&handle, &workflow, json!({})).await;
+        assert_eq!(output(&ended)["payload"], json!({"left": 3}), "{taken}");
+        assert_eq!(authority.asked().len(), asked, "{taken}");
+    }
+    // One that refuses a new one too is not asked again.
+    let Some(server) = Counterpart::nats(&["--auth", "t-99"]) else {
+        return;
+    };
+    describe(folder.path(), "nats", server.address(), "stock.main");
+    let (kind, _) = fault(&handle, &tasks, json!({})).await;
+    assert_eq!(kind, "authentication");
+    assert_eq!(authority.asked().len(), 3);
+    handle.drain(Duration::ZERO).await;
+}
