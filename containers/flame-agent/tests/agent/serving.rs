@@ -41,8 +41,12 @@ impl Serving {
     }
 
     fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     fn code(&mut self) -> Option<i32> {
@@ -162,5 +166,44 @@ fn it_follows_whoever_started_it_unless_told_to_stay() {
             serving.terminate();
         }
         assert_eq!(serving.code(), Some(0), "{word:?}");
+    }
+}
+
+/// The signals of a process of which `/proc` says this, as a mask.
+#[cfg(target_os = "linux")]
+fn signals(process: u32, which: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix(which));
+    u64::from_str_radix(mask.unwrap().trim(), 16).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_end_of_its_terminal_ends_it_in_order_unless_it_was_begun_with_nohup() {
+    for (how, ends) in [
+        ("--default-signal=HUP", true),
+        ("--ignore-signal=HUP", false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = serve(folder.path());
+        let mut command = Command::new("env");
+        command
+            .arg(how)
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        let mut serving = Serving::start(&mut command);
+        serving.signal(rustix::process::Signal::HUP);
+        if !ends {
+            assert_eq!(signals(serving.child.id(), "SigIgn:") & 1, 1);
+            let mut asked = agent();
+            asked.args(["health", "--url", serving.url()]);
+            assert!(asked.status().unwrap().success());
+            serving.terminate();
+        }
+        assert_eq!(serving.code(), Some(0), "{how}");
+        assert!(
+            !folder.path().join("agent.db-wal").exists(),
+            "{how}: the store was not closed"
+        );
     }
 }
