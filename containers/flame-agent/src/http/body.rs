@@ -23,6 +23,11 @@ pub(super) const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time a bounded body takes in all.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A body has this long, and a second more for each `PACE_BYTES` that have come: one that drips does not hold
+/// its place for the longest time.
+const GRACE: Duration = Duration::from_secs(5);
+const PACE_BYTES: usize = 16 * 1024;
+
 /// What is read of a refused body so that its sender gets to read the answer.
 const DISCARD_BYTES_MAX: usize = 256 * 1024 * 1024;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -195,13 +200,18 @@ pub(super) async fn whole(
     }
     let mut pieces = Body::into_data_stream(request.into_body());
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
-    let deadline = Instant::now() + BODY_TIMEOUT;
+    let begun = Instant::now();
     loop {
-        let Ok(next) = timeout_at(deadline, timeout(PIECE_TIMEOUT, pieces.next())).await else {
-            return Err(slow(BODY_TIMEOUT));
+        let allowed = allowed(bytes.len());
+        let next = timeout(PIECE_TIMEOUT, pieces.next());
+        let Ok(next) = timeout_at(begun + allowed, next).await else {
+            return Err(slow(bytes.len(), allowed));
         };
         match next {
-            Err(_) => return Err(slow(PIECE_TIMEOUT)),
+            Err(_) => {
+                let detail = format!("nothing of the body came for {} s", PIECE_TIMEOUT.as_secs());
+                return Err(Failure::new(Code::BodySlow, detail));
+            }
             Ok(None) => return Ok(bytes.into()),
             Ok(Some(Err(error))) => {
                 let detail = format!("the body ended early: {error}");
@@ -216,9 +226,25 @@ pub(super) async fn whole(
     }
 }
 
-fn slow(limit: Duration) -> Failure {
-    let detail = format!("the body did not arrive within {} s", limit.as_secs());
-    Failure::new(Code::BodyInvalid, detail)
+/// How long a body may take in all of which so much has come.
+fn allowed(bytes: usize) -> Duration {
+    let paced = u32::try_from(bytes / PACE_BYTES).unwrap_or(u32::MAX);
+    GRACE
+        .saturating_add(Duration::from_secs(1).saturating_mul(paced))
+        .min(BODY_TIMEOUT)
+}
+
+fn slow(bytes: usize, limit: Duration) -> Failure {
+    let detail = format!(
+        "{bytes} bytes of the body came within {} s",
+        limit.as_secs()
+    );
+    let pace = format!(
+        "A body has {} s, and one more for each {PACE_BYTES} bytes; in all {} s.",
+        GRACE.as_secs(),
+        BODY_TIMEOUT.as_secs()
+    );
+    Failure::new(Code::BodySlow, detail).hint(pace)
 }
 
 /// The body unpacked, if it is at most `bytes_max` then. Few bytes of gzip can claim gigabytes.
@@ -293,7 +319,9 @@ mod tests {
     use proptest::prelude::*;
     use tokio::time::Instant;
 
-    use super::{DISCARD_TIMEOUT, accepted, content_type, discard, gunzip, json, text, whole};
+    use super::{
+        DISCARD_TIMEOUT, PACE_BYTES, accepted, content_type, discard, gunzip, json, text, whole,
+    };
 
     fn headers(content_type: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -366,23 +394,51 @@ mod tests {
         Request::new(Body::from_stream(pieces.map(Ok::<_, std::io::Error>)))
     }
 
+    fn dripping(piece: &'static str, pause: Duration) -> Request {
+        streamed(stream::repeat(piece).then(async move |piece| {
+            tokio::time::sleep(pause).await;
+            piece
+        }))
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_stops_arriving_is_cut_off() {
-        let stops = streamed(stream::once(async { "{" }).chain(stream::pending()));
-        let failure = whole(stops, 100, Code::BodyTooLarge).await.unwrap_err();
-        assert!(
-            format!("{failure:?}").contains("within 10 s"),
-            "{failure:?}"
-        );
-        let drips = streamed(stream::repeat(" ").then(async |piece| {
-            tokio::time::sleep(Duration::from_secs(7)).await;
+    async fn a_body_that_comes_too_slowly_is_cut_off() {
+        const PIECE: &str = match std::str::from_utf8(&[b' '; PACE_BYTES]) {
+            Ok(piece) => piece,
+            Err(_) => "",
+        };
+        let stops = || streamed(stream::once(async { "{" }).chain(stream::pending()));
+        let begins = || streamed(stream::repeat(PIECE).take(20).chain(stream::pending()));
+        let second = Duration::from_secs(1);
+        for (body, seconds, said) in [
+            (stops(), 5, "1 bytes of the body came within 5 s"),
+            (
+                dripping(" ", second),
+                5,
+                "bytes of the body came within 5 s",
+            ),
+            // Half the pace that is asked for.
+            (dripping(PIECE, 2 * second), 9, "came within 9 s"),
+            // Fast enough, and then nothing more.
+            (begins(), 10, "nothing of the body came for 10 s"),
+            // Fast enough, and for ever.
+            (dripping(PIECE, second), 60, "came within 60 s"),
+        ] {
+            let begun = Instant::now();
+            let failure = whole(body, 1 << 30, Code::BodyTooLarge).await.unwrap_err();
+            let failure = format!("{failure:?}");
+            assert!(
+                failure.contains("BodySlow") && failure.contains(said),
+                "{failure}"
+            );
+            assert_eq!(begun.elapsed().as_secs(), seconds, "{failure}");
+        }
+        let steady = streamed(stream::repeat(PIECE).take(30).then(async move |piece| {
+            tokio::time::sleep(second).await;
             piece
         }));
-        let failure = whole(drips, 1 << 20, Code::BodyTooLarge).await.unwrap_err();
-        assert!(
-            format!("{failure:?}").contains("within 60 s"),
-            "{failure:?}"
-        );
+        let whole = whole(steady, 1 << 30, Code::BodyTooLarge).await.unwrap();
+        assert_eq!(whole.len(), 30 * PACE_BYTES);
     }
 
     #[tokio::test(start_paused = true)]

@@ -68,6 +68,41 @@ async fn one_run_too_many_is_told_when_to_come_back() {
     assert_eq!(listed["items"].as_array().unwrap().len(), 3, "{listed}");
 }
 
+/// A byte now and then keeps nobody's place: the caller is told so, and the hook answers others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_whose_body_drips_is_let_go() {
+    let agent = Served::start();
+    with_hook(&agent).await;
+    let mut socket = agent.socket();
+    let head = format!(
+        "POST /hooks/in HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+         content-length: 1000000\r\n\r\n",
+        agent.host()
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    let mut dripping = socket.try_clone().unwrap();
+    let drips = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(100));
+        // Until nobody listens any more.
+        while dripping.write_all(b" ").is_ok() {
+            pace.tick().await;
+        }
+    });
+    let answer = tokio::task::spawn_blocking(|| read_all(socket))
+        .await
+        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("\"code\":\"MD-216\""), "{answer}");
+    assert!(
+        answer.contains("bytes of the body came within 5 s"),
+        "{answer}"
+    );
+    drips.await.unwrap();
+    assert_eq!(hook(&agent).await.status(), 202);
+    let listed = agent.get("/api/v1/runs").await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+}
+
 /// A request that is half there when SIGTERM comes is refused as a whole; one whose run is under way is
 /// told where it stands, and the run goes on with the next start.
 #[tokio::test]

@@ -269,7 +269,11 @@ fn problems(description: &Description) -> BTreeMap<u16, Vec<Code>> {
         codes.push(Code::Unauthorized);
     }
     if let Some(body) = &description.body {
-        codes.extend([Code::UnsupportedMediaType, Code::BodyInvalid]);
+        codes.extend([
+            Code::UnsupportedMediaType,
+            Code::BodyInvalid,
+            Code::BodySlow,
+        ]);
         let definition = codes.contains(&Code::DefinitionTooLarge);
         if body.bytes_max.is_some() && !definition {
             codes.push(Code::BodyTooLarge);

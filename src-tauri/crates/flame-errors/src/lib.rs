@@ -60,6 +60,7 @@ codes! {
     SignatureInvalid = "MD-213", 401, "The webhook's secret or signature is wrong";
     HookConflict = "MD-214", 409, "Another workflow already answers at this webhook path";
     TooManyRequests = "MD-215", 429, "More work waits than the agent may hold";
+    BodySlow = "MD-216", 408, "The body comes too slowly";
     // 3xx: storage
     StorageFull = "MD-301", 507, "The disk is full";
     StorageCorrupt = "MD-302", 500, "The database file is damaged";
