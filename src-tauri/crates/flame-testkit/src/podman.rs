@@ -5,6 +5,7 @@
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -135,7 +136,8 @@ impl Podman {
         let storage = TempDir::with_prefix("mastra-podman-")?;
         // The path of a socket is at most 108 bytes, so its folder is not the deep temporary one.
         let run = TempDir::with_prefix_in("mp-", "/run")?;
-        let configuration = configure(storage.path(), run.path())?;
+        let subnet = free_subnet();
+        let configuration = configure(storage.path(), run.path(), subnet)?;
         let socket = run.path().join("podman.sock");
         // Who connects before the service is up waits in the socket's queue.
         let listener = std::os::unix::net::UnixListener::bind(&socket)?;
@@ -197,7 +199,18 @@ impl Drop for Podman {
     }
 }
 
-fn configure(storage: &Path, run: &Path) -> std::io::Result<Vec<(&'static str, PathBuf)>> {
+/// Services that run at once share a bridge, so that each has addresses of its own there.
+fn free_subnet() -> u8 {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(8) + STARTED.fetch_add(1, Ordering::Relaxed);
+    100 + u8::try_from(number % 100).unwrap_or_default()
+}
+
+fn configure(
+    storage: &Path,
+    run: &Path,
+    subnet: u8,
+) -> std::io::Result<Vec<(&'static str, PathBuf)>> {
     let (storage_text, run_text) = (storage.display(), run.display());
     std::fs::create_dir(storage.join("networks"))?;
     let containers = storage.join("containers.conf");
@@ -217,7 +230,7 @@ static_dir = "{storage_text}/graph/libpod"
 volume_path = "{storage_text}/graph/volumes"
 [network]
 network_config_dir = "{storage_text}/networks"
-default_subnet = "10.211.0.0/16"
+default_subnet = "10.{subnet}.0.0/16"
 default_subnet_pools = [ {{"base" = "10.212.0.0/16", "size" = 24}} ]
 "#
         ),
