@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::image::encode;
 use crate::raw::{Raw, whole};
-use crate::spec::{PORT, USER};
-use crate::{AgentImage, Error, LABEL, Place, Spec};
+use crate::spec::PORT;
+use crate::{AgentImage, Error, LABEL, Place, Spec, archive};
 
 /// Everything needed to drive one workspace's agent in Podman.
 #[derive(Debug)]
@@ -206,49 +206,26 @@ impl AgentContainer {
         }))
     }
 
-    /// Puts a file into the data volume of the created, not yet started container.
-    pub async fn import(&self, file: &Path, name: &str) -> Result<(), Error> {
-        let reading = || Error::io(format!("reading {}", file.display()));
-        let bytes = tokio::fs::read(file).await.map_err(reading())?;
-        let mut archive = tar::Builder::new(Vec::new());
-        archive.sparse(false);
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o600);
-        header.set_uid(u64::from(USER));
-        header.set_gid(u64::from(USER));
-        archive
-            .append_data(&mut header, name, bytes.as_slice())
-            .map_err(reading())?;
-        let body = whole(archive.into_inner().map_err(reading())?);
-        let path = format!("/containers/{}/archive?path=%2Fdata", self.spec.container());
+    /// Puts a file, or a folder with everything below it, under that name into the data volume of the
+    /// created, not yet started container.
+    pub async fn import(&self, from: &Path, name: &str) -> Result<(), Error> {
         let operation = "handing the data over to the container";
-        self.raw
-            .bytes(operation, Method::PUT, &path, "application/x-tar", body)
-            .await?;
-        Ok(())
-    }
-
-    /// Puts the regular files of a folder, not those below it, into a folder of that name in the data
-    /// volume of the created, not yet started container.
-    pub async fn import_folder(&self, folder: &Path, name: &str) -> Result<(), Error> {
-        let operation = "handing the files over to the container";
-        let (from, to) = (folder.to_owned(), name.to_owned());
-        let archive = tokio::task::spawn_blocking(move || archive_folder(&from, &to))
+        let measured = from.to_owned();
+        let bytes = tokio::task::spawn_blocking(move || archive::size(&measured))
             .await
             .map_err(Error::transport(operation))?
-            .map_err(Error::io(operation))?;
+            .map_err(Error::io(format!("reading {}", from.display())))?;
+        let (body, packing) = archive::pack(from.to_owned(), name.to_owned());
         let path = format!("/containers/{}/archive?path=%2Fdata", self.spec.container());
         self.raw
-            .bytes(
-                operation,
-                Method::PUT,
-                &path,
-                "application/x-tar",
-                whole(archive),
-            )
+            .with_time_for(bytes)
+            .bytes(operation, Method::PUT, &path, "application/x-tar", body)
             .await?;
-        Ok(())
+        if matches!(packing.await, Ok(true)) {
+            return Ok(());
+        }
+        let early = std::io::Error::other("Podman answered before it had all of it");
+        Err(Error::io(operation)(early))
     }
 
     /// Copies the data folder of the stopped container into `folder`, streamed.
@@ -465,33 +442,6 @@ fn verified(spec: &Spec, inspect: &Value, process: &str) -> Result<Vec<String>, 
     Err(Error::Hardening {
         missing: missing.join(", "),
     })
-}
-
-/// A folder and its files as the container's user will own them.
-fn archive_folder(folder: &Path, name: &str) -> std::io::Result<Vec<u8>> {
-    let mut archive = tar::Builder::new(Vec::new());
-    archive.sparse(false);
-    let owned = |kind: tar::EntryType, mode: u32, size: u64| {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_size(size);
-        header.set_mode(mode);
-        header.set_uid(u64::from(USER));
-        header.set_gid(u64::from(USER));
-        header
-    };
-    let mut header = owned(tar::EntryType::Directory, 0o700, 0);
-    archive.append_data(&mut header, format!("{name}/"), std::io::empty())?;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        if metadata.is_file() {
-            let mut header = owned(tar::EntryType::Regular, 0o600, metadata.len());
-            let place = Path::new(name).join(entry.file_name());
-            archive.append_data(&mut header, place, std::fs::File::open(entry.path())?)?;
-        }
-    }
-    archive.into_inner()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! carries the label [`LABEL`]; nothing without it is ever stopped, changed or deleted.
 
 mod agent;
+mod archive;
 mod doctor;
 mod error;
 mod image;

@@ -30,6 +30,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// For an answer that comes when a container ends, which has a limit of its own, or an image is here.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// Slower than this no data is handed over.
+const BYTES_A_SECOND_MIN: u64 = 1024 * 1024;
+
 pub(crate) type Body = BoxBody<Bytes, std::io::Error>;
 
 #[derive(Debug, Clone)]
@@ -69,6 +72,14 @@ impl Raw {
     pub(crate) fn patient(&self) -> Self {
         Self {
             timeout: PATIENCE,
+            ..self.clone()
+        }
+    }
+
+    /// For a body of so many bytes, at the pace of a slow disk.
+    pub(crate) fn with_time_for(&self, bytes: u64) -> Self {
+        Self {
+            timeout: self.timeout + Duration::from_secs(bytes / BYTES_A_SECOND_MIN),
             ..self.clone()
         }
     }

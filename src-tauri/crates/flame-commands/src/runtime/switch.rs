@@ -24,7 +24,7 @@ use crate::failure::{OrView, View};
 /// The store's file in the agent's data folder.
 const DATABASE: &str = "agent.db";
 /// What belongs to the agent beside its database.
-const FOLDERS: [&str; 2] = ["databases", "files"];
+const FOLDERS: [&str; 3] = ["databases", "files", "resources"];
 
 const TO_PODMAN: [&str; 6] = [
     "Podman found",
@@ -278,11 +278,7 @@ impl Mover {
         for name in FOLDERS {
             let folder = native.join(name);
             if folder.is_dir() {
-                driver
-                    .container
-                    .import_folder(&folder, name)
-                    .await
-                    .or_view()?;
+                driver.container.import(&folder, name).await.or_view()?;
             }
         }
         let bytes = copy.metadata().map_or(0, |file| file.len());

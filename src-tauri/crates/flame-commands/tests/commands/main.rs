@@ -10,6 +10,7 @@ mod connections;
 mod containers;
 mod documents;
 mod feeds;
+mod moves;
 mod people;
 mod pins;
 mod podman;

@@ -11,7 +11,7 @@ use flame_testkit::Podman;
 use crate::stage::{Stage, folder, options};
 
 /// The static agent that `cargo xtask images` builds.
-fn static_agent() -> Option<PathBuf> {
+pub(crate) fn static_agent() -> Option<PathBuf> {
     let named = std::env::var_os("MASTRA_STATIC_AGENT").map(PathBuf::from);
     let built = std::env::current_exe().ok().and_then(|test| {
         let target = test.ancestors().nth(3)?.to_path_buf();
@@ -21,7 +21,7 @@ fn static_agent() -> Option<PathBuf> {
 }
 
 /// Moves and waits for the end of the move.
-async fn switch(stage: &Stage, mode: RuntimeMode) -> SwitchProgress {
+pub(crate) async fn switch(stage: &Stage, mode: RuntimeMode) -> SwitchProgress {
     stage.run(RuntimeSwitch { mode }).await.unwrap();
     stage
         .event(|event| match event {
@@ -31,7 +31,7 @@ async fn switch(stage: &Stage, mode: RuntimeMode) -> SwitchProgress {
         .await
 }
 
-async fn run_orders(stage: &Stage) {
+pub(crate) async fn run_orders(stage: &Stage) {
     let all = stage.run(DocumentsList {}).await.unwrap();
     let sample = all
         .into_iter()

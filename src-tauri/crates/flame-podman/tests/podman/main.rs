@@ -123,10 +123,15 @@ async fn the_agent_runs_locked_down_and_its_data_goes_in_and_out() {
     let folder = tempfile::tempdir().unwrap();
     let handed = folder.path().join("note");
     std::fs::write(&handed, b"kept").unwrap();
-    agent
-        .import(&handed, "note")
-        .await
-        .expect("data goes in before the start");
+    let files = folder.path().join("files");
+    std::fs::create_dir_all(files.join("prices/2026")).unwrap();
+    std::fs::write(files.join("prices/2026/monday.json"), b"deep").unwrap();
+    for (from, name) in [(&handed, "note"), (&files, "files")] {
+        agent
+            .import(from, name)
+            .await
+            .expect("data goes in before the start");
+    }
 
     let verified = agent
         .start()
@@ -153,8 +158,10 @@ async fn the_agent_runs_locked_down_and_its_data_goes_in_and_out() {
             .is_none_or(|stats| stats.pids == 0)
     );
     let out = tempfile::tempdir().unwrap();
-    agent.export(out.path()).await.expect("data comes out");
+    assert!(agent.export("", out.path()).await.expect("data comes out"));
     assert_eq!(std::fs::read(out.path().join("note")).unwrap(), b"kept");
+    let deep = out.path().join("files/prices/2026/monday.json");
+    assert_eq!(std::fs::read(deep).unwrap(), b"deep");
 
     let shown = podman
         .command()

@@ -1,0 +1,149 @@
+//! Nothing is lost on a move into a container and back: what people and runs keep in folders.
+//!
+//! Wants root, Podman and a static agent; says so and passes over the test where one is missing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use flame_commands::Options;
+use flame_ipc::*;
+use flame_testkit::Podman;
+
+use crate::podman::{run_orders, static_agent, switch};
+use crate::stage::{Stage, folder, options};
+
+/// A Podman of this test, and the options of an app in that folder which moves into it.
+fn real(folder: &Path) -> Option<(Podman, Options)> {
+    let Some(program) = static_agent() else {
+        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+        return None;
+    };
+    let podman = match Podman::start() {
+        Ok(podman) => podman,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return None;
+        }
+    };
+    let options = Options {
+        static_agent_program: Some(program),
+        podman: Some(podman.socket().display().to_string()),
+        ..options(folder)
+    };
+    Some((podman, options))
+}
+
+/// Moves; all went well.
+async fn moved(stage: &Stage, mode: RuntimeMode) -> SwitchProgress {
+    let progress = switch(stage, mode).await;
+    assert_eq!(progress.error, None, "{progress:?}");
+    progress
+}
+
+/// Starts a run of a new workflow, whose tasks these are.
+async fn start(stage: &Stage, name: &str, tasks: &str) -> String {
+    let text = format!(
+        "document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: 1.0.0 }}\ndo:\n{tasks}"
+    );
+    let create = DocumentCreate {
+        kind: DocumentKind::Workflow,
+        text,
+    };
+    let id = stage.run(create).await.unwrap().id;
+    let deploy = DocumentDeploy { id: id.clone() };
+    stage.run(deploy).await.unwrap();
+    let start = RunStart {
+        document_id: id,
+        input: "{}".to_owned(),
+    };
+    stage.run(start).await.unwrap().id
+}
+
+/// The run once it is as wanted.
+async fn reached(stage: &Stage, id: &str, wanted: impl Fn(&RunSummary) -> bool) -> RunSummary {
+    loop {
+        let run = RunGet { id: id.to_owned() };
+        let summary = stage.run(run).await.unwrap().summary;
+        if wanted(&summary) {
+            return summary;
+        }
+        let changed = |event| matches!(event, Event::RunsChanged(_)).then_some(());
+        stage.event(changed).await;
+    }
+}
+
+async fn completed(stage: &Stage, id: &str) {
+    let ended = reached(stage, id, |run| run.ended_at.is_some()).await;
+    assert_eq!(ended.status, RunStatusView::Completed, "{:?}", ended.error);
+}
+
+/// The files below a folder with what they hold.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut ahead = vec![folder.to_owned()];
+    while let Some(path) = ahead.pop() {
+        for entry in std::fs::read_dir(&path).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                ahead.push(path);
+            } else {
+                let below = path.strip_prefix(folder).unwrap().to_owned();
+                found.insert(below, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// The orders in the sample's database, each as one line.
+fn orders(native: &Path) -> Vec<String> {
+    let database = rusqlite::Connection::open(native.join("databases/orders.db")).unwrap();
+    let mut query = database
+        .prepare("SELECT id, status, total FROM orders ORDER BY id")
+        .unwrap();
+    let rows = query.query_map([], |row| {
+        let (id, status): (String, String) = (row.get(0)?, row.get(1)?);
+        Ok(format!("{id} {status} {}", row.get::<_, f64>(2)?))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_file_and_every_row_comes_back_from_two_moves() {
+    let folder = folder();
+    let Some((_podman, options)) = real(folder.path()) else {
+        return;
+    };
+    let native = folder.path().join("data/agent");
+    let stage = Stage::try_open(options).await.unwrap();
+    run_orders(&stage).await;
+    for (place, content) in [
+        ("files/report.json", "top"),
+        ("files/prices/2026/monday.json", "deep"),
+        ("resources/warehouse.proto", "syntax = \"proto3\";"),
+        ("resources/apis/prices/openapi.yaml", "openapi: 3.1.0"),
+    ] {
+        let path = native.join(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let rows = orders(&native);
+    assert_eq!(rows.len(), 1);
+    let resources = files(&native.join("resources"));
+    let mut written = files(&native.join("files"));
+    for name in ["first", "second"] {
+        moved(&stage, RuntimeMode::Podman).await;
+        let write = format!(
+            "  - write: {{ call: 'file.write:1.0.0@default', with: {{ path: made/{name}/inside.txt, \
+             content: {name} }} }}\n"
+        );
+        let run = start(&stage, name, &write).await;
+        completed(&stage, &run).await;
+        written.insert(format!("made/{name}/inside.txt").into(), name.into());
+        moved(&stage, RuntimeMode::Native).await;
+        assert_eq!(files(&native.join("files")), written, "{name}");
+        assert_eq!(files(&native.join("resources")), resources, "{name}");
+        assert_eq!(orders(&native), rows, "{name}");
+    }
+    stage.close().await;
+}
