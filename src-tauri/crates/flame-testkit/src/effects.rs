@@ -1,7 +1,7 @@
 //! An HTTP server that counts effects: what was asked of it, under which idempotency key.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
@@ -29,6 +29,7 @@ struct Ledger {
     /// How often each path is refused from now on.
     refusals: Mutex<BTreeMap<String, u64>>,
     count: watch::Sender<u64>,
+    held: watch::Sender<bool>,
 }
 
 impl Ledger {
@@ -42,12 +43,18 @@ impl Ledger {
 impl Effects {
     /// Answers every request with 200 and the path that was asked for, except as [`Self::refuse`] says.
     pub async fn start() -> std::io::Result<Self> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_on(Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    /// The same on another address of this machine.
+    pub async fn start_on(address: IpAddr) -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::bind((address, 0)).await?;
         let address = listener.local_addr()?;
         let ledger = Arc::new(Ledger {
             requests: Mutex::default(),
             refusals: Mutex::default(),
             count: watch::Sender::new(0),
+            held: watch::Sender::new(false),
         });
         let routes = Router::new()
             .fallback(record)
@@ -69,10 +76,24 @@ impl Effects {
 
     /// Waits until `more` further requests have come in, counted from now.
     pub async fn after(&self, more: u64) {
-        let mut count = self.ledger.count.subscribe();
-        let until = *count.borrow() + more;
+        self.reached(self.count() + more).await;
+    }
+
+    /// Waits until so many requests have come in.
+    pub async fn reached(&self, count: u64) {
+        let mut requests = self.ledger.count.subscribe();
         // The sender lives as long as `self`.
-        let _ = count.wait_for(|count| *count >= until).await;
+        let _ = requests.wait_for(|requests| *requests >= count).await;
+    }
+
+    /// From now on requests are counted, and answered once [`Effects::release`] is called.
+    pub fn hold(&self) {
+        self.ledger.held.send_replace(true);
+    }
+
+    /// Answers what was held, and everything later at once.
+    pub fn release(&self) {
+        self.ledger.held.send_replace(false);
     }
 
     /// Requests so far.
@@ -137,6 +158,9 @@ async fn record(State(ledger): State<Arc<Ledger>>, request: Request) -> impl Int
         true => StatusCode::SERVICE_UNAVAILABLE,
         false => StatusCode::OK,
     };
+    let mut held = ledger.held.subscribe();
     ledger.count.send_modify(|count| *count += 1);
+    // The sender lives in the ledger.
+    let _ = held.wait_for(|held| !held).await;
     (status, Json(json!({ "path": path })))
 }

@@ -3,6 +3,7 @@
 //! Needs root, as overlay storage and port publishing do on a CI machine.
 
 use std::io::{Read as _, Write as _};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,6 +23,8 @@ pub struct Podman {
     service: Child,
     configuration: Vec<(&'static str, PathBuf)>,
     socket: PathBuf,
+    /// The second number of the addresses of its containers.
+    subnet: u8,
     _run: TempDir,
     storage: TempDir,
 }
@@ -52,6 +55,14 @@ impl Podman {
             .env_remove("CONTAINER_HOST")
             .envs(self.configuration.iter().cloned());
         command
+    }
+
+    /// An address of this machine that the containers of this service reach as well: that of their bridge,
+    /// which a container of this call keeps up as long as this value is there.
+    pub fn address(&self) -> Ipv4Addr {
+        let image = self.shell_image();
+        self.must(&["run", "--detach", &image, "sleep", "86400"]);
+        Ipv4Addr::new(10, self.subnet, 0, 1)
     }
 
     /// An image with the shell of this machine and a few programs beside it, as a name to run it by.
@@ -153,6 +164,7 @@ impl Podman {
             service,
             configuration,
             socket,
+            subnet,
             _run: run,
             storage,
         };

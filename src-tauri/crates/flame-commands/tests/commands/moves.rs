@@ -1,4 +1,5 @@
-//! Nothing is lost on a move into a container and back: what people and runs keep in folders.
+//! Nothing is lost on a move into a container and back: what people and runs keep in folders, and runs
+//! that are in the middle of something.
 //!
 //! Wants root, Podman and a static agent; says so and passes over the test where one is missing.
 
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use flame_commands::Options;
 use flame_ipc::*;
-use flame_testkit::Podman;
+use flame_testkit::{Effects, Podman};
 
 use crate::podman::{run_orders, static_agent, switch};
 use crate::stage::{Stage, folder, options};
@@ -146,4 +147,77 @@ async fn every_file_and_every_row_comes_back_from_two_moves() {
         assert_eq!(orders(&native), rows, "{name}");
     }
     stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_wait_or_call_go_on_over_each_move_and_end_once() {
+    let folder = folder();
+    let Some((podman, options)) = real(folder.path()) else {
+        return;
+    };
+    let native = folder.path().join("data/agent");
+    let partner = Effects::start_on(podman.address().into()).await.unwrap();
+    let call = |path: &str| {
+        format!(
+            "  - {path}: {{ timeout: {{ after: {{ hours: 1 }} }}, call: http, with: {{ method: post, endpoint: \
+             {}/{path} }} }}\n",
+            partner.url()
+        )
+    };
+    let stage = Stage::try_open(options).await.unwrap();
+    run_orders(&stage).await;
+    let rows = orders(&native);
+    for (mode, round) in [
+        (RuntimeMode::Podman, "there"),
+        (RuntimeMode::Native, "back"),
+    ] {
+        partner.hold();
+        let before = partner.count();
+        let held = call(&format!("held-{round}"));
+        let calling = start(&stage, &format!("calling-{round}"), &held).await;
+        partner.reached(before + 1).await;
+        // Longer than the move needs until nothing is decided any more.
+        let wait = format!(
+            "  - pause: {{ wait: {{ seconds: 20 }} }}\n{}",
+            call(&format!("waited-{round}"))
+        );
+        let waiting = start(&stage, &format!("waiting-{round}"), &wait).await;
+        reached(&stage, &waiting, |run| run.status == RunStatusView::Waiting).await;
+
+        moved(&stage, mode).await;
+        partner.release();
+        completed(&stage, &calling).await;
+        completed(&stage, &waiting).await;
+        let effects = partner.by_key();
+        let of = |path: &str| -> Vec<usize> {
+            let path = format!("/{path}-{round}");
+            let keys = effects.iter().filter(|(_, paths)| paths.contains(&path));
+            keys.map(|(key, paths)| {
+                assert!(!key.is_empty() && paths.iter().all(|other| *other == path));
+                paths.len()
+            })
+            .collect()
+        };
+        assert_eq!(of("held"), [2], "asked on both sides, under one key");
+        assert_eq!(of("waited"), [1], "asked once");
+    }
+    let runs = stage.run(all_runs()).await.unwrap().items;
+    assert_eq!(runs.len(), 5);
+    assert!(
+        runs.iter()
+            .all(|run| run.status == RunStatusView::Completed)
+    );
+    assert_eq!(orders(&native), rows);
+    stage.close().await;
+}
+
+fn all_runs() -> RunsList {
+    RunsList {
+        statuses: Vec::new(),
+        workflow: None,
+        text: None,
+        since: None,
+        cursor: None,
+        limit: 50,
+    }
 }
