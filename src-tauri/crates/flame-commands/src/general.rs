@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flame_agent_client::api::RunQuery;
 use flame_errors::Code;
 use flame_ipc::{
-    AppInfo, AppInfoView, ErrorView, Folder, OpenFolder, Platform, Search, SearchHit, SearchKind,
+    AppInfo, AppInfoView, ErrorView, Folder, OpenFolder, Platform, RuntimeMode, Search, SearchHit, SearchKind,
 };
 use flame_workspace::DocumentKind;
 
@@ -42,6 +42,10 @@ impl Execute for OpenFolder {
             ErrorView::new(Code::WatchFailed, detail)
                 .with_hint("Open it in your file manager by this path.")
         };
+        let is_in_container = app.runtime.mode() == RuntimeMode::Podman;
+        if is_in_container && self.folder == Folder::Output {
+            app.runtime.copy_output(&path).await?;
+        }
         std::fs::create_dir_all(&path).map_err(failed)?;
         app.host().open_folder(&path).map_err(failed)
     }
@@ -83,7 +87,11 @@ pub(crate) fn folder(app: &App, which: Folder) -> PathBuf {
     match which {
         Folder::Data => data.clone(),
         Folder::Inbox => data.join("inbox"),
-        Folder::Output => data.join("agent/files"),
+        Folder::Output => match app.runtime.mode() {
+            RuntimeMode::Native => data.join("agent/files"),
+            // The files themselves are in the container's volume.
+            RuntimeMode::Podman => data.join("output-copy"),
+        },
         Folder::Logs => data.join("logs"),
     }
 }

@@ -228,14 +228,21 @@ impl AgentContainer {
         Err(Error::io(operation)(early))
     }
 
-    /// Copies the data folder of the stopped container into `folder`, streamed.
-    pub async fn export(&self, folder: &Path) -> Result<(), Error> {
+    /// Copies what is below `place` in the data volume into `folder`, streamed: all of it where `place`
+    /// is empty. Says whether there is such a place. Only a stopped container has a whole database.
+    pub async fn export(&self, place: &str, folder: &Path) -> Result<bool, Error> {
         let operation = "taking the data out of the container";
+        let from = Path::new("/data").join(place).join(".");
         let path = format!(
-            "/containers/{}/archive?path=%2Fdata%2F.",
-            self.spec.container()
+            "/containers/{}/archive?path={}",
+            self.spec.container(),
+            encode(&from.to_string_lossy())
         );
-        let body = self.raw.stream(operation, Method::GET, &path).await?;
+        let body = match self.raw.stream(operation, Method::GET, &path).await {
+            Ok(body) => body,
+            Err(Error::Refused { status: 404, .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
         let frames = http_body_util::BodyStream::new(body)
             .try_filter_map(|frame| async { Ok(frame.into_data().ok()) })
             .map_err(std::io::Error::other);
@@ -252,7 +259,8 @@ impl AgentContainer {
         .map_err(Error::io(operation))?;
         tokio::fs::remove_file(&archive)
             .await
-            .map_err(Error::io(operation))
+            .map_err(Error::io(operation))?;
+        Ok(true)
     }
 
     async fn verify(&self) -> Result<Vec<String>, Error> {

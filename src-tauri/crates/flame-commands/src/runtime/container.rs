@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::RuntimeOptions;
+use super::switch::{fresh_folder, remove_folder, rename};
 use crate::app::{App, lock};
 use crate::execute::Execute;
 use crate::failure::OrView;
@@ -54,6 +55,8 @@ pub(super) struct Container {
     /// Podman as it was found, with the container that is in use.
     driver: Mutex<Option<Arc<Driver>>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    /// Held while the output folder is copied out.
+    copying: tokio::sync::Mutex<()>,
 }
 
 /// A Podman that answers and our container in it. A service that was started for us ends with this.
@@ -75,6 +78,7 @@ impl Container {
             publish: watch::Sender::new(stopped()),
             driver: Mutex::default(),
             keeper: Mutex::default(),
+            copying: tokio::sync::Mutex::default(),
         }
     }
 
@@ -154,6 +158,20 @@ impl Container {
             Some(driver) => driver.container.logs(lines).await.or_view(),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Copies the output folder out of the container, in place of the last copy.
+    pub(super) async fn copy_output(&self, to: &Path) -> Result<(), ErrorView> {
+        let _alone = self.copying.lock().await;
+        let known = lock(&self.driver).clone();
+        let driver = match known {
+            Some(driver) => driver,
+            None => self.locate().await?,
+        };
+        let fresh = fresh_folder(to.with_extension("new"))?;
+        driver.container.export("files", &fresh).await.or_view()?;
+        remove_folder(to)?;
+        rename(&fresh, to)
     }
 
     /// Starts the container and keeps it running within a budget.

@@ -6,7 +6,7 @@ mod status;
 mod switch;
 mod usage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use flame_errors::Code;
@@ -179,6 +179,11 @@ impl Runtime {
             RuntimeMode::Podman => self.container.recreate().await?,
         }
         Ok(())
+    }
+
+    /// Copies out what workflows wrote in the container, in place of the last copy.
+    pub(crate) async fn copy_output(&self, to: &Path) -> Result<(), ErrorView> {
+        self.container.copy_output(to).await
     }
 
     /// Reads how much the agent uses.

@@ -330,7 +330,7 @@ impl Mover {
         self.progress.begin(1);
         let passage = fresh_folder(container::passage(&self.app.options.data_dir))?;
         let exported = fresh_folder(passage.join("data"))?;
-        driver.container.export(&exported).await.or_view()?;
+        driver.container.export("", &exported).await.or_view()?;
         let copy = passage.join(DATABASE);
         let program = self.app.runtime.options().native.program;
         backup(&program, &exported, &copy)
@@ -338,6 +338,7 @@ impl Mover {
             .map_err(View::view)?;
         let native = self.native_dir();
         give_away(&native)?;
+        let kept = set_aside(&native)?;
         rename(&copy, &native.join(DATABASE))?;
         for name in FOLDERS {
             if exported.join(name).is_dir() {
@@ -345,7 +346,7 @@ impl Mover {
             }
         }
         remove_folder(&passage)?;
-        self.progress.done(1, "checked by SQLite");
+        self.progress.done(1, handed_back(&kept));
         self.progress.begin(2);
         self.save_mode(RuntimeMode::Native).await?;
         self.app.runtime.start().await;
@@ -401,6 +402,30 @@ fn give_away(native: &Path) -> Result<(), ErrorView> {
     Ok(())
 }
 
+/// Puts aside what somebody put where the container's folders go, for good; gives its new names.
+fn set_aside(native: &Path) -> Result<Vec<String>, ErrorView> {
+    let mut kept = Vec::new();
+    for name in FOLDERS {
+        let path = native.join(name);
+        let is_empty_folder = std::fs::remove_dir(&path).is_ok();
+        if is_empty_folder || path.symlink_metadata().is_err() {
+            continue;
+        }
+        let aside = format!("{name}.found-{}", now().as_second());
+        rename(&path, &native.join(&aside))?;
+        kept.push(aside);
+    }
+    Ok(kept)
+}
+
+fn handed_back(kept: &[String]) -> String {
+    if kept.is_empty() {
+        return "checked by SQLite".to_owned();
+    }
+    let names = kept.join(", ");
+    format!("checked by SQLite; what was put there meanwhile is kept as {names}")
+}
+
 /// Puts back what was put aside last, where nothing has taken its place.
 fn take_back(native: &Path) -> Result<(), ErrorView> {
     for path in given(native)? {
@@ -423,12 +448,14 @@ fn take_back(native: &Path) -> Result<(), ErrorView> {
 fn given(native: &Path) -> Result<Vec<PathBuf>, ErrorView> {
     let entries = std::fs::read_dir(native).map_err(refused("read", native))?;
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    Ok(paths
-        .filter(|path| path.to_string_lossy().contains(GIVEN))
-        .collect())
+    let is_given = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().contains(GIVEN)
+    };
+    Ok(paths.filter(is_given).collect())
 }
 
-fn fresh_folder(path: PathBuf) -> Result<PathBuf, ErrorView> {
+pub(super) fn fresh_folder(path: PathBuf) -> Result<PathBuf, ErrorView> {
     remove_folder(&path)?;
     make_folder(&path)?;
     Ok(path)
@@ -438,7 +465,7 @@ fn make_folder(path: &Path) -> Result<(), ErrorView> {
     std::fs::create_dir_all(path).map_err(refused("make", path))
 }
 
-fn remove_folder(path: &Path) -> Result<(), ErrorView> {
+pub(super) fn remove_folder(path: &Path) -> Result<(), ErrorView> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(refused("remove", path)(error))
@@ -454,7 +481,7 @@ fn remove_any(path: &Path) -> Result<(), ErrorView> {
     std::fs::remove_file(path).map_err(refused("remove", path))
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), ErrorView> {
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), ErrorView> {
     std::fs::rename(from, to).map_err(refused("move", from))
 }
 

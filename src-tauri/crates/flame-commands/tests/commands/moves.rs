@@ -150,6 +150,53 @@ async fn every_file_and_every_row_comes_back_from_two_moves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn output_is_copied_out_and_what_stands_in_its_way_is_kept() {
+    let folder = folder();
+    let Some((_podman, options)) = real(folder.path()) else {
+        return;
+    };
+    let native = folder.path().join("data/agent");
+    let stage = Stage::try_open(options).await.unwrap();
+    run_orders(&stage).await;
+    moved(&stage, RuntimeMode::Podman).await;
+    let open = OpenFolder {
+        folder: Folder::Output,
+    };
+    stage.run(open.clone()).await.unwrap();
+    let copy = PathBuf::from(stage.run(AppInfo {}).await.unwrap().output_folder);
+    assert_eq!(files(&copy), BTreeMap::new());
+    for name in ["first", "second"] {
+        let write = format!(
+            "  - write: {{ call: 'file.write:1.0.0@default', with: {{ path: prices/{name}.txt, \
+             content: {name} }} }}\n"
+        );
+        let run = start(&stage, name, &write).await;
+        completed(&stage, &run).await;
+        stage.run(open.clone()).await.unwrap();
+        let made = copy.join(format!("prices/{name}.txt"));
+        assert_eq!(std::fs::read_to_string(made).unwrap(), name);
+    }
+    let written = files(&copy);
+    assert_eq!(written.len(), 2);
+
+    std::fs::create_dir_all(native.join("resources")).unwrap();
+    std::fs::create_dir_all(native.join("files/prices")).unwrap();
+    std::fs::write(native.join("files/prices/first.txt"), "mine").unwrap();
+    let progress = moved(&stage, RuntimeMode::Native).await;
+    assert_eq!(files(&native.join("files")), written);
+    let kept = std::fs::read_dir(&native)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("files.found-"))
+        .unwrap();
+    let mine = BTreeMap::from([("prices/first.txt".into(), b"mine".to_vec())]);
+    assert_eq!(files(&kept), mine);
+    let told = &progress.steps[1].detail;
+    assert!(told.contains("files.found-") && !told.contains("resources"), "{told}");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_that_wait_or_call_go_on_over_each_move_and_end_once() {
     let folder = folder();
     let Some((podman, options)) = real(folder.path()) else {
