@@ -23,7 +23,8 @@ pub(crate) struct Places {
     pub(crate) data_dir: PathBuf,
     pub(crate) runtime_dir: PathBuf,
     pub(crate) agent: PathBuf,
-    pub(crate) static_agent: Option<PathBuf>,
+    /// Where the agent for containers may be, best first; one may be built while the app runs.
+    pub(crate) static_agents: Vec<PathBuf>,
     pub(crate) podman: Option<String>,
     pub(crate) agent_port: Option<u16>,
 }
@@ -38,15 +39,7 @@ impl Places {
             .agent
             .clone()
             .unwrap_or_else(|| beside.join(AGENT));
-        let static_agent = arguments.static_agent.clone().or_else(|| {
-            let built = beside
-                .parent()
-                .map(|target| target.join(STATIC_AGENT_BUILT));
-            [Some(beside.join(STATIC_AGENT)), built]
-                .into_iter()
-                .flatten()
-                .find(|p| p.is_file())
-        });
+        let static_agents = static_agents(&beside, arguments);
         let podman = arguments.podman.clone();
         let Some(folder) = &arguments.data_dir else {
             let data_dir = app.path().data_dir()?.join("mastra");
@@ -59,7 +52,7 @@ impl Places {
                 data_dir,
                 runtime_dir,
                 agent,
-                static_agent,
+                static_agents,
                 podman,
                 agent_port,
             });
@@ -71,9 +64,21 @@ impl Places {
             data_dir,
             runtime_dir,
             agent,
-            static_agent,
+            static_agents,
             podman,
             agent_port: None,
         })
     }
+}
+
+fn static_agents(beside: &Path, arguments: &Arguments) -> Vec<PathBuf> {
+    if let Some(named) = &arguments.static_agent {
+        return vec![named.clone()];
+    }
+    let built = beside
+        .parent()
+        .map(|target| target.join(STATIC_AGENT_BUILT));
+    let mut places = vec![beside.join(STATIC_AGENT)];
+    places.extend(built);
+    places
 }

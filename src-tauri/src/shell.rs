@@ -33,7 +33,7 @@ impl Shell {
             data_dir: places.data_dir.clone(),
             runtime_dir: places.runtime_dir.clone(),
             agent_program: places.agent.clone(),
-            static_agent_program: places.static_agent.clone(),
+            static_agent_programs: places.static_agents.clone(),
             podman: places.podman.clone(),
             agent_port: places.agent_port,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -36,8 +36,8 @@ pub struct Options {
     /// For the token; private to the user and gone after a restart of the machine.
     pub runtime_dir: PathBuf,
     pub agent_program: PathBuf,
-    /// The same program without dynamic libraries, for a container.
-    pub static_agent_program: Option<PathBuf>,
+    /// Where the same program without dynamic libraries, for a container, may be, best first.
+    pub static_agent_programs: Vec<PathBuf>,
     /// Where Podman's socket is, instead of the usual places.
     pub podman: Option<String>,
     /// The port that the agent takes when it is free.

@@ -1,4 +1,5 @@
-//! The agent's container image: a static binary, FROM scratch, as an archive that Podman loads.
+//! The program in the agent's container image: a static binary. The app builds the image of it, FROM
+//! scratch, when it moves the agent into a container.
 
 use anyhow::Result;
 

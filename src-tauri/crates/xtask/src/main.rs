@@ -36,7 +36,7 @@ enum Verb {
     Check,
     /// Write the generated files anew, or with --check fail where they are stale
     Codegen(codegen::Options),
-    /// Build the agent's container image
+    /// Build the static agent that the app puts into its container image
     Images,
     /// Measure the agent in release mode
     Bench(bench::Options),

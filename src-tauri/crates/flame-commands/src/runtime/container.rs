@@ -47,7 +47,7 @@ pub(super) fn workspace_name(workspace: &Workspace) -> Result<String, ErrorView>
 /// The agent's container and the task that looks after it.
 pub(super) struct Container {
     workspace: String,
-    static_program: Option<PathBuf>,
+    static_programs: Vec<PathBuf>,
     podman: Option<String>,
     token_file: PathBuf,
     durability: Mutex<Durability>,
@@ -71,7 +71,7 @@ impl Container {
     pub(super) fn new(options: &RuntimeOptions) -> Self {
         Self {
             workspace: options.workspace.clone(),
-            static_program: options.static_program.clone(),
+            static_programs: options.static_programs.clone(),
             podman: options.podman.clone(),
             token_file: options.native.runtime_dir.join("container-token"),
             durability: Mutex::new(options.native.durability),
@@ -322,14 +322,15 @@ impl Container {
         }
     }
 
-    /// The image that is there, or one built of the static program.
+    /// The image that is there, or one built of the static program, which may have come since the start.
     pub(super) async fn image(&self, driver: &Driver) -> Result<AgentImage, ErrorView> {
-        let Some(path) = self.static_program.clone() else {
+        let there = self.static_programs.iter().find(|path| path.is_file());
+        let Some(path) = there.cloned() else {
             return Err(ErrorView::new(
                 Code::PodmanImage,
                 "the agent's program for containers is not installed",
             )
-            .with_hint("In a source checkout, run: cargo xtask images"));
+            .with_hint("In a source checkout, run: cargo xtask images. Then switch again."));
         };
         let program = read_program(path).await?;
         AgentImage::ensure(&driver.place, &program).await.or_view()

@@ -29,7 +29,7 @@ pub(crate) struct RuntimeOptions {
     pub(crate) native: flame_launcher::agent::Options,
     /// Names the objects in Podman.
     pub(crate) workspace: String,
-    pub(crate) static_program: Option<PathBuf>,
+    pub(crate) static_programs: Vec<PathBuf>,
     /// Where Podman's socket is, instead of the usual places.
     pub(crate) podman: Option<String>,
 }
@@ -53,7 +53,7 @@ impl RuntimeOptions {
             mode: settings.runtime_mode,
             native,
             workspace: container::workspace_name(workspace)?,
-            static_program: options.static_agent_program.clone(),
+            static_programs: options.static_agent_programs.clone(),
             podman: options.podman.clone(),
         })
     }

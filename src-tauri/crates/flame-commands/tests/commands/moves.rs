@@ -27,7 +27,7 @@ fn real(folder: &Path) -> Option<(Podman, Options)> {
         }
     };
     let options = Options {
-        static_agent_program: Some(program),
+        static_agent_programs: vec![program],
         podman: Some(podman.socket().display().to_string()),
         ..options(folder)
     };

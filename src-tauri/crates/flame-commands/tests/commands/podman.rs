@@ -87,7 +87,7 @@ async fn runs_and_tables_move_into_the_container_and_back() {
     };
     let folder = folder();
     let options = || Options {
-        static_agent_program: Some(program.clone()),
+        static_agent_programs: vec![program.clone()],
         podman: Some(podman.socket().display().to_string()),
         ..options(folder.path())
     };
@@ -144,7 +144,11 @@ async fn runs_and_tables_move_into_the_container_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_an_image_nothing_moves_and_the_reason_is_told() {
+async fn without_an_image_nothing_moves_until_its_program_is_built() {
+    let Some(program) = static_agent() else {
+        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+        return;
+    };
     let podman = match Podman::start() {
         Ok(podman) => podman,
         Err(reason) => {
@@ -154,7 +158,9 @@ async fn without_an_image_nothing_moves_and_the_reason_is_told() {
     };
     let folder = folder();
     let socket = podman.socket().display().to_string();
+    let place = folder.path().join("flame-agent-static");
     let stage = Stage::try_open(Options {
+        static_agent_programs: vec![folder.path().join("nowhere"), place.clone()],
         podman: Some(socket),
         ..options(folder.path())
     })
@@ -170,6 +176,10 @@ async fn without_an_image_nothing_moves_and_the_reason_is_told() {
     assert_eq!(runs(&stage).await, 1, "native goes on");
     let status = stage.run(PodmanStatusGet {}).await.unwrap();
     assert_eq!(status.state, PodmanState::Ready, "{status:?}");
+
+    std::fs::copy(program, place).unwrap();
+    let moved = switch(&stage, RuntimeMode::Podman).await;
+    assert_eq!(moved.error, None, "the open app finds it");
     stage.close().await;
 }
 

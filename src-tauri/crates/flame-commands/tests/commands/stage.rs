@@ -79,7 +79,7 @@ pub(crate) fn options(folder: &Path) -> Options {
         data_dir: folder.join("data"),
         runtime_dir: folder.join("run"),
         agent_program: flame_testkit::agent_program().unwrap().to_owned(),
-        static_agent_program: None,
+        static_agent_programs: Vec::new(),
         podman: None,
         agent_port: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
