@@ -6,7 +6,8 @@ use std::sync::Arc;
 use flame_agent_client::api::RunQuery;
 use flame_errors::Code;
 use flame_ipc::{
-    AppInfo, AppInfoView, ErrorView, Folder, OpenFolder, Platform, RuntimeMode, Search, SearchHit, SearchKind,
+    AppInfo, AppInfoView, ErrorView, Folder, OpenFolder, Platform, RuntimeMode, Search, SearchHit,
+    SearchKind,
 };
 use flame_workspace::DocumentKind;
 

@@ -83,15 +83,20 @@ impl AgentContainer {
         Ok(())
     }
 
-    /// Starts the container and verifies its protection; one without it is removed at once.
-    ///
-    /// Gives what was verified, in words.
+    /// Starts the container and verifies it as [`AgentContainer::verify`] does.
     pub async fn start(&self) -> Result<Vec<String>, Error> {
         let path = format!("/containers/{}/start", self.spec.container());
         self.raw
             .json("starting the container", Method::POST, &path, None)
             .await?;
-        match self.verify().await {
+        self.verify().await
+    }
+
+    /// Verifies the protection of the running container; one without it is removed at once.
+    ///
+    /// Gives what was verified, in words.
+    pub async fn verify(&self) -> Result<Vec<String>, Error> {
+        match self.look().await {
             Ok(verified) => Ok(verified),
             Err(error) => {
                 self.remove_container().await?;
@@ -263,7 +268,7 @@ impl AgentContainer {
         Ok(true)
     }
 
-    async fn verify(&self) -> Result<Vec<String>, Error> {
+    async fn look(&self) -> Result<Vec<String>, Error> {
         let inspect = self.inspect().await?.ok_or_else(|| Error::Hardening {
             missing: "a container to look at".to_owned(),
         })?;

@@ -220,10 +220,14 @@ impl Container {
             .as_ref()
             .is_some_and(|state| state.status == "running");
         let endpoint = match (is_running, Token::read(&self.token_file)) {
-            (true, Ok(token)) => Endpoint {
-                base: base(driver.port),
-                token,
-            },
+            (true, Ok(token)) => {
+                let words = driver.container.verify().await;
+                *lock(&driver.verified) = words.map_err(|error| podman_failure(&error))?;
+                Endpoint {
+                    base: base(driver.port),
+                    token,
+                }
+            }
             _ => {
                 self.create(&driver).await.map_err(failure)?;
                 self.run(&driver).await.map_err(failure)?

@@ -6,33 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use flame_commands::Options;
 use flame_ipc::*;
-use flame_testkit::{Effects, Podman};
+use flame_testkit::Effects;
 
-use crate::podman::{run_orders, static_agent, switch};
-use crate::stage::{Stage, folder, options};
-
-/// A Podman of this test, and the options of an app in that folder which moves into it.
-fn real(folder: &Path) -> Option<(Podman, Options)> {
-    let Some(program) = static_agent() else {
-        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
-        return None;
-    };
-    let podman = match Podman::start() {
-        Ok(podman) => podman,
-        Err(reason) => {
-            eprintln!("skipped: {reason}");
-            return None;
-        }
-    };
-    let options = Options {
-        static_agent_programs: vec![program],
-        podman: Some(podman.socket().display().to_string()),
-        ..options(folder)
-    };
-    Some((podman, options))
-}
+use crate::podman::{real, run_orders, switch};
+use crate::stage::{Stage, folder};
 
 /// Moves; all went well.
 async fn moved(stage: &Stage, mode: RuntimeMode) -> SwitchProgress {
@@ -192,7 +170,10 @@ async fn output_is_copied_out_and_what_stands_in_its_way_is_kept() {
     let mine = BTreeMap::from([("prices/first.txt".into(), b"mine".to_vec())]);
     assert_eq!(files(&kept), mine);
     let told = &progress.steps[1].detail;
-    assert!(told.contains("files.found-") && !told.contains("resources"), "{told}");
+    assert!(
+        told.contains("files.found-") && !told.contains("resources"),
+        "{told}"
+    );
     stage.close().await;
 }
 

@@ -2,22 +2,44 @@
 //!
 //! Wants root, Podman and a static agent; says so and passes over the test where one is missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flame_commands::Options;
 use flame_ipc::*;
 use flame_testkit::Podman;
 
+use crate::runtime::keep_running;
 use crate::stage::{Stage, folder, options};
 
 /// The static agent that `cargo xtask images` builds.
-pub(crate) fn static_agent() -> Option<PathBuf> {
+fn static_agent() -> Option<PathBuf> {
     let named = std::env::var_os("MASTRA_STATIC_AGENT").map(PathBuf::from);
     let built = std::env::current_exe().ok().and_then(|test| {
         let target = test.ancestors().nth(3)?.to_path_buf();
         Some(target.join("x86_64-unknown-linux-gnu/release/flame-agent"))
     });
     named.or(built).filter(|path| path.is_file())
+}
+
+/// A Podman of this test, and the options of an app in that folder which moves into it.
+pub(crate) fn real(folder: &Path) -> Option<(Podman, Options)> {
+    let Some(program) = static_agent() else {
+        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+        return None;
+    };
+    let podman = match Podman::start() {
+        Ok(podman) => podman,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return None;
+        }
+    };
+    let options = Options {
+        static_agent_programs: vec![program],
+        podman: Some(podman.socket().display().to_string()),
+        ..options(folder)
+    };
+    Some((podman, options))
 }
 
 /// Moves and waits for the end of the move.
@@ -74,24 +96,11 @@ async fn runs(stage: &Stage) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_and_tables_move_into_the_container_and_back() {
-    let Some(program) = static_agent() else {
-        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+    let folder = folder();
+    let Some((podman, options)) = real(folder.path()) else {
         return;
     };
-    let podman = match Podman::start() {
-        Ok(podman) => podman,
-        Err(reason) => {
-            eprintln!("skipped: {reason}");
-            return;
-        }
-    };
-    let folder = folder();
-    let options = || Options {
-        static_agent_programs: vec![program.clone()],
-        podman: Some(podman.socket().display().to_string()),
-        ..options(folder.path())
-    };
-    let stage = Stage::try_open(options()).await.unwrap();
+    let stage = Stage::try_open(options.clone()).await.unwrap();
     run_orders(&stage).await;
 
     let moved = switch(&stage, RuntimeMode::Podman).await;
@@ -126,7 +135,7 @@ async fn runs_and_tables_move_into_the_container_and_back() {
 
     // The app is closed and opened again: the container goes on from its volume.
     stage.close().await;
-    let stage = Stage::try_open(options()).await.unwrap();
+    let stage = Stage::try_open(options.clone()).await.unwrap();
     assert_eq!(runs(&stage).await, 2);
 
     let moved = switch(&stage, RuntimeMode::Native).await;
@@ -141,6 +150,43 @@ async fn runs_and_tables_move_into_the_container_and_back() {
         .unwrap();
     assert!(left.stdout.is_empty(), "no container is left");
     stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_shall_stay_is_the_next_apps_too_and_verified_anew() {
+    let folder = folder();
+    let Some((podman, options)) = real(folder.path()) else {
+        return;
+    };
+    let stage = Stage::try_open(options.clone()).await.unwrap();
+    let moved = switch(&stage, RuntimeMode::Podman).await;
+    assert_eq!(moved.error, None);
+    keep_running(&stage, true).await;
+    run_orders(&stage).await;
+    let container = stage.run(ContainerGet {}).await.unwrap().unwrap();
+    stage.close().await;
+    let running = || {
+        let mut command = podman.command();
+        let listed = command.args(["ps", "--quiet", "--no-trunc"]).output();
+        String::from_utf8(listed.unwrap().stdout).unwrap()
+    };
+    assert_eq!(running().trim(), container.id, "it outlives the app");
+
+    let stage = Stage::try_open(options).await.unwrap();
+    run_orders(&stage).await;
+    assert_eq!(runs(&stage).await, 2);
+    let found = stage.run(ContainerGet {}).await.unwrap().unwrap();
+    assert_eq!(found.id, container.id);
+    assert_eq!(found.started_at, container.started_at);
+    assert!(!found.hardening.is_empty());
+    assert_eq!(found.hardening, container.hardening);
+    keep_running(&stage, false).await;
+    stage.close().await;
+    assert_eq!(
+        running(),
+        "",
+        "it ends with an app that does not want it to stay"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use flame_errors::Code;
 use flame_ipc::*;
 
+use crate::podman::run_orders;
 use crate::stage::{Stage, folder, options};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,6 +49,44 @@ async fn durability_is_a_setting_that_the_agent_follows() {
     let stage = Stage::open(folder.path()).await;
     assert_eq!(stage.run(SettingsGet {}).await.unwrap().theme, Theme::Dark);
     stage.close().await;
+}
+
+/// Whether the agent outlives the app from now on.
+pub(crate) async fn keep_running(stage: &Stage, keep: bool) {
+    let patch = SettingsPatch {
+        keep_running: Some(keep),
+        ..SettingsPatch::default()
+    };
+    stage.run(SettingsSet { patch }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_shall_stay_is_the_next_apps_too() {
+    let folder = folder();
+    let pid = || {
+        let note = std::fs::read(options(folder.path()).runtime_dir.join("agent.json")).unwrap();
+        let note: serde_json::Value = serde_json::from_slice(&note).unwrap();
+        note["pid"].as_u64().unwrap()
+    };
+    let is_there = |pid: u64| Path::new(&format!("/proc/{pid}")).exists();
+    let stage = Stage::open(folder.path()).await;
+    keep_running(&stage, true).await;
+    run_orders(&stage).await;
+    let (kept, before) = (pid(), stage.run(RuntimeStatusGet {}).await.unwrap());
+    stage.close().await;
+    assert!(is_there(kept), "it outlives the app");
+
+    let stage = Stage::open(folder.path()).await;
+    run_orders(&stage).await;
+    let after = stage.run(RuntimeStatusGet {}).await.unwrap();
+    assert_eq!((pid(), &after.address), (kept, &before.address));
+    assert_eq!(after.ready_ms, None, "nothing was started");
+    keep_running(&stage, false).await;
+    stage.close().await;
+    assert!(
+        !is_there(kept),
+        "it ends with an app that does not want it to stay"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
