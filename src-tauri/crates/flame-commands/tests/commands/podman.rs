@@ -5,11 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use flame_commands::Options;
+use flame_errors::Code;
 use flame_ipc::*;
 use flame_testkit::Podman;
 
-use crate::runtime::keep_running;
-use crate::stage::{Stage, folder, options};
+use crate::runtime::{check, keep_running};
+use crate::stage::{Stage, folder, options, without_programs};
 
 /// The static agent that `cargo xtask images` builds.
 fn static_agent() -> Option<PathBuf> {
@@ -216,7 +217,7 @@ async fn without_an_image_nothing_moves_until_its_program_is_built() {
     let moved = switch(&stage, RuntimeMode::Podman).await;
     let error = moved.error.unwrap();
     assert!(
-        error.is(flame_errors::Code::PodmanImage) && error.hint.is_some(),
+        error.is(Code::PodmanImage) && error.hint.is_some(),
         "{error}"
     );
     assert_eq!(runs(&stage).await, 1, "native goes on");
@@ -241,11 +242,49 @@ async fn without_podman_native_goes_on_and_the_doctor_says_why() {
     .unwrap();
     run_orders(&stage).await;
     let moved = switch(&stage, RuntimeMode::Podman).await;
-    assert!(moved.error.is_some());
+    let error = moved.error.unwrap();
+    assert!(error.is(Code::PodmanNotRunning), "{error}");
+    assert!(error.detail.contains("no.sock"), "{error}");
     assert_eq!(runs(&stage).await, 1);
     let status = stage.run(PodmanStatusGet {}).await.unwrap();
-    assert_ne!(status.state, PodmanState::Ready);
-    assert!(status.error.is_some());
+    assert_eq!(status.state, PodmanState::NotRunning);
+    assert!(status.error.unwrap().is(Code::PodmanNotRunning));
+    let command = status.command.unwrap();
+    assert!(command.starts_with("systemctl ") && command.ends_with("enable --now podman.socket"));
+    let check = check(&stage, "podman").await;
+    assert_eq!(check.state, CheckState::Warning, "native works without it");
+    assert_eq!(check.code.as_deref(), Some(Code::PodmanNotRunning.as_str()));
+    assert_eq!(check.title, Code::PodmanNotRunning.title());
+    assert!(check.detail.contains("no.sock"), "{}", check.detail);
+    assert_eq!(check.command, Some(command));
+    stage.close().await;
+}
+
+#[test]
+fn a_machine_without_podman_is_no_fault() {
+    if Path::new("/run/podman/podman.sock").exists() {
+        eprintln!("skipped: this machine has a Podman service of its own");
+        return;
+    }
+    without_programs("podman::inside_without_podman");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "runs inside an environment without programs"]
+async fn inside_without_podman() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let check = check(&stage, "podman").await;
+    assert_eq!(check.state, CheckState::Ok, "{check:?}");
+    assert_eq!(check.code.as_deref(), Some(Code::PodmanMissing.as_str()));
+    let command = check.command.unwrap();
+    assert!(
+        command.ends_with("apt-get install --yes podman"),
+        "{command}"
+    );
+    let status = stage.run(PodmanStatusGet {}).await.unwrap();
+    assert_eq!(status.state, PodmanState::Missing);
+    assert_eq!(status.command, Some(command));
     stage.close().await;
 }
 

@@ -188,7 +188,7 @@ async fn a_damaged_database_is_told_kept_and_replaced_by_the_last_backup() {
     let stage = Stage::open(folder.path()).await;
     let error = settled(&stage).await.error.unwrap();
     assert!(error.is(Code::StorageCorrupt), "{error}");
-    let check = agent_check(stage.run(DoctorCheck {}).await.unwrap());
+    let check = check(&stage, "agent").await;
     assert_eq!(
         check.repair.as_deref(),
         Some("Put the last backup in place")
@@ -203,7 +203,7 @@ async fn a_damaged_database_is_told_kept_and_replaced_by_the_last_backup() {
     let repair = DoctorRepair {
         id: "agent".to_owned(),
     };
-    let check = agent_check(stage.run(repair).await.unwrap());
+    let check = named(stage.run(repair).await.unwrap(), "agent");
     assert_eq!((check.state, check.repair), (CheckState::Ok, None));
     assert_eq!(kept(file.parent().unwrap(), damaged), 1, "and stays beside");
     stage.close().await;
@@ -213,9 +213,41 @@ fn agent_database(folder: &Path) -> PathBuf {
     options(folder).data_dir.join("agent/agent.db")
 }
 
-fn agent_check(report: DoctorReport) -> DoctorCheckView {
+/// What the doctor finds now.
+pub(crate) async fn check(stage: &Stage, id: &str) -> DoctorCheckView {
+    named(stage.run(DoctorCheck {}).await.unwrap(), id)
+}
+
+fn named(report: DoctorReport, id: &str) -> DoctorCheckView {
     let mut checks = report.checks.into_iter();
-    checks.find(|check| check.id == "agent").unwrap()
+    checks.find(|check| check.id == id).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_told_and_taken_back_once_it_is_free() {
+    let folder = folder();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let mut wished = options(folder.path());
+    wished.agent_port = Some(port);
+    let stage = Stage::try_open(wished).await.unwrap();
+    settled(&stage).await;
+    let found = check(&stage, "port").await;
+    assert_eq!(found.state, CheckState::Warning, "{found:?}");
+    assert_eq!(found.code.as_deref(), Some(Code::PortTaken.as_str()));
+    assert!(found.detail.contains(&port.to_string()), "{}", found.detail);
+    let command = format!("ss -ltnp 'sport = :{port}'");
+    assert_eq!(found.command, Some(command));
+    assert!(found.repair.is_some());
+
+    drop(other);
+    let repair = DoctorRepair {
+        id: "port".to_owned(),
+    };
+    let found = named(stage.run(repair).await.unwrap(), "port");
+    assert_eq!((found.state, found.code), (CheckState::Ok, None));
+    assert_eq!(found.detail, format!("http://127.0.0.1:{port}"));
+    stage.close().await;
 }
 
 /// How many files below a folder hold these bytes.

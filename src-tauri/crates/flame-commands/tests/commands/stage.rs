@@ -1,6 +1,7 @@
 //! An app on a folder of its own, the events it tells, and a way to wait for them.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,10 +91,24 @@ pub(crate) fn options(folder: &Path) -> Options {
 /// Runs one of the ignored cases of this program where no session offers a keychain, so that nobody's
 /// own is touched.
 pub(crate) fn without_keychain(case: &str) {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", case, "--ignored", "--nocapture"])
-        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+    let mut test = Command::new(std::env::current_exe().unwrap());
+    test.env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .env("XDG_RUNTIME_DIR", "/nonexistent");
+    inside(test, case);
+}
+
+/// The same where no program is on the path, and no session has a service.
+pub(crate) fn without_programs(case: &str) {
+    let mut test = Command::new(std::env::current_exe().unwrap());
+    test.env("PATH", "/nonexistent")
         .env("XDG_RUNTIME_DIR", "/nonexistent")
+        .env_remove("CONTAINER_HOST");
+    inside(test, case);
+}
+
+fn inside(mut test: Command, case: &str) {
+    let output = test
+        .args(["--exact", case, "--ignored", "--nocapture"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
