@@ -8,6 +8,7 @@ use podman_api::Podman;
 use podman_api::opts::ContainerLogsOpts;
 use serde_json::{Value, json};
 
+use crate::hardening::{Process, verified};
 use crate::image::encode;
 use crate::raw::{Raw, whole};
 use crate::spec::PORT;
@@ -273,7 +274,7 @@ impl AgentContainer {
             missing: "a container to look at".to_owned(),
         })?;
         let process = match inspect.pointer("/State/Pid").and_then(Value::as_i64) {
-            Some(pid) if pid > 0 => tokio::fs::read_to_string(format!("/proc/{pid}/status")).await,
+            Some(pid) if pid > 0 => Process::read(pid).await,
             _ => Err(std::io::ErrorKind::NotFound.into()),
         };
         let process = process.map_err(|_| Error::Hardening {
@@ -389,151 +390,4 @@ async fn write_all(
         file.write_all(&bytes).await?;
     }
     file.sync_all().await
-}
-
-/// Holds what was asked for against what runs; the words of what was found, or what is missing.
-fn verified(spec: &Spec, inspect: &Value, process: &str) -> Result<Vec<String>, Error> {
-    let field = |name: &str| {
-        process
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .map(str::trim)
-            .unwrap_or_default()
-    };
-    let host = &inspect["HostConfig"];
-    let ports = host["PortBindings"].as_object();
-    let published_on_loopback = ports.is_some_and(|ports| {
-        ports
-            .values()
-            .flat_map(|list| list.as_array().into_iter().flatten())
-            .all(|binding| {
-                binding["HostIp"]
-                    .as_str()
-                    .and_then(|ip| ip.parse::<std::net::IpAddr>().ok())
-                    .is_some_and(|ip| ip.is_loopback())
-            })
-    });
-    let checks = [
-        ("no new privileges", field("NoNewPrivs:") == "1"),
-        (
-            "no capabilities",
-            u64::from_str_radix(field("CapEff:"), 16) == Ok(0),
-        ),
-        (
-            "no capabilities to gain",
-            u64::from_str_radix(field("CapBnd:"), 16) == Ok(0),
-        ),
-        ("a system call filter", field("Seccomp:") == "2"),
-        (
-            "a user without rights",
-            !field("Uid:").split_whitespace().any(|id| id == "0"),
-        ),
-        ("a read-only root", host["ReadonlyRootfs"] == true),
-        (
-            "a limit of processes",
-            host["PidsLimit"].as_i64() == Some(i64::from(spec.limits.pids)),
-        ),
-        (
-            "a limit of memory",
-            host["Memory"].as_u64() == Some(spec.limits.memory_bytes),
-        ),
-        (
-            "a limit of CPU",
-            host["CpuQuota"].as_i64().is_some_and(|quota| quota > 0),
-        ),
-        ("a port on loopback only", published_on_loopback),
-        ("no extra privileges", host["Privileged"] == false),
-    ];
-    let missing: Vec<&str> = checks
-        .iter()
-        .filter(|(_, holds)| !holds)
-        .map(|(what, _)| *what)
-        .collect();
-    if missing.is_empty() {
-        return Ok(checks.iter().map(|(what, _)| (*what).to_owned()).collect());
-    }
-    Err(Error::Hardening {
-        missing: missing.join(", "),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::Limits;
-
-    fn spec() -> Spec {
-        Spec {
-            workspace: "test".into(),
-            publish: ([127, 0, 0, 1], 7410).into(),
-            durability: "full".into(),
-            limits: Limits {
-                memory_bytes: 1024,
-                cpu_percent: 100,
-                pids: 64,
-            },
-            drain: Duration::from_secs(5),
-        }
-    }
-
-    fn inspect() -> Value {
-        json!({ "HostConfig": {
-            "ReadonlyRootfs": true, "PidsLimit": 64, "Memory": 1024, "CpuQuota": 100_000,
-            "Privileged": false,
-            "PortBindings": { "7410/tcp": [{ "HostIp": "127.0.0.1", "HostPort": "7410" }] },
-        }})
-    }
-
-    const PROCESS: &str = "Name:\tflame-agent\nUid:\t65532\t65532\t65532\t65532\nNoNewPrivs:\t1\n\
-        Seccomp:\t2\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n";
-
-    #[test]
-    fn a_locked_down_container_passes() {
-        assert_eq!(
-            verified(&spec(), &inspect(), PROCESS)
-                .expect("all holds")
-                .len(),
-            11
-        );
-    }
-
-    #[test]
-    fn each_missing_protection_is_named() {
-        for (from, to, what) in [
-            ("NoNewPrivs:\t1", "NoNewPrivs:\t0", "no new privileges"),
-            (
-                "CapEff:\t0000000000000000",
-                "CapEff:\t00000000a80425fb",
-                "no capabilities",
-            ),
-            ("Seccomp:\t2", "Seccomp:\t0", "a system call filter"),
-            ("Uid:\t65532", "Uid:\t0", "a user without rights"),
-        ] {
-            let error = verified(&spec(), &inspect(), &PROCESS.replace(from, to)).unwrap_err();
-            assert!(error.to_string().contains(what), "{error}");
-        }
-        for (pointer, value, what) in [
-            (
-                "/HostConfig/ReadonlyRootfs",
-                json!(false),
-                "a read-only root",
-            ),
-            ("/HostConfig/PidsLimit", json!(0), "a limit of processes"),
-            ("/HostConfig/Memory", json!(0), "a limit of memory"),
-            ("/HostConfig/CpuQuota", json!(0), "a limit of CPU"),
-            ("/HostConfig/Privileged", json!(true), "no extra privileges"),
-            (
-                "/HostConfig/PortBindings/7410~1tcp/0/HostIp",
-                json!("0.0.0.0"),
-                "a port on loopback",
-            ),
-        ] {
-            let mut changed = inspect();
-            *changed.pointer_mut(pointer).expect("the pointer fits") = value;
-            let error = verified(&spec(), &changed, PROCESS).unwrap_err();
-            assert!(error.to_string().contains(what), "{error}");
-        }
-    }
 }

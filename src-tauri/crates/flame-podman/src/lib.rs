@@ -8,6 +8,7 @@ mod agent;
 mod archive;
 mod doctor;
 mod error;
+mod hardening;
 mod image;
 mod job;
 mod job_spec;

@@ -10,6 +10,10 @@ use crate::LABEL;
 /// A user without a name or rights on the host.
 pub(crate) const USER: u32 = 65532;
 
+/// Where the token is, and who may read it: the user alone.
+pub(crate) const TOKEN: &str = "/secrets/token";
+pub(crate) const TOKEN_MODE: u32 = 0o400;
+
 /// Where the container listens; published on loopback only.
 pub(crate) const PORT: u16 = 7410;
 
@@ -78,7 +82,7 @@ impl Spec {
                 "options": ["rw", "noexec", "nosuid", "nodev", "size=64m", "mode=1777"],
             }],
             "volumes": [{ "Name": self.volume(), "Dest": "/data", "Options": ["nosuid", "nodev", "noexec"] }],
-            "secrets": [{ "Source": self.secret(), "Target": "/secrets/token", "UID": USER, "GID": USER, "Mode": 0o400 }],
+            "secrets": [{ "Source": self.secret(), "Target": TOKEN, "UID": USER, "GID": USER, "Mode": TOKEN_MODE }],
             "portmappings": [{
                 "host_ip": self.publish.ip().to_string(),
                 "host_port": self.publish.port(),
@@ -103,7 +107,7 @@ impl Spec {
             "--data-dir",
             "/data",
             "--token-file",
-            "/secrets/token",
+            TOKEN,
             "--listen",
             &format!("0.0.0.0:{PORT}"),
             "--allow-host",

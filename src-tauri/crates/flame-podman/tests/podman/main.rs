@@ -12,6 +12,7 @@ mod jobs;
 
 use std::io::BufRead;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -96,6 +97,21 @@ async fn ready(podman: &Podman, container: &str) {
         .expect("the agent becomes ready");
 }
 
+/// Seen from outside: its user's alone, and in no environment.
+fn the_token_is_a_private_file(podman: &Podman, container: &str) {
+    let mut command = podman.command();
+    let asked = command.args(["inspect", "--format", "{{.State.Pid}}", container]);
+    let pid = String::from_utf8(asked.output().unwrap().stdout).unwrap();
+    let process = Path::new("/proc").join(pid.trim());
+    let file = process.join("root/secrets/token");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), TOKEN);
+    let metadata = file.metadata().unwrap();
+    let owner = (metadata.uid(), metadata.gid());
+    assert_eq!((metadata.mode() & 0o7777, owner), (0o400, (65532, 65532)));
+    let environment = std::fs::read_to_string(process.join("environ")).unwrap();
+    assert!(!environment.contains(TOKEN), "{environment}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_runs_locked_down_and_its_data_goes_in_and_out() {
     let Some((podman, program, locator)) = real() else {
@@ -137,10 +153,15 @@ async fn the_agent_runs_locked_down_and_its_data_goes_in_and_out() {
         .start()
         .await
         .expect("it starts with every protection");
-    assert!(
-        verified.iter().any(|what| what == "no new privileges"),
-        "{verified:?}"
-    );
+    for protection in [
+        "no new privileges",
+        "a bounded /tmp in memory",
+        "a token that only its user reads",
+    ] {
+        let is_verified = verified.iter().any(|what| what == protection);
+        assert!(is_verified, "{protection}: {verified:?}");
+    }
+    the_token_is_a_private_file(&podman, &agent.spec().container());
     ready(&podman, &agent.spec().container()).await;
     let state = agent.state().await.unwrap().expect("it is there");
     assert_eq!(state.status, "running");
