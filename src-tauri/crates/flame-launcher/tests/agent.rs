@@ -8,6 +8,7 @@ use std::time::Duration;
 use flame_errors::Code;
 use flame_launcher::agent::{AgentState, Launcher, Options, Phase, RestartBudget};
 use flame_types::Durability;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
 /// The example beside this test's binary.
@@ -54,9 +55,9 @@ fn exists(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
 
-fn kill(pid: u32) {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 /// Waits for a process that is not our child.
@@ -136,7 +137,7 @@ async fn a_killed_agent_comes_back_and_its_log_is_kept() {
     let launcher = Launcher::new(options(folder.path()));
     launcher.start().await;
     let first = is_ready(&launcher).await.pid.unwrap();
-    kill(first);
+    signal(first, Signal::KILL);
     let again = reach(launcher.state(), |state| {
         state.phase == Phase::Ready && state.pid != Some(first)
     });
@@ -147,6 +148,31 @@ async fn a_killed_agent_comes_back_and_its_log_is_kept() {
         .filter(|line| line.message == "ready")
         .count();
     assert_eq!(ready, 2);
+    launcher.close().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_hangs_is_ended_and_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut impatient = options(folder.path());
+    // A stopped process obeys no SIGTERM.
+    impatient.grace = Duration::from_millis(100);
+    let launcher = Launcher::new(impatient);
+    launcher.start().await;
+    let first = is_ready(&launcher).await.pid.unwrap();
+    signal(first, Signal::STOP);
+    let lost = reach(launcher.state(), |state| state.failure.is_some());
+    let failure = lost.await.failure.unwrap();
+    assert_eq!(failure.code, Code::AgentDown);
+    assert!(
+        failure.detail.contains("did not answer 5 times"),
+        "{}",
+        failure.detail
+    );
+    assert!(!exists(first), "it is ended before another one starts");
+    let again = is_ready(&launcher).await;
+    assert_ne!(again.pid, Some(first));
+    assert_eq!(again.restarts, 1);
     launcher.close().await;
 }
 
