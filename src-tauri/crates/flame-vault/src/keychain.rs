@@ -74,8 +74,7 @@ fn within<T: Send + 'static>(
     match answered.recv_timeout(limit) {
         Ok(result) => result.map_err(|error| Error::Keychain(describe(&error))),
         Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::Keychain(format!(
-            "it did not answer within {} s",
-            limit.as_secs()
+            "it did not answer within {limit:?}"
         ))),
         Err(mpsc::RecvTimeoutError::Disconnected) => {
             Err(Error::Keychain("the call broke".to_owned()))
@@ -92,5 +91,34 @@ fn describe(error: &KeyringError) -> String {
         // Its text could hold what was read.
         KeyringError::BadEncoding(_) => "the secret is no text".to_owned(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_never_answers_is_left_behind() {
+        let (hold, never) = mpsc::channel::<()>();
+        let error = within(Duration::from_millis(10), move || {
+            // Until the test is over.
+            let _ = never.recv();
+            Ok(())
+        })
+        .unwrap_err();
+        assert!(
+            error.to_string().contains("it did not answer within 10ms"),
+            "{error}"
+        );
+        drop(hold);
+    }
+
+    #[test]
+    fn what_is_answered_in_time_is_the_answer() {
+        let answered = within(PROBE_MAX, || Ok("secret")).unwrap();
+        assert_eq!(answered, "secret");
+        let refused = within(PROBE_MAX, || Err::<(), _>(KeyringError::NoEntry));
+        assert!(matches!(refused, Err(Error::Keychain(_))));
     }
 }
