@@ -4,9 +4,11 @@ use std::path::Path;
 
 use flame_errors::Code;
 use flame_ipc::*;
+use flame_testkit::{Encryption, Postgres};
 use serde_json::json;
 
-use crate::stage::{Stage, folder, without_keychain};
+use crate::podman::run_orders;
+use crate::stage::{Stage, folder, with_keychain, without_keychain};
 
 fn sqlite(folder: &Path, name: &str) -> ConnectionSave {
     ConnectionSave {
@@ -145,6 +147,84 @@ async fn inside_without_a_keychain() {
     let report = stage.run(DoctorCheck {}).await.unwrap();
     assert!(report.checks.iter().any(|check| check.id == "keychain"));
     stage.close().await;
+}
+
+#[test]
+fn a_password_goes_by_the_keychain_to_postgresql_also_for_the_next_app() {
+    with_keychain("connections::inside_with_a_keychain");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "runs inside an environment with a keychain"]
+async fn inside_with_a_keychain() {
+    let server = Postgres::start(Encryption::Off).unwrap();
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let status = stage.run(VaultStatus {}).await.unwrap();
+    assert_eq!(status.store, VaultStore::Keychain, "{status:?}");
+    let settings = json!({
+        "host": "127.0.0.1", "port": server.port(),
+        "database": Postgres::DATABASE, "user": Postgres::USER,
+    });
+    let mut save = ConnectionSave {
+        settings: settings.into(),
+        ..postgres(Some("wrong"))
+    };
+    let saved = stage.run(save.clone()).await.unwrap();
+    assert!(!is_healthy(&stage, &saved).await, "the password counts");
+    save.id = Some(saved.id.clone());
+    save.secret = Some(Postgres::PASSWORD.to_owned());
+    save.base_revision = Some(saved.revision);
+    let saved = stage.run(save).await.unwrap();
+    assert!(saved.has_secret && is_healthy(&stage, &saved).await);
+    write_orders_to_postgresql(&stage).await;
+    run_orders(&stage).await;
+    let rows = "SELECT id || ' ' || status FROM orders";
+    assert!(server.query(rows).unwrap().ends_with(" shipped"));
+    stage.close().await;
+    assert!(!folder.path().join("data/vault.json").exists());
+    let password = Postgres::PASSWORD.as_bytes();
+    assert_eq!(found_in(folder.path(), password), Vec::<String>::new());
+
+    let stage = Stage::open(folder.path()).await;
+    assert!(is_healthy(&stage, &saved).await);
+    server.query("DELETE FROM orders").unwrap();
+    run_orders(&stage).await;
+    assert!(server.query(rows).unwrap().ends_with(" shipped"));
+    stage.close().await;
+}
+
+/// Checks the connection as it is saved.
+async fn is_healthy(stage: &Stage, saved: &Connection) -> bool {
+    let check = ConnectionCheck {
+        id: Some(saved.id.clone()),
+        name: saved.name.clone(),
+        kind: saved.kind.clone(),
+        settings: saved.settings.clone(),
+        secret: None,
+    };
+    stage.run(check).await.unwrap().healthy
+}
+
+/// Changes the Orders sample as its comment says.
+async fn write_orders_to_postgresql(stage: &Stage) {
+    let all = stage.run(DocumentsList {}).await.unwrap();
+    let orders = all.into_iter().find(|document| document.name == "orders");
+    let id = orders.unwrap().id;
+    let document = stage.run(DocumentGet { id: id.clone() }).await.unwrap();
+    let text = document
+        .text
+        .replace("sqlite.upsert:1.0.0", "postgres.upsert:1.0.0")
+        .replace("database: orders.db", "connection: orders-db");
+    assert!(!text.contains("call: sqlite") && !text.contains("database:"));
+    let save = DocumentSave {
+        id: id.clone(),
+        text,
+        base_revision: document.summary.revision,
+    };
+    let saved = stage.run(save).await.unwrap();
+    assert_eq!(saved.problems.get(), 0);
+    stage.run(DocumentDeploy { id }).await.unwrap();
 }
 
 /// Files below a folder that hold these bytes.

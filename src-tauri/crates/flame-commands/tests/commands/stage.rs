@@ -97,6 +97,33 @@ pub(crate) fn without_keychain(case: &str) {
     inside(test, case);
 }
 
+/// The same in a session with a keychain of its own, unlocked, where one can be had.
+pub(crate) fn with_keychain(case: &str) {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let is_installed =
+        |program: &str| std::env::split_paths(&paths).any(|path| path.join(program).is_file());
+    if !(is_installed("dbus-run-session") && is_installed("gnome-keyring-daemon")) {
+        eprintln!("skipped: dbus-run-session or gnome-keyring-daemon is not installed");
+        return;
+    }
+    let unlock = "printf %s test-password \
+        | gnome-keyring-daemon --unlock --components=secrets --daemonize >/dev/null && \"$@\"";
+    let home = tempfile::tempdir().unwrap();
+    let mut test = Command::new("dbus-run-session");
+    test.args(["--", "sh", "-c", unlock, "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .env("HOME", home.path())
+        .env("XDG_DATA_HOME", home.path().join("data"))
+        .env("XDG_CONFIG_HOME", home.path().join("config"))
+        .env("XDG_CACHE_HOME", home.path().join("cache"))
+        .env("XDG_RUNTIME_DIR", home.path())
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .stdin(std::process::Stdio::null());
+    inside(test, case);
+}
+
 /// The same where no program is on the path, and no session has a service.
 pub(crate) fn without_programs(case: &str) {
     let mut test = Command::new(std::env::current_exe().unwrap());
