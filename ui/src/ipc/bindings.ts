@@ -642,7 +642,7 @@ export type RunDetail = {
 	error: DslError | null,
 	/**  Entries in the journal. */
 	journalLength: Whole,
-	/**  `full` or `normal`: what an acknowledged entry promises. */
+	/**  The agent's mode now; entries of before it was changed had the one that held then. */
 	durability: Durability,
 	/**  The text that the run is pinned to. */
 	definition: string | null,

@@ -125,7 +125,7 @@ pub struct RunDetail {
     pub error: Option<DslError>,
     /// Entries in the journal.
     pub journal_length: Whole,
-    /// `full` or `normal`: what an acknowledged entry promises.
+    /// The agent's mode now; entries of before it was changed had the one that held then.
     pub durability: crate::DurabilityView,
     /// The text that the run is pinned to.
     pub definition: Option<String>,

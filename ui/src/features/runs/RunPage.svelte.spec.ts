@@ -28,6 +28,7 @@ describe("a faulted run", () => {
     expect(attempts[0]).toContain("wait 1 s");
     expect(attempts[2]).toContain("Attempt 3 · timeout");
     expect(screen.getByTestId("fault-note").textContent).toContain("Service Unavailable after 4 attempts");
+    expect(screen.getByText(/entries, durability full now/)).toBeDefined();
   });
 
   it("moves by arrow keys and shows the input and output of the task", async () => {
