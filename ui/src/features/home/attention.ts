@@ -9,6 +9,7 @@ import type { IconKind } from "$components/Icon.svelte";
 import { plural, taskTitle, when } from "$components/format";
 import type { Tone } from "$components/tone";
 import type { Connection, DoctorCheck, DocumentSummary, ErrorView, Feed, PersonTask, RunSummary } from "$ipc";
+import { faultWords } from "$features/runs/fault";
 import { addressOf } from "$features/tasks/tasks.svelte";
 import { address } from "../../routes/router.svelte";
 
@@ -83,7 +84,7 @@ function faultedNeed(key: string, group: RunSummary[]): Need {
   const oldest = group[group.length - 1] as RunSummary;
   const at = newest.currentTask ? ` at ${taskTitle(newest.currentTask)}` : "";
   const one = group.length === 1;
-  const said = newest.error?.detail ?? newest.error?.title ?? "";
+  const said = newest.error ? faultWords(newest.error).title : "";
   return {
     id: `faulted ${key}`,
     tone: "faulted",

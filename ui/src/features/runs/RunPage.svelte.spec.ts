@@ -27,7 +27,8 @@ describe("a faulted run", () => {
     expect(attempts[0]).toContain("Attempt 1 · 503");
     expect(attempts[0]).toContain("wait 1 s");
     expect(attempts[2]).toContain("Attempt 3 · timeout");
-    expect(screen.getByTestId("fault-note").textContent).toContain("Service Unavailable after 4 attempts");
+    expect(screen.getByTestId("fault-note").textContent).toContain("127.0.0.1:7411 answered 503 after 4 attempts");
+    expect(screen.getByTestId("fault-next").textContent).toContain("the run goes on at Reserve stock");
     expect(screen.getByText(/entries, durability full now/)).toBeDefined();
   });
 

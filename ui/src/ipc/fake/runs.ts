@@ -25,8 +25,8 @@ const MORNING_PLAN: Plan[] = [
 export const REFUSED: DslError = {
   type: "https://serverlessworkflow.io/spec/1.0.0/errors/communication",
   status: 503,
-  title: "Service Unavailable",
-  detail: "127.0.0.1:7411 answered 503: upstream processor is down",
+  title: "HTTP 503 Service Unavailable",
+  detail: "POST 127.0.0.1:7411/reservations: answered 503: upstream processor is down",
   instance: "/do/3/reserveStock/try/0/reserve",
 };
 
@@ -49,7 +49,7 @@ function faultedAttempts(from: number): AttemptView[] {
       startedAt: iso(at),
       endedAt: iso(at + tookMs),
       status: "faulted",
-      error: index === 2 ? { ...REFUSED, status: 408, title: "Timeout", detail: "No answer within 5 s" } : REFUSED,
+      error: index === 2 ? { ...REFUSED, status: 408, type: REFUSED.type.replace("communication", "timeout"), title: "No answer in time", detail: "POST 127.0.0.1:7411/reservations: no complete answer within 5000 ms" } : REFUSED,
       backoffMs,
     };
     at += tookMs + (backoffMs ?? 0);
