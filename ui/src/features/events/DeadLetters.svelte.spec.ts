@@ -34,12 +34,31 @@ it("says how many came back", async () => {
   await screen.findByText(/came back/);
 });
 
-it("asks before it discards, and discards what was chosen", async () => {
+it("discards one at once", async () => {
   const before = world.deadLetters.length;
   await userEvent.keyboard("d");
-  const dialog = await screen.findByTestId("discard-dialog");
-  expect(dialog.textContent).toContain("cannot be sent again");
-  await userEvent.click(within(dialog).getByTestId("discard-confirm"));
   await screen.findByText("1 record discarded");
+  expect(screen.queryByTestId("discard-dialog")).toBeNull();
   expect(world.deadLetters.length).toBe(before - 1);
+});
+
+it("asks before it discards more than one, and discards what was chosen", async () => {
+  const before = world.deadLetters.length;
+  await userEvent.keyboard("{Shift>}X{/Shift}d");
+  const dialog = await screen.findByTestId("discard-dialog");
+  expect(dialog.textContent).toContain("They are deleted from the dead letters and cannot be sent again.");
+  expect(world.deadLetters.length).toBe(before);
+  await userEvent.click(within(dialog).getByTestId("discard-confirm"));
+  await screen.findByText("6 records discarded");
+  expect(world.deadLetters.length).toBe(before - 6);
+});
+
+it("counts the lines that an edit changes", async () => {
+  const csv = world.deadLetters.find((letter) => letter.contentType === "text/csv")!;
+  await userEvent.click(screen.getAllByTestId("letter-row").find((known) => known.getAttribute("data-letter") === csv.id)!);
+  const editor = await screen.findByTestId("letter-editor");
+  await fireEvent.input(editor, { target: { value: `${csv.record}\nmore` } });
+  await waitFor(() => expect(text()).toMatch(/1 changed line(?!s)/));
+  await fireEvent.input(editor, { target: { value: "more" } });
+  await waitFor(() => expect(text()).toContain("2 changed lines"));
 });
