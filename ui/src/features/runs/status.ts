@@ -7,6 +7,7 @@ import Hourglass from "@lucide/svelte/icons/hourglass";
 import LoaderCircle from "@lucide/svelte/icons/loader-circle";
 import OctagonX from "@lucide/svelte/icons/octagon-x";
 import type { IconKind } from "$components/Icon.svelte";
+import { taskTitle } from "$components/format";
 import type { Tone } from "$components/tone";
 import type { RunStatus, RunSummary, StartedBy } from "$ipc";
 
@@ -34,6 +35,12 @@ export const hasEnded = (status: RunStatus) => status === "completed" || status 
 export function tookMs(run: RunSummary, now: number): number {
   if (hasEnded(run.status)) return run.durationMs;
   return Math.max(run.durationMs, now - Date.parse(run.createdAt));
+}
+
+/** Where in its workflow a run is, or ended; what was cancelled before its first task was nowhere. */
+export function whereIs(run: RunSummary): string {
+  if (run.status === "completed") return "End";
+  return run.currentTask ? taskTitle(run.currentTask) : run.endedAt === null ? "Start" : "–";
 }
 
 /** Who or what started it, in words. */
