@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/svelte";
+import { cleanup, screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
 import { visit } from "../../test-visit";
@@ -69,5 +69,24 @@ describe("Home", () => {
     await screen.findAllByTestId("run-row");
     expect(screen.queryByTestId("agent-down")).toBeNull();
     expect(screen.getByTestId("runtime-pill").textContent).toContain("Native");
+  });
+
+  // The last one: its reads never end.
+  it("waits in the shape that it had, so that nothing flashes", async () => {
+    restart("full");
+    await visit("home");
+    await screen.findAllByTestId("run-row");
+    cleanup();
+    restart("slow");
+    await visit("home");
+    await screen.findByTestId("tiles");
+    expect(screen.getByTestId("recent-runs")).toBeDefined();
+    cleanup();
+
+    window.localStorage.clear();
+    await visit("home");
+    await screen.findByRole("heading", { name: "Home" });
+    expect(screen.queryByTestId("tiles"), "nothing has run here, as far as is known").toBeNull();
+    expect(screen.queryByTestId("home-empty"), "but it is not said before it is known").toBeNull();
   });
 });

@@ -2,6 +2,7 @@
 import { commands, listen, Resource, type Feed, type Overview, type OverviewWindow, type RunPage, type RunSummary } from "$ipc";
 import { whenBack } from "$features/runtime/runtime.svelte";
 import { merged } from "$features/runs/merge";
+import { hadRuns, keepHadRuns } from "$features/runs/seen";
 
 const RECENT = 10;
 const FAULTED_MAX = 100;
@@ -17,9 +18,20 @@ const WINDOW_MS: Record<OverviewWindow, number> = {
 export class Home {
   window = $state<OverviewWindow>("1h");
   overview = new Resource<Overview>(() => commands.overview({ window: this.window }));
-  recent = new Resource<RunPage>(() => commands.runsList({ limit: RECENT }));
+  recent = new Resource<RunPage>(async () => {
+    const page = await commands.runsList({ limit: RECENT });
+    keepHadRuns(page.items.length > 0);
+    return page;
+  });
   faulted = new Resource<RunPage>(() => this.#faultedNow());
   feeds = new Resource<Feed[]>(() => commands.feedsList());
+
+  #hadRuns = hadRuns();
+
+  /** No run was ever started. Until that is known, as it was when it was last known, so that nothing flashes. */
+  get isFirst(): boolean {
+    return this.recent.data ? this.recent.data.items.length === 0 : !this.#hadRuns;
+  }
 
   /** Reads everything and follows the stream until the returned function is called. */
   start(): () => void {
@@ -51,7 +63,11 @@ export class Home {
   /** New states go straight into the rows; figures that need a whole read follow more slowly. */
   #moved(runs: RunSummary[]): void {
     const page = this.recent.data;
-    if (page) this.recent.put({ ...page, items: merged(page.items, runs).slice(0, RECENT) });
+    if (page) {
+      const items = merged(page.items, runs).slice(0, RECENT);
+      keepHadRuns(items.length > 0);
+      this.recent.put({ ...page, items });
+    }
     this.overview.reloadSoon(FIGURES_MS);
     if (runs.some((run) => run.status === "faulted" || run.status === "running")) this.faulted.reloadSoon(FIGURES_MS);
   }
