@@ -652,8 +652,8 @@ export type RunDetail = {
 	undoable: boolean,
 	/**  In order of appearance; tasks that were not reached are pending and carry no times. */
 	tasks: TaskView[],
-	/**  More tasks ran than are shown (a long loop); the journal has all. */
-	tasksOmitted: Whole,
+	/**  Entries of the journal before those that `tasks` are made of: a long run shows where it is or ended. */
+	entriesOmitted: Whole,
 };
 
 export type RunEntries = {

@@ -135,8 +135,8 @@ pub struct RunDetail {
     pub undoable: bool,
     /// In order of appearance; tasks that were not reached are pending and carry no times.
     pub tasks: Vec<TaskView>,
-    /// More tasks ran than are shown (a long loop); the journal has all.
-    pub tasks_omitted: Whole,
+    /// Entries of the journal before those that `tasks` are made of: a long run shows where it is or ended.
+    pub entries_omitted: Whole,
 }
 
 /// How far the undoing of a run's completed tasks is, or came.

@@ -72,6 +72,14 @@ describe("a faulted run", () => {
     expect((await screen.findAllByText("Test")).length).toBeGreaterThan(0);
   });
 
+  it("says how much of a long journal is before what it shows", async () => {
+    const { world, run } = await openFaulted();
+    expect(screen.queryByTestId("timeline-omitted")).toBeNull();
+    world.omitted.set(run.id, 4812);
+    world.tell(run);
+    expect((await screen.findByTestId("timeline-omitted")).textContent).toContain("4,812 entries before them are in the journal.");
+  });
+
   it("shows the journal", async () => {
     await openFaulted();
     await userEvent.click(screen.getByTestId("run-view-journal"));

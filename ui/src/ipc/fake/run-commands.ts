@@ -37,7 +37,7 @@ export function runHandlers(world: World): Part {
     runGet: ({ id }) => {
       world.needAgent();
       const detail = detailOf(world.run(id), Date.now());
-      return { ...detail, compensation: world.compensations.get(id) ?? null };
+      return { ...detail, compensation: world.compensations.get(id) ?? null, entriesOmitted: world.omitted.get(id) ?? 0 };
     },
     runJournal: ({ id, after, limit }) => {
       const detail = detailOf(world.run(id), Date.now());

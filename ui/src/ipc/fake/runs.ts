@@ -134,7 +134,7 @@ export function detailOf(run: RunSummary, now: number): RunDetail {
     compensation: null,
     undoable: reached > 2 && !run.endedAt,
     tasks,
-    tasksOmitted: 0,
+    entriesOmitted: 0,
   };
 }
 

@@ -57,6 +57,8 @@ export class World {
   inputs = new Map<string, string>();
   /** How many entries of a run's journal are not kept any more. */
   compacted = new Map<string, number>();
+  /** How many entries of a run's journal are before those of its timeline. */
+  omitted = new Map<string, number>();
   people: PersonTask[] = [];
   /** The answers that were given, as JSON texts. */
   answers = new Map<string, string>();

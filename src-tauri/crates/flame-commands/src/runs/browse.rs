@@ -21,9 +21,9 @@ use crate::documents;
 use crate::execute::Execute;
 use crate::failure::OrView;
 
-/// Entries of a journal that one timeline is made of, so that a run of a million steps opens like any other; it says
-/// what it leaves out, and the journal has pages.
-const ENTRIES_MAX: usize = 3_000;
+/// Entries of a journal that one timeline is made of, so that a run of a million steps opens like any other. They are
+/// the newest, where the run is or ended; it says how many are before them, and the journal has pages.
+const ENTRIES_MAX: u64 = 3_000;
 const PAGE: u32 = 1_000;
 const ROWS_MAX: u32 = 200;
 
@@ -66,17 +66,14 @@ impl Execute for RunGet {
         let agent = app.agent().await?;
         let run = agent.run(id).await.or_view()?;
         let definition = pinned_text(&agent, &run).await;
-        let (entries, omitted) = whole_journal(&agent, id, run.sequence).await?;
+        let (timeline, omitted) = timeline(&agent, &run).await?;
         let titles = documents::titles(&app).await?;
-        let mut timeline = Timeline::default();
-        for entry in &entries {
-            timeline.take(entry);
-        }
         let tasks = timeline.finish(run.status, definition.as_deref());
         let durability = agent.status().await.or_view()?.storage.durability;
         Ok(RunDetail {
             summary: summary(&run, &titles),
-            undoable: run.compensation.is_none() && undoable(&tasks, definition.as_deref()),
+            undoable: run.compensation.is_none()
+                && undoable(&tasks, omitted > 0, definition.as_deref()),
             compensation: run.compensation.map(|progress| CompensationView {
                 undone: Whole::new(progress.undone),
                 skipped: Whole::new(progress.skipped),
@@ -90,7 +87,7 @@ impl Execute for RunGet {
             journal_length: Whole::new(run.sequence),
             durability: durability.into(),
             definition,
-            tasks_omitted: Whole::new(omitted),
+            entries_omitted: Whole::new(omitted),
         })
     }
 }
@@ -115,13 +112,11 @@ impl Execute for RunTaskInput {
     async fn execute(self, app: Arc<App>) -> Result<TaskInput, ErrorView> {
         let id = parse_id(&self.id)?;
         let agent = app.agent().await?;
+        let run = agent.run(id).await.or_view()?;
         let (input, context) = match &self.task {
-            None => (
-                agent.run(id).await.or_view()?.input.unwrap_or_default(),
-                None,
-            ),
+            None => (run.input.unwrap_or_default(), None),
             Some(task) => {
-                let (input, context) = task_input(&agent, id, task).await?;
+                let (input, context) = task_input(&agent, &run, task).await?;
                 (input, Some(context))
             }
         };
@@ -159,7 +154,7 @@ fn is_condition(text: &str) -> bool {
     text.starts_with("input/") || text.starts_with("output/")
 }
 
-/// A visit of a task by its key, and its run's workflow as `namespace/name`.
+/// A visit of a task by its key, of those that a timeline shows, and its run's workflow as `namespace/name`.
 pub(crate) async fn task_of(
     app: &App,
     run: &str,
@@ -168,11 +163,7 @@ pub(crate) async fn task_of(
     let id = parse_id(run)?;
     let agent = app.agent().await?;
     let run = agent.run(id).await.or_view()?;
-    let (entries, _) = whole_journal(&agent, id, 0).await?;
-    let mut timeline = Timeline::default();
-    for entry in &entries {
-        timeline.take(entry);
-    }
+    let (timeline, _) = timeline(&agent, &run).await?;
     let tasks = timeline.finish(run.status, None);
     let found = tasks.into_iter().find(|task| task.key == key);
     let task = found.ok_or_else(|| {
@@ -187,22 +178,24 @@ pub(crate) async fn task_of(
 /// The last input of a task, and the context that it began with.
 async fn task_input(
     agent: &AgentClient,
-    id: RunId,
+    run: &RunView,
     task: &str,
 ) -> Result<(Value, Value), ErrorView> {
-    let (entries, _) = whole_journal(agent, id, 0).await?;
     let mut context = Value::default();
     let mut found = None;
-    for entry in entries {
+    read(agent, run, None, |entry| {
         if entry.kind == JournalType::RunStarted {
             // The input is the context too, unless the entry has another one.
             context = entry.input.clone().unwrap_or_default();
         }
-        context = entry.context.unwrap_or(context);
+        if let Some(changed) = entry.context {
+            context = changed;
+        }
         if entry.kind == JournalType::TaskStarted && entry.task.as_deref() == Some(task) {
             found = Some((entry.input.unwrap_or_default(), context.clone()));
         }
-    }
+    })
+    .await?;
     found.ok_or_else(|| {
         ErrorView::new(Code::NotFound, format!("the run did not reach {task}"))
             .with_value(task)
@@ -210,25 +203,35 @@ async fn task_input(
     })
 }
 
-/// The journal up to a limit, and how many entries are left out.
-async fn whole_journal(
+/// The newest entries of a run's journal as a timeline, and how many are before them.
+async fn timeline(agent: &AgentClient, run: &RunView) -> Result<(Timeline, u64), ErrorView> {
+    let omitted = run.sequence.saturating_sub(ENTRIES_MAX);
+    let mut timeline = Timeline::default();
+    let after = (omitted > 0).then_some(omitted);
+    let take = |entry| timeline.take(&entry);
+    let compacted = read(agent, run, after, take).await?;
+    Ok((timeline, omitted.saturating_sub(compacted)))
+}
+
+/// Reads a run's journal page by page, up to where the run is at least, and gives how many entries at its beginning
+/// are not kept any more.
+async fn read(
     agent: &AgentClient,
-    id: RunId,
-    length: u64,
-) -> Result<(Vec<Entry>, u64), ErrorView> {
-    let mut entries = Vec::new();
-    let mut after = None;
+    run: &RunView,
+    mut after: Option<u64>,
+    mut take: impl FnMut(Entry),
+) -> Result<u64, ErrorView> {
     loop {
         let query = JournalQuery {
             after,
             limit: Some(PAGE),
         };
-        let page = agent.journal(id, &query).await.or_view()?;
-        entries.extend(page.items);
-        after = page.next;
-        if after.is_none() || entries.len() >= ENTRIES_MAX {
-            let omitted = length.saturating_sub(entries.len() as u64);
-            return Ok((entries, if after.is_some() { omitted } else { 0 }));
+        let page = agent.journal(run.id, &query).await.or_view()?;
+        page.items.into_iter().for_each(&mut take);
+        // What a run that goes on adds meanwhile is for the next look.
+        after = page.next.filter(|next| *next < run.sequence);
+        if after.is_none() {
+            return Ok(page.compacted);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A journal folded into tasks with their attempts, as the timeline draws them. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use flame_agent_client::api::{JournalEntry as Entry, JournalType};
 use flame_dsl::{TaskKind, TaskList, Workflow};
@@ -24,10 +24,15 @@ pub(crate) fn journal_entry(entry: &Entry) -> JournalEntry {
     }
 }
 
-/// Tasks in the order in which they began.
+/// Tasks in the order in which they began. The entries may be the end of a journal alone: a task that began before
+/// them has a row from its first entry on, without a time of start.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     tasks: Vec<TaskView>,
+    /// Sequence of the first entry that was taken.
+    first: Option<u64>,
+    /// Rows of tasks that began before it.
+    earlier: HashSet<usize>,
     /// Where the task of each execution stands.
     by_execution: HashMap<u64, usize>,
     /// Where each visit of a task stands; its attempts share it.
@@ -36,6 +41,7 @@ pub(super) struct Timeline {
 
 impl Timeline {
     pub(super) fn take(&mut self, entry: &Entry) {
+        self.first.get_or_insert(entry.sequence);
         match entry.kind {
             JournalType::TaskStarted | JournalType::CompensationBegan => self.begin(entry),
             JournalType::CompensationEnded => self.end_compensation(entry),
@@ -100,12 +106,36 @@ impl Timeline {
                 }
             }
         }
+        let partial = self.partial();
+        let mut tasks = self.in_order();
         if let Some(workflow) = definition.and_then(model) {
-            name_people(&mut self.tasks, &workflow);
-            let mut place = 0;
-            add_unreached(&mut self.tasks, &workflow.tasks, &mut place, 0, None);
+            name_people(&mut tasks, &workflow);
+            if partial {
+                set_depths(&mut tasks, &workflow);
+            }
+            let rest = Rest { partial, status };
+            add_unreached(&mut tasks, &workflow.tasks, &mut 0, 0, None, rest);
         }
-        self.tasks
+        tasks
+    }
+
+    /// Whether the journal has a beginning that was not taken.
+    fn partial(&self) -> bool {
+        self.first.is_some_and(|first| first > 1)
+    }
+
+    /// The rows, those of tasks that began earlier before what is below them.
+    fn in_order(self) -> Vec<TaskView> {
+        let mut tasks: Vec<TaskView> = Vec::with_capacity(self.tasks.len());
+        for (place, task) in self.tasks.into_iter().enumerate() {
+            let below = format!("{}/", task.reference);
+            let inner = tasks
+                .iter()
+                .position(|known| known.reference.starts_with(&below))
+                .filter(|_| self.earlier.contains(&place));
+            tasks.insert(inner.unwrap_or(tasks.len()), task);
+        }
+        tasks
     }
 
     fn begin(&mut self, entry: &Entry) {
@@ -197,11 +227,7 @@ impl Timeline {
     fn schedule(&mut self, entry: &Entry) {
         let Some(due) = entry.due else { return };
         let wait = millis(due.duration_since(entry.at).as_millis());
-        let Some(place) = entry
-            .execution
-            .and_then(|id| self.by_execution.get(&id))
-            .copied()
-        else {
+        let Some(place) = self.place(entry) else {
             return;
         };
         self.tasks[place].status = RunStatusView::Waiting;
@@ -221,12 +247,37 @@ impl Timeline {
     }
 
     fn with(&mut self, entry: &Entry, change: impl FnOnce(&mut TaskView)) {
-        let place = entry
-            .execution
-            .and_then(|execution| self.by_execution.get(&execution));
-        if let Some(task) = place.and_then(|place| self.tasks.get_mut(*place)) {
-            change(task);
+        if let Some(place) = self.place(entry) {
+            change(&mut self.tasks[place]);
         }
+    }
+
+    /// Where the task of an entry stands; one that began before the first entry gets its row now.
+    fn place(&mut self, entry: &Entry) -> Option<usize> {
+        let execution = entry.execution?;
+        if let Some(place) = self.by_execution.get(&execution) {
+            return Some(*place);
+        }
+        if !self.partial() || entry.task.is_none() {
+            return None;
+        }
+        let (key, parent) = self.key(entry);
+        let place = match self.by_key.get(&key) {
+            Some(place) => *place,
+            None => {
+                let mut task = self.view(entry, key.clone(), parent, RunStatusView::Running);
+                task.started_at = None;
+                task.input = None;
+                task.note = Some(EARLIER.to_owned());
+                self.tasks.push(task);
+                let place = self.tasks.len() - 1;
+                self.earlier.insert(place);
+                self.by_key.insert(key, place);
+                place
+            }
+        };
+        self.by_execution.insert(execution, place);
+        Some(place)
     }
 
     /// What tells this visit of a task from any other of the run, and the same of the task around it.
@@ -237,9 +288,7 @@ impl Timeline {
         let parent = parent.map(|place| self.tasks[*place].key.clone());
         let iteration = iteration(entry).unwrap_or_default();
         // What undoes a task stands under the task's own reference.
-        let undo = entry
-            .compensation
-            .filter(|_| entry.kind != JournalType::TaskStarted);
+        let undo = entry.compensation.filter(|_| undoes(entry));
         let key = format!(
             "{}{}{}#{iteration}#{}",
             parent
@@ -269,7 +318,7 @@ impl Timeline {
             reference,
             key,
             name: entry.name.clone().unwrap_or_default(),
-            kind: if entry.kind == JournalType::CompensationBegan {
+            kind: if undoes(entry) {
                 "compensation".to_owned()
             } else {
                 entry.task_kind.clone().unwrap_or_default()
@@ -289,6 +338,28 @@ impl Timeline {
     }
 }
 
+/// What is said of a task whose start is in the part of the journal that was not taken.
+const EARLIER: &str = "began earlier";
+
+/// Whether an entry is about the undoing of a task, not about one of the tasks that undo it.
+fn undoes(entry: &Entry) -> bool {
+    matches!(
+        entry.kind,
+        JournalType::CompensationBegan
+            | JournalType::CompensationParked
+            | JournalType::CompensationEnded
+    )
+}
+
+/// Rows whose parent has none have the depth that the definition gives them.
+fn set_depths(tasks: &mut [TaskView], workflow: &Workflow) {
+    for view in tasks.iter_mut().filter(|view| view.parent.is_none()) {
+        let around = view.reference.match_indices('/').map(|(at, _)| at);
+        let around = around.filter(|at| workflow.task(&view.reference[..*at]).is_some());
+        view.depth = u32::try_from(around.count()).unwrap_or_default();
+    }
+}
+
 /// A task that listens for a person's answer says so.
 fn name_people(tasks: &mut [TaskView], workflow: &Workflow) {
     for view in tasks {
@@ -300,8 +371,8 @@ fn name_people(tasks: &mut [TaskView], workflow: &Workflow) {
     }
 }
 
-/// Whether a task that completed can be undone.
-pub(super) fn undoable(tasks: &[TaskView], definition: Option<&str>) -> bool {
+/// Whether a task that completed can be undone. `partial` tells that there are tasks beyond these: one of them may be.
+pub(super) fn undoable(tasks: &[TaskView], partial: bool, definition: Option<&str>) -> bool {
     let Some(workflow) = definition.and_then(model) else {
         return false;
     };
@@ -309,10 +380,11 @@ pub(super) fn undoable(tasks: &[TaskView], definition: Option<&str>) -> bool {
         .iter()
         .filter(|task| task.status == RunStatusView::Completed);
     workflow.compensates
-        && completed.any(|task| {
-            let task = workflow.task(&task.reference);
-            task.is_some_and(|task| task.compensation.is_some())
-        })
+        && (partial
+            || completed.any(|task| {
+                let task = workflow.task(&task.reference);
+                task.is_some_and(|task| task.compensation.is_some())
+            }))
 }
 
 fn iteration(entry: &Entry) -> Option<String> {
@@ -325,6 +397,14 @@ fn is_compensation(reference: &str) -> bool {
     reference.contains("/catch/do/")
 }
 
+/// What is known of tasks that have no row.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    /// They may have run in the part of the journal that was not taken.
+    partial: bool,
+    status: RunStatus,
+}
+
 /// Puts tasks that were not reached behind those they follow in the definition.
 fn add_unreached(
     tasks: &mut Vec<TaskView>,
@@ -332,29 +412,53 @@ fn add_unreached(
     place: &mut usize,
     depth: u32,
     parent: Option<&str>,
+    rest: Rest,
 ) {
-    for task in &list.0 {
+    let is_at = |view: &TaskView, reference: &str, below: &str| {
+        (*view.reference == *reference || view.reference.starts_with(below)) && !is_undo(view)
+    };
+    // What stands before the last one that has a row has run, or was left out by the flow, earlier.
+    let last_reached = list.0.iter().rposition(|task| {
+        let below = format!("{}/", task.reference);
+        tasks.iter().any(|view| is_at(view, &task.reference, &below))
+    });
+    for (index, task) in list.0.iter().enumerate() {
         let below = format!("{}/", task.reference);
         let first = tasks
             .iter()
             .find(|view| *view.reference == *task.reference && !view.compensation);
         let reached = first.map(|view| view.key.clone());
-        let last = tasks.iter().rposition(|view| {
-            (*view.reference == *task.reference || view.reference.starts_with(&below))
-                && !is_undo(view)
-        });
+        let last = tasks
+            .iter()
+            .rposition(|view| is_at(view, &task.reference, &below));
         match (reached, last) {
             (Some(key), Some(last)) => {
                 let mut inner = last + 1;
                 // Inside a loop or a handler "not reached" says nothing a person could use.
                 if let TaskKind::Do(inside) = &task.kind {
-                    add_unreached(tasks, inside, &mut inner, depth + 1, Some(&key));
+                    add_unreached(tasks, inside, &mut inner, depth + 1, Some(&key), rest);
                 }
                 if let TaskKind::Try(body) = &task.kind {
-                    add_unreached(tasks, &body.tasks, &mut inner, depth + 1, Some(&key));
+                    add_unreached(tasks, &body.tasks, &mut inner, depth + 1, Some(&key), rest);
                 }
                 *place = (*place).max(inner);
             }
+            (_, Some(last)) if rest.partial => {
+                // Tasks inside it have rows, so it is under way since before the first of them.
+                let first = tasks
+                    .iter()
+                    .position(|view| is_at(view, &task.reference, &below))
+                    .unwrap_or(last);
+                let mut view = unreached(task, depth, parent);
+                view.status = match rest.status.is_terminal() {
+                    true => rest.status.into(),
+                    false => RunStatusView::Running,
+                };
+                view.note = Some(EARLIER.to_owned());
+                tasks.insert(first, view);
+                *place = (*place).max(last + 2);
+            }
+            _ if rest.partial && last_reached.is_none_or(|reached| index < reached) => {}
             _ => {
                 let view = unreached(task, depth, parent);
                 tasks.insert((*place).min(tasks.len()), view);
@@ -453,6 +557,64 @@ do:
             timeline.take(&entry);
         }
         timeline.finish(status, Some(TEXT))
+    }
+
+    /// The end of a journal, as the newest entries of a long run.
+    fn fold_end(mut list: Value, status: RunStatus) -> Vec<TaskView> {
+        for (index, entry) in list.as_array_mut().unwrap().iter_mut().enumerate() {
+            entry["sequence"] = json!(9_001 + index);
+        }
+        fold(list, status)
+    }
+
+    #[test]
+    fn a_task_that_began_before_the_end_of_a_journal_has_its_row_around_what_is_in_it() {
+        let tasks = fold_end(
+            json!([
+                charge("taskStarted", 3, 1),
+                charge("taskFaulted", 3, 1),
+                pay("taskFaulted", json!({"error": {"type": "t", "status": 503}})),
+                {"type": "runFaulted"},
+            ]),
+            RunStatus::Faulted,
+        );
+        let rows: Vec<_> = tasks
+            .iter()
+            .map(|task| (task.name.as_str(), task.depth, task.status))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("pay", 0, RunStatusView::Faulted),
+                ("charge", 1, RunStatusView::Faulted),
+                ("note", 1, RunStatusView::Pending),
+                ("confirm", 0, RunStatusView::Pending),
+            ],
+            "total ran before these entries, so nothing is known of it"
+        );
+        assert_eq!(tasks[0].started_at, None);
+        assert_eq!(tasks[0].note.as_deref(), Some("began earlier"));
+        assert!(tasks[0].error.is_some() && tasks[1].started_at.is_some());
+    }
+
+    #[test]
+    fn a_task_that_says_nothing_in_the_end_of_a_journal_stands_around_its_tasks() {
+        let tasks = fold_end(
+            json!([charge("taskStarted", 3, 1), charge("taskCompleted", 3, 1)]),
+            RunStatus::Running,
+        );
+        let rows: Vec<_> = tasks
+            .iter()
+            .map(|task| (task.name.as_str(), task.depth, task.status))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("pay", 0, RunStatusView::Running),
+                ("charge", 1, RunStatusView::Completed),
+                ("confirm", 0, RunStatusView::Pending),
+            ]
+        );
     }
 
     #[test]

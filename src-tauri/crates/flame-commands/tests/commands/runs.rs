@@ -334,3 +334,73 @@ async fn a_cancel_undoes_what_the_run_did_and_the_timeline_shows_it() {
     assert!(error.is(Code::RunNotInState), "{error}");
     stage.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_more_entries_than_a_timeline_holds_shows_its_end() {
+    const ITEMS: u64 = 1_400;
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let text = format!(
+        "document: {{dsl: 1.0.3, namespace: test, name: many, version: 1.0.0}}\n\
+         do:\n  \
+         - before: {{set: {{n: -1}}}}\n  \
+         - loop:\n      \
+             for: {{each: item, in: '${{ [range({ITEMS})] }}'}}\n      \
+             do:\n        \
+             - note: {{set: {{n: '${{ $item }}'}}}}\n  \
+         - stop: {{raise: {{error: {{type: https://example.com/stop, status: 418, title: Enough}}}}}}\n  \
+         - never: {{set: {{n: 0}}}}\n"
+    );
+    let create = DocumentCreate {
+        kind: DocumentKind::Workflow,
+        text,
+    };
+    let document = stage.run(create).await.unwrap();
+    let start = RunStart {
+        document_id: document.id,
+        input: "{}".to_owned(),
+    };
+    let started = stage.run(start).await.unwrap();
+    let run = ended(&stage, &started.id).await;
+    assert_eq!(run.status, RunStatusView::Faulted);
+
+    let detail = stage.run(RunGet { id: run.id.clone() }).await.unwrap();
+    let length = detail.journal_length.get();
+    assert!(length > 4_000, "{length} entries");
+    assert_eq!(detail.entries_omitted.get(), length - 3_000);
+    let last = |name: &str| {
+        let mut rows = detail.tasks.iter().filter(|task| task.name == name);
+        rows.next_back()
+    };
+    let stop = last("stop").expect("where it faulted");
+    assert_eq!(stop.status, RunStatusView::Faulted);
+    assert_eq!(stop.error.as_ref().unwrap().status, 418);
+    let around = last("loop").expect("it began earlier and ended here");
+    assert_eq!(
+        (around.status, around.started_at.is_none()),
+        (RunStatusView::Completed, true)
+    );
+    let note = last("note").expect("the last item");
+    assert_eq!(note.iteration.as_deref(), Some("1399"));
+    assert_eq!(last("never").unwrap().status, RunStatusView::Pending);
+    assert!(
+        last("before").is_none(),
+        "it ran, and its entries are not here"
+    );
+
+    let task = RunTaskInput {
+        id: run.id.clone(),
+        task: Some(note.reference.clone()),
+    };
+    let had = stage.run(task).await.unwrap();
+    let input: serde_json::Value = serde_json::from_str(&had.input).unwrap();
+    assert_eq!(input, serde_json::json!({"n": ITEMS - 2}), "of the last item");
+
+    let pin = PinAdd {
+        run: run.id,
+        task: note.key.clone(),
+    };
+    let pins = stage.run(pin).await.unwrap();
+    assert_eq!(pins[0].output.0, serde_json::json!({"n": ITEMS - 1}));
+    stage.close().await;
+}
