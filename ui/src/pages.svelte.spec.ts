@@ -5,7 +5,7 @@ import { visit } from "./test-visit";
 import { restart } from "./ipc/fake";
 import type { Scene } from "./ipc/fake/emitter";
 
-const PAGES = ["home", "workflows", "runs", "tasks", "connections", "connections/new", "connections/con-local", "events/dead-letters", "events/log", "help", "help/for", "help/MD-404", "help/MD-999", "doctor", "settings/runtime", "settings/data", "settings/appearance", "settings/shortcuts", "settings/about", "nowhere"];
+const PAGES = ["home", "workflows", "runs", "tasks", "connections", "connections/new", "connections/con-local", "events/dead-letters", "events/log", "help", "help/for", "help/MD-404", "help/MD-999", "doctor", "settings/runtime", "settings/data", "settings/outbound", "settings/appearance", "settings/shortcuts", "settings/about", "nowhere"];
 
 /** Layout is measured in a real browser; here it is names, roles and structure. */
 const RULES = { "color-contrast": { enabled: false }, "target-size": { enabled: false }, "scrollable-region-focusable": { enabled: false } };

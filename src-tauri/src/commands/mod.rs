@@ -96,6 +96,7 @@ macro_rules! handler {
             $crate::commands::runtime::runtime_switch_progress,
             $crate::commands::runtime::podman_status,
             $crate::commands::runtime::container_get,
+            $crate::commands::runtime::outbound_list,
             $crate::commands::doctor::doctor_check,
             $crate::commands::doctor::doctor_repair,
         ]

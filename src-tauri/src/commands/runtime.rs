@@ -9,4 +9,5 @@ super::adapters! {
     runtime_switch_progress: RuntimeSwitchProgress,
     podman_status: PodmanStatusGet,
     container_get: ContainerGet,
+    outbound_list: OutboundList,
 }

@@ -502,6 +502,18 @@ export type OpenFolder = {
 	folder: Folder,
 };
 
+/**  A host that the agent called since it started. */
+export type OutboundHost = {
+	/**  Host and port, such as `pay.example.com:443`. */
+	host: string,
+	calls: Whole,
+	/**  Calls of these that were refused, here or there, or got no answer. */
+	failures: Whole,
+	lastAt: Moment,
+	/**  Workflows and connections that called it, by name. */
+	callers: string[],
+};
+
 export type Overview = {
 	/**  Runs that started inside the window. */
 	runs: Whole,
@@ -1169,6 +1181,8 @@ export interface Commands {
   podmanStatus(): Promise<Result<PodmanStatus>>;
   /** The agent's container; none while it runs natively. */
   containerGet(): Promise<Result<ContainerView | null>>;
+  /** Every host that it called since it started, most recent first. */
+  outboundList(): Promise<Result<OutboundHost[]>>;
   /** Checks everything; takes seconds at most. */
   doctorCheck(): Promise<Result<DoctorReport>>;
   /** Repairs one thing and checks again. */
@@ -1245,6 +1259,7 @@ export function commandsOver(transport: Transport): Commands {
     runtimeSwitchProgress: () => settle(transport.call("runtime_switch_progress", {})),
     podmanStatus: () => settle(transport.call("podman_status", {})),
     containerGet: () => settle(transport.call("container_get", {})),
+    outboundList: () => settle(transport.call("outbound_list", {})),
     doctorCheck: () => settle(transport.call("doctor_check", {})),
     doctorRepair: (input) => settle(transport.call("doctor_repair", input)),
     helpPages: () => settle(transport.call("help_pages", {})),

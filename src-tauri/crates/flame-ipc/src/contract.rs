@@ -307,6 +307,8 @@ contract! {
     "podman_status" PodmanStatusGet {} -> PodmanStatus;
     /// The agent's container; none while it runs natively.
     "container_get" ContainerGet {} -> Option<ContainerView>;
+    /// Every host that it called since it started, most recent first.
+    "outbound_list" OutboundList {} -> Vec<OutboundHost>;
     /// Checks everything; takes seconds at most.
     "doctor_check" DoctorCheck {} -> DoctorReport;
     /// Repairs one thing and checks again.

@@ -107,6 +107,20 @@ pub struct ContainerView {
     pub hardening: Vec<String>,
 }
 
+/// A host that the agent called since it started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboundHost {
+    /// Host and port, such as `pay.example.com:443`.
+    pub host: String,
+    pub calls: Whole,
+    /// Calls of these that were refused, here or there, or got no answer.
+    pub failures: Whole,
+    pub last_at: Moment,
+    /// Workflows and connections that called it, by name.
+    pub callers: Vec<String>,
+}
+
 /// A switch between native and Podman, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]

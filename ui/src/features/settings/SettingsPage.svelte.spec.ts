@@ -1,6 +1,6 @@
 import { screen, waitFor } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { visit } from "../../test-visit";
 import { emitter } from "../../ipc/fake/emitter";
 import { restart, world } from "../../ipc/fake";
@@ -54,4 +54,46 @@ it("a switch that fails says why and where", async () => {
   emitter.emit("switchProgress", { ...world.switching!, cancellable: false, error });
   await screen.findByText("The switch to Podman stopped");
   expect(screen.getByTestId("error-note").textContent).toContain("no-new-privileges is off.");
+});
+
+describe("the outbound ledger", () => {
+  const rows = () => screen.getAllByTestId("outbound-host").map((row) => [...row.querySelectorAll("[role=cell]")].map((cell) => cell.textContent?.trim()));
+
+  it("is one click from the foot of every page and from the runtime", async () => {
+    await visit("home");
+    await userEvent.click(await screen.findByTestId("status-outbound"));
+    await screen.findAllByTestId("outbound-host");
+    await userEvent.click(screen.getByTestId("settings-runtime"));
+    await userEvent.click(await screen.findByTestId("open-outbound"));
+    await screen.findAllByTestId("outbound-host");
+  });
+
+  it("shows each host, its calls, what failed, and who called", async () => {
+    await open("outbound");
+    await screen.findAllByTestId("outbound-host");
+    const [first, second] = rows();
+    expect(first?.slice(0, 3)).toEqual(["127.0.0.1:7411", "31,261", "9"]);
+    expect(first?.[4]).toBe("Orders");
+    expect(second?.slice(0, 3)).toEqual(["figures.example.com:443", "145", "None"]);
+    expect(screen.getByText("Every morning").getAttribute("href")).toBe("#/workflows/doc-morning");
+  });
+
+  it("finds a host by its name or its caller", async () => {
+    await open("outbound");
+    await userEvent.type(await screen.findByTestId("outbound-search"), "every-morning");
+    await waitFor(() => expect(rows().map((cells) => cells[0])).toEqual(["figures.example.com:443"]));
+    await userEvent.type(screen.getByTestId("outbound-search"), "?");
+    await userEvent.click(await screen.findByText("Clear the filter"));
+    expect(rows()).toHaveLength(2);
+  });
+
+  it("follows the agent, and says when nothing was called", async () => {
+    restart("empty");
+    await open("outbound");
+    await screen.findByTestId("outbound-empty");
+    world.outbound = [{ host: "late.example:80", calls: 1, failures: 1, lastAt: new Date().toISOString(), callers: ["a connection"] }];
+    emitter.emit("runtimeStatus", world.runtime);
+    await screen.findByText("late.example:80");
+    expect(rows()[0]?.[4]).toBe("a connection");
+  });
 });

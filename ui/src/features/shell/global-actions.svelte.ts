@@ -1,4 +1,5 @@
 //! The actions that exist on every page.
+import ArrowUpRight from "@lucide/svelte/icons/arrow-up-right";
 import CirclePlus from "@lucide/svelte/icons/circle-plus";
 import FolderOpen from "@lucide/svelte/icons/folder-open";
 import Keyboard from "@lucide/svelte/icons/keyboard";
@@ -48,6 +49,7 @@ function general(): Action[] {
       disabled: !settings.data,
       run: () => void change({ theme: dark ? "light" : "dark" }, dark ? "Light theme" : "Dark theme"),
     },
+    { id: "outbound", label: "Open the outbound ledger", icon: ArrowUpRight, run: () => go(address("settings", "outbound")) },
     { id: "open-data", label: "Open the data folder", icon: FolderOpen, run: () => void commands.openFolder({ folder: "data" }) },
     { id: "open-output", label: "Open the output folder", icon: FolderOpen, run: () => void commands.openFolder({ folder: "output" }) },
   ];

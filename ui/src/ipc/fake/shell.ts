@@ -9,7 +9,7 @@ const iso = (ms: number) => new Date(ms).toISOString();
 type Part = Pick<
   Handlers,
   | "appInfo" | "openFolder" | "search" | "overview" | "settingsGet" | "settingsSet" | "runtimeStatus" | "runtimeRestart"
-  | "runtimeLogs" | "runtimeSwitch" | "runtimeSwitchCancel" | "runtimeSwitchProgress" | "podmanStatus" | "containerGet"
+  | "runtimeLogs" | "runtimeSwitch" | "runtimeSwitchCancel" | "runtimeSwitchProgress" | "podmanStatus" | "containerGet" | "outboundList"
   | "doctorCheck" | "doctorRepair" | "vaultStatus" | "vaultUnlock"
 >;
 
@@ -52,6 +52,10 @@ export function shellHandlers(world: World): Part {
       world.runtime.mode === "podman"
         ? { id: "8c1f0e90a", name: "mastra-flame-agent", image: "localhost/mastra/flame-agent:0.1.0", status: "running", startedAt: iso(Date.now() - 60_000), cpuPercent: 1.4, memoryBytes: 31e6, memoryLimitBytes: 512e6, pids: 6, hardening: ["no new privileges", "no capabilities", "read-only root", "user 10001"] }
         : null,
+    outboundList: () => {
+      world.needAgent();
+      return world.outbound;
+    },
     doctorCheck: () => doctor(),
     doctorRepair: () => doctor(),
     vaultStatus: () => world.vault,

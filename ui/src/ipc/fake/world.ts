@@ -6,6 +6,7 @@ import type {
   DocumentSummary,
   ErrorView,
   Feed,
+  OutboundHost,
   PersonTask,
   Pin,
   RunStatus,
@@ -75,6 +76,7 @@ export class World {
     firstStepsHidden: false,
     runtimeMode: "native",
   };
+  outbound: OutboundHost[] = [];
   switching: SwitchProgress | null = null;
   runtime: RuntimeStatus;
   #next = 20500;
@@ -86,6 +88,7 @@ export class World {
     this.#seedConnections();
     if (scene !== "empty") this.#seedRuns();
     if (scene !== "empty") this.#seedDeadLetters();
+    if (scene !== "empty") this.outbound = called();
     if (scene !== "empty") this.people = peopleOf(this.runs);
     this.refreshFigures();
   }
@@ -133,6 +136,8 @@ export class World {
     this.runtime.runsInFlight = this.runs.filter((run) => run.endedAt === null).length;
     this.runtime.runsWaiting = this.runs.filter((run) => run.status === "waiting").length;
     this.runtime.deadLetters = this.deadLetters.length;
+    this.runtime.outboundHosts = this.outbound.length;
+    this.runtime.outboundCalls = this.outbound.reduce((sum, host) => sum + host.calls, 0);
     for (const { summary } of this.documents.values()) {
       summary.lastRuns = this.runs
         .filter((run) => run.name === summary.name)
@@ -166,8 +171,8 @@ export class World {
       runsInFlight: 0,
       runsWaiting: 0,
       deadLetters: 0,
-      outboundHosts: 2,
-      outboundCalls: 31406,
+      outboundHosts: 0,
+      outboundCalls: 0,
       memoryBytes: down ? null : 38_200_000,
       cpuPercent: down ? null : 2.1,
       diskUsedBytes: 1_310_000_000,
@@ -360,6 +365,14 @@ export class World {
       };
     });
   }
+}
+
+function called(): OutboundHost[] {
+  const orders = "shop/orders/1.4.0";
+  return [
+    { host: "127.0.0.1:7411", calls: 31_261, failures: 9, lastAt: iso(Date.now() - 4000), callers: [orders, "shop/orders/1.3.0"] },
+    { host: "figures.example.com:443", calls: 145, failures: 0, lastAt: iso(Date.now() - 8_400_000), callers: ["shop/every-morning/1.0.0"] },
+  ];
 }
 
 function statusAt(index: number): RunStatus {

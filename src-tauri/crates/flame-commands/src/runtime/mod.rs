@@ -2,6 +2,7 @@
 
 mod container;
 mod logs;
+mod outbound;
 mod status;
 mod switch;
 mod usage;

@@ -104,6 +104,12 @@ async fn orders_runs_with_one_click_on_the_first_start() {
         .unwrap();
     assert_eq!((overview.runs.get(), overview.completed.get()), (1, 1));
     assert!(overview.duration_p95_ms.is_some());
+    let called = stage.run(OutboundList {}).await.unwrap();
+    assert_eq!(called.len(), 1, "{called:?}");
+    assert_eq!(called[0].host, "warehouse.example:80");
+    assert!(called[0].calls.get() > 0 && called[0].failures.get() == 0);
+    assert!(called[0].last_at.get() >= run.created_at.get());
+    assert!(called[0].callers[0].starts_with("samples/orders/"));
     let input = stage
         .run(DocumentSampleInput {
             id: sample.id.clone(),
