@@ -536,6 +536,8 @@ export type OverviewBucket = {
 	completed: Whole,
 	faulted: Whole,
 	durationP95Ms: Whole | null,
+	/**  Runs in flight where the bucket ends, whenever they started. */
+	inFlight: Whole,
 };
 
 /**  Figures for Home. */

@@ -28,10 +28,15 @@ impl Execute for OverviewGet {
             OverviewWindow::Month => 30 * 24 * HOUR_MS,
         };
         let since = Timestamp::from_millisecond(now.as_millisecond() - span_ms).unwrap_or(now);
-        let (runs, partial) = runs_since(&agent, since).await?;
+        let (runs, partial) = runs(&agent, started_in(since)).await?;
+        let mut older = Vec::new();
+        for query in in_flight_at(since) {
+            older.extend(runs(&agent, query).await?.0);
+        }
         let load = agent.status().await.or_view()?.runs;
         Ok(overview(
             &runs,
+            &older,
             partial,
             since,
             span_ms,
@@ -41,18 +46,43 @@ impl Execute for OverviewGet {
     }
 }
 
-async fn runs_since(
-    agent: &AgentClient,
-    since: Timestamp,
-) -> Result<(Vec<RunView>, bool), ErrorView> {
+/// Runs that started in the window.
+fn started_in(since: Timestamp) -> RunQuery {
+    RunQuery {
+        since: Some(since),
+        ..RunQuery::default()
+    }
+}
+
+/// Runs that were in flight when the window began: those that still are, and those that ended inside it.
+fn in_flight_at(since: Timestamp) -> [RunQuery; 2] {
+    let before = RunQuery {
+        until: Some(since),
+        ..RunQuery::default()
+    };
+    let open = RunStatus::ALL.into_iter().filter(|status| !status.is_terminal());
+    let open: Vec<&str> = open.map(RunStatus::as_str).collect();
+    [
+        RunQuery {
+            status: Some(open.join(",")),
+            ..before.clone()
+        },
+        RunQuery {
+            ended_since: Some(since),
+            ..before
+        },
+    ]
+}
+
+/// The newest runs of a query, tests left out, and whether there are more.
+async fn runs(agent: &AgentClient, query: RunQuery) -> Result<(Vec<RunView>, bool), ErrorView> {
     let mut runs = Vec::new();
     let mut cursor = None;
     loop {
         let query = RunQuery {
-            since: Some(since),
             cursor: cursor.take(),
             limit: Some(PAGE),
-            ..RunQuery::default()
+            ..query.clone()
         };
         let page = agent.runs(&query).await.or_view()?;
         runs.extend(page.items.into_iter().filter(|run| !run.test));
@@ -66,6 +96,7 @@ async fn runs_since(
 
 fn overview(
     runs: &[RunView],
+    older: &[RunView],
     partial: bool,
     since: Timestamp,
     span_ms: i64,
@@ -84,10 +115,15 @@ fn overview(
         }
     }
     let all: Vec<&RunView> = runs.iter().collect();
-    let oldest = runs
-        .iter()
+    let every = || runs.iter().chain(older);
+    let oldest = every()
         .filter(|run| !run.status.is_terminal())
         .map(|run| run.created_at);
+    // Where a bucket of this number begins.
+    let begin = |index: usize| {
+        let into = span_ms * i64::try_from(index).unwrap_or_default() / BUCKETS;
+        Timestamp::from_millisecond(since.as_millisecond() + into).unwrap_or(since)
+    };
     Overview {
         runs: all.len().into(),
         completed: count(&all, RunStatus::Completed),
@@ -103,18 +139,22 @@ fn overview(
             .iter()
             .enumerate()
             .map(|(index, runs)| {
-                let into = span_ms * i64::try_from(index).unwrap_or_default() / BUCKETS;
-                let at = Timestamp::from_millisecond(since.as_millisecond() + into);
+                let end = begin(index + 1);
                 OverviewBucket {
-                    at: at.unwrap_or(since).into(),
+                    at: begin(index).into(),
                     total: runs.len().into(),
                     completed: count(runs, RunStatus::Completed),
                     faulted: count(runs, RunStatus::Faulted),
                     duration_p95_ms: percentile(runs, 95),
+                    in_flight: every().filter(|run| was_in_flight(run, end)).count().into(),
                 }
             })
             .collect(),
     }
+}
+
+fn was_in_flight(run: &RunView, at: Timestamp) -> bool {
+    run.created_at <= at && run.ended_at.is_none_or(|ended| ended > at)
 }
 
 fn count(runs: &[&RunView], status: RunStatus) -> Whole {
@@ -168,18 +208,34 @@ mod tests {
         let mut runs: Vec<RunView> = (1..=20).map(|n| run(10, n * 10, "completed")).collect();
         runs.push(run(59, 9_999, "faulted"));
         runs.push(run(30, 0, "running"));
-        let found = overview(&runs, false, since, HOUR_MS, now, 1);
+        // One from the day before ends at minute 20, another goes on.
+        let older = [
+            run(-1_440, 1_460 * 60_000, "completed"),
+            run(-60, 0, "running"),
+        ];
+        let found = overview(&runs, &older, false, since, HOUR_MS, now, 1);
         assert_eq!(
             (found.runs.get(), found.completed.get(), found.faulted.get()),
             (22, 20, 1)
         );
         assert_eq!(found.duration_p50_ms, Some(Whole::new(100)));
         assert_eq!(found.duration_p95_ms, Some(Whole::new(190)));
-        assert_eq!(found.oldest_wait_ms, Some(Whole::new(30 * 60 * 1_000)));
+        assert_eq!(
+            found.oldest_wait_ms,
+            Some(Whole::new(2 * 60 * 60 * 1_000)),
+            "also of one that started before the window"
+        );
+        let in_flight = |bucket: usize| found.buckets[bucket].in_flight.get();
+        assert_eq!((in_flight(0), in_flight(18)), (2, 2));
+        assert_eq!(
+            (in_flight(19), in_flight(29), in_flight(59)),
+            (1, 2, 2),
+            "what ends where a bucket ends is in flight no more"
+        );
         assert_eq!(found.buckets.len(), 60);
         assert_eq!(found.buckets[10].total.get(), 20);
         assert_eq!(found.buckets[59].faulted.get(), 1);
-        let empty = overview(&[], false, since, HOUR_MS, now, 0);
+        let empty = overview(&[], &[], false, since, HOUR_MS, now, 0);
         assert_eq!((empty.duration_p95_ms, empty.oldest_wait_ms), (None, None));
     }
 }

@@ -43,4 +43,6 @@ pub struct OverviewBucket {
     pub completed: Whole,
     pub faulted: Whole,
     pub duration_p95_ms: Option<Whole>,
+    /// Runs in flight where the bucket ends, whenever they started.
+    pub in_flight: Whole,
 }

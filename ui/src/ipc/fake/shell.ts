@@ -99,6 +99,7 @@ function overview(world: World, windowMs: number): Overview {
       completed: here.filter((run) => run.status === "completed").length,
       faulted: here.filter((run) => run.status === "faulted").length,
       durationP95Ms: took.at(-1) ?? null,
+      inFlight: world.runs.filter((run) => Date.parse(run.createdAt) <= from + step && (run.endedAt === null || Date.parse(run.endedAt) > from + step)).length,
     };
   });
   return {
