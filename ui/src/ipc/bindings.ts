@@ -837,7 +837,12 @@ export type RuntimeStatus = {
 	outboundHosts: Whole,
 	outboundCalls: Whole,
 	memoryBytes: Whole | null,
+	/**  The most that it could take: its container's limit, else what this machine has. */
+	memoryLimitBytes: Whole | null,
+	/**  Of one core: 100 is one core all the time. */
 	cpuPercent: Fraction | null,
+	/**  Cores that this machine has. */
+	cpuCores: number | null,
 	diskUsedBytes: Whole | null,
 	diskFreeBytes: Whole | null,
 	/**  When it last answered. */

@@ -48,7 +48,12 @@ pub struct RuntimeStatus {
     pub outbound_hosts: Whole,
     pub outbound_calls: Whole,
     pub memory_bytes: Option<Whole>,
+    /// The most that it could take: its container's limit, else what this machine has.
+    pub memory_limit_bytes: Option<Whole>,
+    /// Of one core: 100 is one core all the time.
     pub cpu_percent: Option<Fraction>,
+    /// Cores that this machine has.
+    pub cpu_cores: Option<u32>,
     pub disk_used_bytes: Option<Whole>,
     pub disk_free_bytes: Option<Whole>,
     /// When it last answered.

@@ -43,6 +43,8 @@ pub struct ContainerState {
 pub struct Stats {
     pub cpu_percent: f64,
     pub memory_bytes: u64,
+    /// Absent where it has none.
+    pub memory_limit_bytes: Option<u64>,
     pub pids: u64,
 }
 
@@ -208,6 +210,7 @@ impl AgentContainer {
         Ok(Some(Stats {
             cpu_percent: one["CPU"].as_f64().unwrap_or(0.0),
             memory_bytes: one["MemUsage"].as_u64().unwrap_or(0),
+            memory_limit_bytes: one["MemLimit"].as_u64().filter(|bytes| *bytes > 0),
             pids: one["PIDs"].as_u64().unwrap_or(0),
         }))
     }

@@ -33,6 +33,8 @@ describe("Home", () => {
     const attention = await screen.findByTestId("attention");
     await within(attention).findByText(/Orders runs faulted at Reserve stock/);
     await within(attention).findByText("12 dead letters wait");
+    await screen.findByText("2 % of 4 cores");
+    await screen.findByText("38 MB of 17 GB");
     const tiles = await screen.findByTestId("tiles");
     expect(tiles.querySelectorAll("dd svg polyline"), "each figure has its shape").toHaveLength(4);
     await within(attention).findByText("orders-database fails its check");

@@ -22,6 +22,11 @@ export function pillOf(status: RuntimeStatus): { word: string; tone: Tone } {
   return { word: word ?? modeTitle(status.mode), tone };
 }
 
+/** What the agent takes of all cores of this machine, in percent. */
+export function cpuShare(status: RuntimeStatus): number | null {
+  return status.cpuPercent === null ? null : status.cpuPercent / (status.cpuCores ?? 1);
+}
+
 /** Whether commands that need the agent can work now. */
 export function isAway(status: RuntimeStatus | undefined): boolean {
   return status?.phase === "stopped" || status?.phase === "failed";

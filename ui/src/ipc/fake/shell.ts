@@ -36,7 +36,7 @@ export function shellHandlers(world: World): Part {
     },
     runtimeStatus: () => world.runtime,
     runtimeRestart: () => {
-      Object.assign(world.runtime, { phase: "ready", error: null, version: "0.1.0", address: "http://127.0.0.1:41873", startedAt: iso(Date.now()), readyMs: 121, fsyncMs: 1.9, memoryBytes: 36e6, cpuPercent: 1, lastSeenAt: iso(Date.now()), restarts: world.runtime.restarts + 1 });
+      Object.assign(world.runtime, { phase: "ready", error: null, version: "0.1.0", address: "http://127.0.0.1:41873", startedAt: iso(Date.now()), readyMs: 121, fsyncMs: 1.9, memoryBytes: 36e6, memoryLimitBytes: 16.6e9, cpuPercent: 4, lastSeenAt: iso(Date.now()), restarts: world.runtime.restarts + 1 });
       emitter.emit("runtimeStatus", world.runtime);
       return world.runtime;
     },

@@ -81,6 +81,10 @@ impl super::Runtime {
             outbound_hosts: Whole::default(),
             outbound_calls: Whole::default(),
             memory_bytes: usage.memory_bytes.map(Whole::new),
+            memory_limit_bytes: usage.memory_limit_bytes.map(Whole::new),
+            cpu_cores: std::thread::available_parallelism()
+                .ok()
+                .and_then(|cores| u32::try_from(cores.get()).ok()),
             cpu_percent: usage.cpu_percent.map(Fraction::new),
             disk_used_bytes: None,
             disk_free_bytes: None,

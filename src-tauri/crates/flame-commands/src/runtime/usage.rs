@@ -13,6 +13,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(super) struct Usage {
     pub(super) cpu_percent: Option<f64>,
     pub(super) memory_bytes: Option<u64>,
+    /// The most that it could take: the container's limit, else what this machine has.
+    pub(super) memory_limit_bytes: Option<u64>,
     last: Option<(u32, Instant, f64)>,
     follower: Option<JoinHandle<()>>,
 }
@@ -43,12 +45,14 @@ impl Usage {
         };
         self.last = used.map(|(pid, seconds)| (pid, now, seconds));
         self.memory_bytes = pid.and_then(memory_bytes);
+        self.memory_limit_bytes = machine_memory_bytes();
     }
 
     /// What Podman measured.
     pub(super) fn take(&mut self, stats: Option<Stats>) {
         self.cpu_percent = stats.map(|stats| stats.cpu_percent.round());
         self.memory_bytes = stats.map(|stats| stats.memory_bytes);
+        self.memory_limit_bytes = stats.and_then(|stats| stats.memory_limit_bytes);
         self.last = None;
     }
 }
@@ -66,8 +70,19 @@ fn cpu_seconds(pid: u32) -> Option<f64> {
 #[cfg(target_os = "linux")]
 fn memory_bytes(pid: u32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib(text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?)
+}
+
+#[cfg(target_os = "linux")]
+fn machine_memory_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    kib(text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?)
+}
+
+/// Bytes of what the kernel writes as "812 kB".
+#[cfg(target_os = "linux")]
+fn kib(text: &str) -> Option<u64> {
+    let kib: u64 = text.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
 
@@ -81,6 +96,11 @@ fn memory_bytes(_pid: u32) -> Option<u64> {
     None
 }
 
+#[cfg(not(target_os = "linux"))]
+fn machine_memory_bytes() -> Option<u64> {
+    None
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
@@ -90,6 +110,7 @@ mod tests {
         let mut usage = Usage::default();
         usage.measure(Some(std::process::id()));
         assert!(usage.memory_bytes.is_some_and(|bytes| bytes > 0));
+        assert!(usage.memory_bytes < usage.memory_limit_bytes);
         assert_eq!(usage.cpu_percent, None, "a share needs two looks");
         usage.measure(Some(std::process::id()));
         assert!(usage.cpu_percent.is_some());
