@@ -56,6 +56,8 @@ test("Orders runs with one click and every task shows its input and output", asy
     await window.see("task-panel");
     await window.click("tab-input");
     await window.see("task-input");
+    await window.click("tab-output");
+    await window.see("task-output");
   }
 });
 
