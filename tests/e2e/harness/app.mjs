@@ -1,10 +1,12 @@
 // The built app in its real window, driven through WebDriver.
+import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { mkdtemp, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { remote } from "webdriverio";
 
 import { end, openDesktop, processesIn } from "./desktop.mjs";
+import { refusals, watchPolicy } from "./policy.mjs";
 
 const APP = required("MASTRA_APP");
 const DRIVER = required("TAURI_DRIVER");
@@ -23,7 +25,10 @@ async function freePort() {
   return port;
 }
 
-/** Opens the app on a private desktop. `close` ends the window, the driver and the desktop. */
+/**
+ * Opens the app on a private desktop. `close` ends the window, the driver and the desktop. What the content security
+ * policy refused meanwhile fails it, unless the test asks for it with `refusals: "expected"`.
+ */
 export async function openApp(options = {}) {
   const desktop = options.desktop ?? (await openDesktop(options));
   const dataDir = options.dataDir ?? (await mkdtemp(join(desktop.home, "workspace-")));
@@ -46,12 +51,17 @@ export async function openApp(options = {}) {
       "tauri:options": { application: APP },
     },
   });
+  await watchPolicy(browser);
+  let closed = false;
+  const refused = () => (closed || options.refusals === "expected" ? [] : refusals(browser));
   return {
     browser,
     dataDir,
     desktop,
     /** Ends the window but keeps the desktop and the data, as a person who quits the app. */
     async quit() {
+      const found = await refused();
+      closed = true;
       await browser.deleteSession();
       await driver.stop();
       // The driver does not always end what it opened.
@@ -59,12 +69,23 @@ export async function openApp(options = {}) {
         const program = await readlink(`/proc/${pid}/exe`).catch(() => "");
         if (program === (await realpath(APP))) end(pid, "SIGTERM");
       }
+      assert.deepEqual(found, [], "the content security policy refused something");
     },
     async close() {
+      // A test may have ended the app itself; then its window has nothing more to say.
+      const found = (await isOpen(browser)) ? await refused().catch((error) => [`${error}`]) : [];
       await browser.deleteSession().catch(() => {});
       await desktop.close();
+      assert.deepEqual(found, [], "the content security policy refused something");
     },
   };
+}
+
+async function isOpen(browser) {
+  return browser.getTitle().then(
+    () => true,
+    () => false,
+  );
 }
 
 async function answers(port) {

@@ -1,6 +1,8 @@
 // What a person does in the window, by the names that the pages give their parts.
 import assert from "node:assert/strict";
 
+import { refusals, watchPolicy } from "../harness/policy.mjs";
+
 const TIMEOUT_MS = 20_000;
 
 /** The window of an open app, with one method per thing a person does in it. */
@@ -104,20 +106,12 @@ export class Window {
     await this.settle();
   }
 
-  async errors() {
-    return this.browser.execute(() => window.__e2eViolations ?? []);
+  /** What the content security policy has refused so far. */
+  errors() {
+    return refusals(this.browser);
   }
 
-  /** Collects what the content security policy refuses from now on; the driver's own scripts do not count. */
-  async watchPolicy() {
-    await this.browser.execute(() => {
-      window.__e2eViolations = [];
-      document.addEventListener("securitypolicyviolation", (event) => {
-        const { violatedDirective, blockedURI, sourceFile, lineNumber, columnNumber, sample } = event;
-        if (sourceFile.startsWith("user-script")) return;
-        const place = `${sourceFile}:${lineNumber}:${columnNumber}`;
-        window.__e2eViolations.push(`${violatedDirective}: ${blockedURI} at ${place} ${sample}`);
-      });
-    });
+  watchPolicy() {
+    return watchPolicy(this.browser);
   }
 }

@@ -10,10 +10,9 @@ let app;
 let window;
 
 before(async () => {
-  app = await openApp();
+  app = await openApp({ refusals: "expected" });
   window = new Window(app.browser);
   await window.reads("runtime-pill", /Native/);
-  await window.watchPolicy();
 });
 
 after(() => app?.close());
