@@ -49,6 +49,7 @@ const ORDERS = [
   { id: "ord-1004", customer: "", items: [] },
   { id: "ord-1005", customer: "Edsger Dijkstra", items: [{ sku: "tea-green", quantity: 6, price: 4.9 }] },
   { id: "ord-1006", customer: "Barbara Liskov", items: [{ sku: "kettle-steel", quantity: 1, price: 59 }] },
+  { id: "ord-1001", customer: "Ada Lovelace", items: [{ sku: "tea-green", quantity: 2, price: 4.9 }] },
 ];
 const APPROVAL = `document: {dsl: 1.0.3, namespace: samples, name: large-order, version: 1.0.0, title: Large order}
 do:
@@ -80,8 +81,8 @@ before(async () => {
   await window.command("run_start", { documentId: approval.id, input: '{"id": "ord-1007"}' });
   await window.command("connection_save", { name: "reports", kind: "sqlite", settings: { path: "reports.db" } });
   await window.reads("nav-tasks", /1 wait/);
-  await window.go("home");
-  await window.click("run-orders");
+  await window.go("runs");
+  await app.browser.$('[data-status="completed"] a').click();
   await window.reads("run-status", /Completed/);
 });
 

@@ -395,7 +395,7 @@ mod tests {
     }
 
     fn dripping(piece: &'static str, pause: Duration) -> Request {
-        streamed(stream::repeat(piece).then(async move |piece| {
+        streamed(stream::repeat(piece).then(move |piece| async move {
             tokio::time::sleep(pause).await;
             piece
         }))
@@ -433,10 +433,14 @@ mod tests {
             );
             assert_eq!(begun.elapsed().as_secs(), seconds, "{failure}");
         }
-        let steady = streamed(stream::repeat(PIECE).take(30).then(async move |piece| {
-            tokio::time::sleep(second).await;
-            piece
-        }));
+        let steady = streamed(
+            stream::repeat(PIECE)
+                .take(30)
+                .then(move |piece| async move {
+                    tokio::time::sleep(second).await;
+                    piece
+                }),
+        );
         let whole = whole(steady, 1 << 30, Code::BodyTooLarge).await.unwrap();
         assert_eq!(whole.len(), 30 * PACE_BYTES);
     }

@@ -165,7 +165,7 @@ impl Calls {
         }
     }
 
-    const fn caller<'c>(&'c self, invoked: &'c Invoked, name: &'c str) -> Caller<'c> {
+    fn caller<'c>(&'c self, invoked: &'c Invoked, name: &'c str) -> Caller<'c> {
         Caller {
             outbound: &self.outbound,
             origin: outbound::Caller {

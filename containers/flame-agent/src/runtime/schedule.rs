@@ -209,12 +209,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
     while shared.is_accepting() {
         let now = now();
         let mut refused = false;
-        if shared.schedules.filled.swap(false, Ordering::Relaxed) || now < looked {
-            if let Err(error) = set_all_right(&shared, now).await {
-                refused = true;
-                tracing::warn!(%error, "Schedules that a clock had put too late could not be put right");
-                shared.schedules.filled.store(true, Ordering::Relaxed);
-            }
+        let may_be_late = shared.schedules.filled.swap(false, Ordering::Relaxed) || now < looked;
+        if may_be_late && let Err(error) = set_all_right(&shared, now).await {
+            refused = true;
+            tracing::warn!(%error, "Schedules that a clock had put too late could not be put right");
+            shared.schedules.filled.store(true, Ordering::Relaxed);
         }
         looked = now;
         for id in shared.schedules.to_look_at() {

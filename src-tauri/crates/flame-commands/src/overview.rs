@@ -28,10 +28,10 @@ impl Execute for OverviewGet {
             OverviewWindow::Month => 30 * 24 * HOUR_MS,
         };
         let since = Timestamp::from_millisecond(now.as_millisecond() - span_ms).unwrap_or(now);
-        let (runs, partial) = runs(&agent, started_in(since)).await?;
+        let (runs, partial) = read_runs(&agent, started_in(since)).await?;
         let mut older = Vec::new();
         for query in in_flight_at(since) {
-            older.extend(runs(&agent, query).await?.0);
+            older.extend(read_runs(&agent, query).await?.0);
         }
         let load = agent.status().await.or_view()?.runs;
         Ok(overview(
@@ -75,7 +75,7 @@ fn in_flight_at(since: Timestamp) -> [RunQuery; 2] {
 }
 
 /// The newest runs of a query, tests left out, and whether there are more.
-async fn runs(agent: &AgentClient, query: RunQuery) -> Result<(Vec<RunView>, bool), ErrorView> {
+async fn read_runs(agent: &AgentClient, query: RunQuery) -> Result<(Vec<RunView>, bool), ErrorView> {
     let mut runs = Vec::new();
     let mut cursor = None;
     loop {

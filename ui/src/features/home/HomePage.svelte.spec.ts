@@ -57,7 +57,7 @@ describe("Home", () => {
     const world = restart("full");
     const before = world.runs.length;
     await visit("home");
-    const button = await screen.findByTestId("run-orders");
+    const button = await screen.findByTestId("play-orders");
     for (let click = 0; click < 10; click += 1) button.click();
     await screen.findByText(/Orders runs: ord-20434/);
     expect(world.runs.length).toBe(before + 1);

@@ -41,6 +41,7 @@ impl Protocols {
             .map_err(|_| unusable(format!("{} is not UTF-8 text", resource.name())))?;
         Ok((*self.texts.put(key, text)).clone())
     }
+
     /// The script at an address, which `named` says that the workflow itself names; each time as it is there.
     pub(in crate::runtime) async fn script(
         &self,

@@ -58,14 +58,16 @@ impl Traced {
     }
 }
 
-/// Why nothing can be traced here, if so.
-pub(super) fn refused() -> Option<String> {
+/// Whether anything can be traced here; says why where it can't.
+pub(super) fn may_trace() -> bool {
     let tried = Command::new("strace")
         .args(["-f", "-o", "/dev/null", "--", "true"])
         .output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Some(error.to_string()),
-    }
+    let reason = match tried {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    flame_testkit::skipped(format_args!("nothing can be traced here: {reason}"));
+    false
 }

@@ -11,7 +11,7 @@ use flame_ipc::{
     CompensationView, ErrorView, JournalPage, RunDetail, RunFollow, RunGet, RunJournal, RunPage,
     RunTaskInput, RunUnfollow, RunsList, TaskInput, TaskView, Whole,
 };
-use flame_types::{RunId, RunStatus};
+use flame_types::RunStatus;
 use serde_json::Value;
 
 use super::timeline::{Timeline, journal_entry, undoable};

@@ -97,11 +97,14 @@ impl Connection {
         let wanted = match exchange.credentials {
             None => return Self::connect(exchange, &[]).await,
             Some(Credentials::Basic(user)) => {
-                let proof = [("user", user.name.as_str()), ("pass", &user.password)];
+                let proof = [
+                    ("user", user.name.as_str()),
+                    ("pass", user.password.as_str()),
+                ];
                 return Self::connect(exchange, &proof).await;
             }
             Some(Credentials::Bearer(token)) => {
-                return Self::connect(exchange, &[("auth_token", token)]).await;
+                return Self::connect(exchange, &[("auth_token", token.as_str())]).await;
             }
             Some(Credentials::Digest(_)) => {
                 return Err(invalid(
