@@ -5,6 +5,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod general;
+pub(crate) mod host_execution;
 pub(crate) mod people;
 pub(crate) mod pins;
 pub(crate) mod runs;
@@ -73,6 +74,10 @@ macro_rules! handler {
             $crate::commands::pins::pin_add,
             $crate::commands::pins::pin_remove,
             $crate::commands::pins::document_test,
+            $crate::commands::host_execution::host_execution_get,
+            $crate::commands::host_execution::host_execution_allow,
+            $crate::commands::host_execution::host_execution_forbid,
+            $crate::commands::host_execution::host_permissions_list,
             $crate::commands::connections::connection_kinds,
             $crate::commands::connections::connections_list,
             $crate::commands::connections::connection_save,

@@ -1,6 +1,5 @@
 //! From a code to the one thing that repairs it. A code stands here because something can be done about it.
 import { restartAgent } from "$features/runtime/runtime.svelte";
-import type { ErrorView } from "$ipc";
 import { address, go } from "../routes/router.svelte";
 
 export interface Repair {
@@ -20,7 +19,9 @@ const REPAIRS: Record<string, Repair> = {
   "MD-503": { label: "Restart the agent", run: () => void restartAgent() },
 };
 
-export function repairOf(error: ErrorView): Repair | null {
-  if (error.code.startsWith("MD-6")) return { label: "Open Doctor", run: () => go(address("doctor")) };
-  return REPAIRS[error.code] ?? null;
+/** `documentId` is the workflow that it happened to, where there is one. */
+export function repairOf(code: string, documentId?: string): Repair | null {
+  if (code.startsWith("MD-6")) return { label: "Open Doctor", run: () => go(address("doctor")) };
+  if (code === "MD-407" && documentId) return { label: "Allow on this computer", run: () => go(`${address("workflows", documentId)}?host=1`) };
+  return REPAIRS[code] ?? null;
 }

@@ -355,6 +355,7 @@ export type DocumentText = {
 /**  The specification's error object. */
 export type DslError = {
 	type: string,
+	code: string | null,
 	status: number,
 	title: string | null,
 	detail: string | null,
@@ -566,6 +567,11 @@ export type PersonTask = {
 export type PersonTaskKind = 
 /**  A yes or no. */
 "approval" | "form";
+
+export type HostExecution = { workflow: string, programs: HostProgram[], allowed: boolean, changed: boolean };
+export type HostProgram = { kind: HostProgramKind, name: string, task: string, text: string, given: string[], digest: string, allowed: boolean };
+export type HostProgramKind = "shell" | "python" | "pythonSource" | "mcpServer";
+export type HostPermission = { workflow: string, documentId: string | null, programs: Whole, allowedAt: Moment };
 
 /**  What a task gives in tests, instead of being executed. */
 export type Pin = {
@@ -1134,6 +1140,10 @@ export interface Commands {
   tasksList(): Promise<Result<PersonTask[]>>;
   /** Answers a task; MD-212 when it waits no more. */
   taskAnswer(input: TaskAnswer): Promise<Result<Answered>>;
+  hostExecutionGet(input: { documentId: string }): Promise<Result<HostExecution>>;
+  hostExecutionAllow(input: { documentId: string, programs: string[] }): Promise<Result<HostExecution>>;
+  hostExecutionForbid(input: { workflow: string }): Promise<Result<HostPermission[]>>;
+  hostPermissionsList(): Promise<Result<HostPermission[]>>;
   /** Outputs that are pinned for tests of a workflow. */
   pinsList(input: PinsList): Promise<Result<Pin[]>>;
   /** Pins what a task of a run gave, for tests of the run's workflow. */
@@ -1239,6 +1249,10 @@ export function commandsOver(transport: Transport): Commands {
     runTest: (input) => settle(transport.call("run_test", input)),
     tasksList: () => settle(transport.call("tasks_list", {})),
     taskAnswer: (input) => settle(transport.call("task_answer", input)),
+    hostExecutionGet: (input) => settle(transport.call("host_execution_get", input)),
+    hostExecutionAllow: (input) => settle(transport.call("host_execution_allow", input)),
+    hostExecutionForbid: (input) => settle(transport.call("host_execution_forbid", input)),
+    hostPermissionsList: () => settle(transport.call("host_permissions_list", {})),
     pinsList: (input) => settle(transport.call("pins_list", input)),
     pinAdd: (input) => settle(transport.call("pin_add", input)),
     pinRemove: (input) => settle(transport.call("pin_remove", input)),

@@ -88,6 +88,9 @@ pub(super) struct Serve {
     /// A workflow whose shell commands and Python scripts may run on this machine; may be given again
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = workflow_name)]
     allow_host_execution: Vec<(Namespace, WorkflowName)>,
+    /// Let whoever has the token allow more workflows to do so while the agent runs; for agents of one person
+    #[arg(long)]
+    host_execution_by_api: bool,
     /// Image of Python scripts that run in a container; it must be there, nobody fetches it
     #[arg(long, value_name = "IMAGE", default_value = PYTHON_IMAGE)]
     python_image: String,
@@ -220,6 +223,7 @@ impl Serve {
             },
             processes: ProcessOptions {
                 host_execution: HostExecution::Of(allowed),
+                host_execution_by_api: self.host_execution_by_api,
                 python_image: self.python_image.clone(),
                 shell_image: self.shell_image.clone(),
                 ..ProcessOptions::default()

@@ -18,8 +18,8 @@ use super::failure::Failure;
 use super::guard::{self, Guard};
 use super::metrics::{self, Metrics};
 use super::routes::{
-    agent, compensations, connections, containers, dead_letters, events, people, pipelines, runs,
-    test_runs, workflows,
+    agent, compensations, connections, containers, dead_letters, events, host_execution, people,
+    pipelines, runs, test_runs, workflows,
 };
 use super::{body, failure, hook};
 use crate::pipeline::Pipelines;
@@ -171,6 +171,7 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::Answer => on(method, people::answer),
         Operation::TakeContainerOrders => on(method, containers::orders),
         Operation::TellContainerOutcome => on(method, containers::tell),
+        Operation::PutHostExecution => on(method, host_execution::put),
         Operation::ListPipelines => on(method, pipelines::list),
         Operation::GetPipeline => on(method, pipelines::get),
         Operation::PutPipeline => on(method, pipelines::put),

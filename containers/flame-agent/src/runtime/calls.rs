@@ -124,7 +124,7 @@ impl Calls {
         };
         let asking = process::Asking {
             run: invoked.run,
-            workflow: &invoked.workflow.id,
+            workflow: &invoked.workflow,
             reference: &invoked.reference,
             key: &invoked.key,
             effect: invoked.effect,
@@ -174,7 +174,7 @@ impl Calls {
             },
             processes: &self.processes,
             key: &invoked.key,
-            workflow: &invoked.workflow.id,
+            workflow: &invoked.workflow,
             task: invoked.workflow.task(&invoked.reference),
             foreign: invoked.workflow.foreign(&invoked.reference),
         }
@@ -223,7 +223,7 @@ impl Calls {
             },
             processes: &self.processes,
             key: &key,
-            workflow: &workflow.id,
+            workflow,
             task: None,
             foreign: None,
         };

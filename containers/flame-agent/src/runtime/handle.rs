@@ -23,7 +23,7 @@ use super::value::{
     Change, Deployed, Inspection, JournalEntry, Load, OutboundHost, PersonTask, StartRequest,
     Started,
 };
-use super::{ContainerOrders, ContainerOutcome, Error, Options, retention};
+use super::{ContainerOrders, ContainerOutcome, Error, HostGrants, Options, retention};
 
 /// The running runtime.
 #[derive(Debug, Clone)]
@@ -171,6 +171,12 @@ impl Handle {
         self.shared.stored(run).await?;
         people::answer(&self.shared, run, task, data).await?;
         self.shared.stored(run).await
+    }
+
+    /// Says which programs of which workflows may start on this machine, in place of what was said before; false
+    /// where the agent was not started to be told.
+    pub fn permit_host_execution(&self, grants: HostGrants) -> bool {
+        self.shared.calls.processes().permit(grants)
     }
 
     /// The containers that tasks wait for, for whoever runs them.

@@ -43,7 +43,7 @@ pub use misfit::Misfit;
 pub use options::{Options, OutboundOptions};
 pub use process::{
     ContainerId, ContainerJob, ContainerOrder, ContainerOrders, ContainerOutcome, HostExecution,
-    ProcessOptions,
+    HostGrants, ProcessOptions,
 };
 pub(crate) use process::{PYTHON_IMAGE, SHELL_IMAGE};
 pub use value::{

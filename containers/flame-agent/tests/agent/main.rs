@@ -17,6 +17,7 @@ mod hardening;
 mod harness;
 mod help;
 mod hooks;
+mod host_execution;
 mod http;
 mod operations;
 mod people;

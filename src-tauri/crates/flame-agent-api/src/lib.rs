@@ -11,6 +11,7 @@ mod connection;
 mod container;
 mod dead_letter;
 mod event;
+mod host_execution;
 mod openapi;
 mod operation;
 mod person;
@@ -38,6 +39,7 @@ pub use dead_letter::{
     DeadLetter, DeadLetterOrigin, DeadLetterPage, DeadLetterPut, DeadLetterQuery,
 };
 pub use event::{EventPage, EventQuery, EventView, EventsTaken};
+pub use host_execution::{HostExecutionGrant, HostExecutionPut};
 pub use openapi::{openapi, openapi_json};
 pub use operation::{
     Access, Answer, Body, Description, Method, Operation, Parameter, ParameterPlace, Shape, media,

@@ -11,6 +11,7 @@ mod containers;
 mod dead_letters;
 mod error;
 mod events;
+mod host_execution;
 mod people;
 mod pipelines;
 mod runs;

@@ -14,7 +14,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use flame_agent_client::api::{
     ConnectionPut, ContainerEnd, ContainerOutcome, DeadLetterQuery, EventQuery, FeedQuery,
-    JournalQuery, ReplayRequest, RunQuery, SecretText, TestRequest,
+    HostExecutionGrant, HostExecutionPut, JournalQuery, ReplayRequest, RunQuery, SecretText,
+    TestRequest,
 };
 use flame_agent_client::{AgentClient, Error, Format, RunEvent, StartOptions};
 use futures::StreamExt;
@@ -307,6 +308,14 @@ async fn call_everything(client: &AgentClient) -> Result<(), Error> {
         fault: None,
     };
     assert!(client.tell_container("0a1b", &ended).await?);
+    let allowed = HostExecutionPut {
+        workflows: vec![HostExecutionGrant {
+            namespace: "shop".parse().unwrap(),
+            name: "orders".parse().unwrap(),
+            programs: vec!["0f".repeat(32).parse().unwrap()],
+        }],
+    };
+    client.put_host_execution(&allowed).await?;
     client
         .answer(run, "/do/0/ask", &json!({"approved": true}))
         .await?;

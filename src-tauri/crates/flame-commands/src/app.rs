@@ -60,6 +60,8 @@ pub struct App {
     pub(crate) followers: Followers,
     /// Held while the pins of a workflow change.
     pub(crate) pins: Arc<Mutex<()>>,
+    /// Held while the agent is told what may run on this computer.
+    pub(crate) host_execution: tokio::sync::Mutex<()>,
     settings: Mutex<Settings>,
     /// Titles of documents, until one changes.
     pub(crate) titles: Mutex<Option<Arc<documents::Titles>>>,
@@ -113,6 +115,7 @@ impl App {
             checks: Checks::default(),
             followers: Followers::default(),
             pins: Arc::default(),
+            host_execution: tokio::sync::Mutex::default(),
             settings: Mutex::new(settings),
             titles: Mutex::default(),
             client: watch::Sender::new(None),

@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 
 use crate::app::{App, Connected, lock};
 use crate::containers::ContainerWorker;
-use crate::{connections, dead_letters, documents, feeds, runs};
+use crate::{connections, dead_letters, documents, feeds, host_execution, runs};
 
 /// Runs whose journals are followed at once.
 const FOLLOWED_MAX: usize = 8;
@@ -64,6 +64,8 @@ async fn follow(app: &Arc<App>, endpoint: &Endpoint) {
             return std::future::pending().await;
         }
     };
+    // The runs of before go on at once, and their scripts wait for this.
+    permit(app, &client).await;
     connections::deploy_all(app, &client).await;
     if let Err(error) = documents::deploy_missing(app, &client).await {
         tracing::warn!(%error, "documents could not be deployed");
@@ -72,10 +74,18 @@ async fn follow(app: &Arc<App>, endpoint: &Endpoint) {
         endpoint: endpoint.clone(),
         client: client.clone(),
     }));
+    // Until here nobody told this agent what was taken back.
+    permit(app, &client).await;
     app.emit(&Event::RuntimeChanged(app.runtime_status().await));
     feeds::try_again(app).await;
     let worker = ContainerWorker::new(app.worker_options());
     tokio::join!(worker.work(&client), changes(app, &client));
+}
+
+async fn permit(app: &Arc<App>, client: &AgentClient) {
+    if let Err(error) = host_execution::deploy(app, client).await {
+        tracing::warn!(%error, "the agent was not told what may run on this computer");
+    }
 }
 
 /// Tells everything that changes at the agent.

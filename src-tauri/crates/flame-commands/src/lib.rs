@@ -17,6 +17,7 @@ mod follow;
 mod general;
 mod help;
 mod host;
+mod host_execution;
 mod overview;
 mod people;
 mod pins;

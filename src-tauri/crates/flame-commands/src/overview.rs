@@ -60,7 +60,9 @@ fn in_flight_at(since: Timestamp) -> [RunQuery; 2] {
         until: Some(since),
         ..RunQuery::default()
     };
-    let open = RunStatus::ALL.into_iter().filter(|status| !status.is_terminal());
+    let open = RunStatus::ALL
+        .into_iter()
+        .filter(|status| !status.is_terminal());
     let open: Vec<&str> = open.map(RunStatus::as_str).collect();
     [
         RunQuery {
@@ -75,7 +77,10 @@ fn in_flight_at(since: Timestamp) -> [RunQuery; 2] {
 }
 
 /// The newest runs of a query, tests left out, and whether there are more.
-async fn read_runs(agent: &AgentClient, query: RunQuery) -> Result<(Vec<RunView>, bool), ErrorView> {
+async fn read_runs(
+    agent: &AgentClient,
+    query: RunQuery,
+) -> Result<(Vec<RunView>, bool), ErrorView> {
     let mut runs = Vec::new();
     let mut cursor = None;
     loop {

@@ -159,7 +159,8 @@ fn find(
 /// Reference of the call that receives messages and in whose `foreach` the task is, if there is one.
 fn subscription_around(workflow: &Workflow, past: &State, task: FrameId) -> Option<String> {
     let parent = |id: &FrameId| past.frame(*id).parent;
-    let call = std::iter::successors(parent(&task), parent).find(|id| matches!(past.frame(*id).progress, Progress::Receiving(_)))?;
+    let call = std::iter::successors(parent(&task), parent)
+        .find(|id| matches!(past.frame(*id).progress, Progress::Receiving(_)))?;
     Some(past.task(workflow, call)?.reference.to_string())
 }
 

@@ -76,7 +76,7 @@ codes! {
     ExpressionBudget = "MD-404", 422, "An expression used more than it may";
     FeedOffset = "MD-405", 409, "The feed does not start where the last one stopped";
     RunFaulted = "MD-406", 502, "The run that was to answer has no output";
-    HostExecutionOff = "MD-407", 0, "Scripts and shell commands are off";
+    HostExecutionOff = "MD-407", 403, "Scripts and shell commands are off";
     // 5xx: the shell
     AgentMissing = "MD-501", 0, "The flame-agent program was not found";
     AgentDown = "MD-502", 0, "The agent does not answer";

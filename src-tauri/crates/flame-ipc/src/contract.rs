@@ -211,6 +211,23 @@ contract! {
         pins: Vec<String>,
     } -> RunSummary;
 
+    // What may run on this computer
+    /// What a document's saved text would run on this computer, and whether it may.
+    "host_execution_get" HostExecutionGet { document_id: String } -> HostExecution;
+    /// Allows what was shown; MD-508 when the saved text would run something else by now.
+    "host_execution_allow" HostExecutionAllow {
+        document_id: String,
+        /// Digests of all programs that were shown.
+        programs: Vec<String>,
+    } -> HostExecution;
+    /// Takes back everything that was allowed for a workflow; what runs already runs on.
+    "host_execution_forbid" HostExecutionForbid {
+        /// `namespace/name`.
+        workflow: String,
+    } -> Vec<HostPermission>;
+    /// Workflows that may run something on this computer.
+    "host_permissions_list" HostPermissionsList {} -> Vec<HostPermission>;
+
     // Connections
     /// What can be connected.
     "connection_kinds" ConnectionKinds {} -> Vec<ConnectionKind>;

@@ -15,6 +15,7 @@ mod events;
 #[cfg(test)]
 mod export;
 mod help;
+mod host_execution;
 mod overview;
 mod people;
 mod pins;
@@ -33,6 +34,7 @@ pub use documents::*;
 pub use error::*;
 pub use events::*;
 pub use help::*;
+pub use host_execution::*;
 pub use overview::*;
 pub use people::*;
 pub use pins::*;

@@ -54,6 +54,8 @@ impl From<RunStatusView> for RunStatus {
 pub struct DslError {
     #[serde(rename = "type")]
     pub kind: String,
+    /// The code that the detail begins with, such as `MD-407`; `helpPage` explains it.
+    pub code: Option<String>,
     pub status: u16,
     pub title: Option<String>,
     pub detail: Option<String>,

@@ -124,6 +124,14 @@ text_id!(
     is_semantic_version
 );
 
+text_id!(
+    /// SHA-256 of a program that a workflow names, with what it is called with; 64 lower-case hex digits.
+    ProgramDigest,
+    "program digest",
+    "64 hex digits in lower case",
+    is_sha256
+);
+
 /// One version of one workflow; `Display` gives `namespace/name/version`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkflowId {
@@ -136,6 +144,10 @@ impl fmt::Display for WorkflowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.namespace, self.name, self.version)
     }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_label(text: &str) -> bool {
@@ -191,6 +203,20 @@ mod tests {
         }
         for bad in ["", "-a", "a-", "a_b", "a/b", "..", &"x".repeat(64), "ä"] {
             assert!(bad.parse::<Namespace>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn digests_are_64_hex_digits_in_lower_case() {
+        assert!("0f".repeat(32).parse::<ProgramDigest>().is_ok());
+        for bad in [
+            "",
+            "0f",
+            &"0F".repeat(32),
+            &"0g".repeat(32),
+            &"0f".repeat(33),
+        ] {
+            assert!(bad.parse::<ProgramDigest>().is_err(), "{bad}");
         }
     }
 

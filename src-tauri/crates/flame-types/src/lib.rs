@@ -6,7 +6,7 @@ mod ids;
 mod key;
 mod run;
 
-pub use ids::{InvalidId, Namespace, RunId, Version, WorkflowId, WorkflowName};
+pub use ids::{InvalidId, Namespace, ProgramDigest, RunId, Version, WorkflowId, WorkflowName};
 pub use jiff::Timestamp;
 pub use key::IdempotencyKey;
 pub use run::{Durability, RunStatus};

@@ -7,11 +7,13 @@
 mod backup;
 mod document;
 mod error;
+mod permission;
 mod samples;
 mod schema;
 mod workspace;
 
 pub use document::{Document, DocumentId, DocumentKind, NewDocument, PastRevision, UndoToken};
 pub use error::Error;
+pub use permission::{HostPermission, PROGRAMS_MAX};
 pub use samples::{CUSTOMERS, SAMPLES, Sample};
 pub use workspace::{BODY_BYTES_MAX, REVISIONS_KEPT, Workspace};

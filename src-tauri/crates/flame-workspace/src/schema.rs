@@ -12,7 +12,8 @@ use crate::error::Error;
 const APPLICATION_ID: i64 = 0x4D53_5753;
 
 /// Step `n` brings a file from version `n` to `n + 1`.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE documents (
         id         TEXT PRIMARY KEY,
         kind       TEXT NOT NULL,
@@ -36,7 +37,18 @@ const MIGRATIONS: &[&str] = &["
         key        TEXT PRIMARY KEY,
         value      TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    // Of this device alone: no document brings it along and nothing synchronises it.
+    "
+    CREATE TABLE host_permissions (
+        namespace  TEXT NOT NULL,
+        name       TEXT NOT NULL,
+        program    TEXT NOT NULL,
+        allowed_ms INTEGER NOT NULL,
+        PRIMARY KEY (namespace, name, program)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Checks that the file is ours, whole and not newer, then brings it to this version.
 pub(crate) fn prepare(

@@ -334,7 +334,7 @@ impl Workspace {
         }
     }
 
-    fn write<T>(
+    pub(crate) fn write<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -347,14 +347,14 @@ impl Workspace {
         Ok(done)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         // A panic inside a call rolled its transaction back: the connection is whole.
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sqlite(&self, error: rusqlite::Error) -> Error {
+    pub(crate) fn sqlite(&self, error: rusqlite::Error) -> Error {
         Error::from_sqlite(&self.path, error)
     }
 
@@ -417,7 +417,7 @@ fn document(row: &Row<'_>) -> rusqlite::Result<Document> {
     })
 }
 
-fn unreadable(
+pub(crate) fn unreadable(
     column: usize,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> rusqlite::Error {
@@ -433,7 +433,7 @@ fn as_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(crate) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let millis: i64 = row.get(column)?;
     Timestamp::from_millisecond(millis)
         .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, millis))

@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use flame_errors::Code;
-use flame_types::Timestamp;
+use flame_types::{ProgramDigest, Timestamp};
 use flame_workspace::{
-    BODY_BYTES_MAX, Document, DocumentId, DocumentKind, Error, NewDocument, REVISIONS_KEPT,
-    Workspace,
+    BODY_BYTES_MAX, Document, DocumentId, DocumentKind, Error, NewDocument, PROGRAMS_MAX,
+    REVISIONS_KEPT, Workspace,
 };
 use uuid::Uuid;
 
@@ -322,4 +322,82 @@ fn a_new_folder_is_private() {
     let data = folder.path().join("mastra");
     drop(open(&data));
     assert_eq!(data.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+fn digest(number: usize) -> ProgramDigest {
+    format!("{number:064x}").parse().unwrap()
+}
+
+#[test]
+fn what_may_run_is_kept_by_name_and_taken_back_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    let (namespace, name) = ("shop".parse().unwrap(), "orders".parse().unwrap());
+    let other = "returns".parse().unwrap();
+    workspace
+        .allow_host(&namespace, &name, &[digest(1), digest(2)], at(1))
+        .unwrap();
+    workspace
+        .allow_host(&namespace, &name, &[digest(3), digest(1)], at(2))
+        .unwrap();
+    workspace
+        .allow_host(&namespace, &other, &[digest(1)], at(3))
+        .unwrap();
+    drop(workspace);
+
+    let workspace = open(folder.path());
+    let found = workspace.host_permissions().unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!((&found[0].name, found[0].allowed), (&name, at(2)));
+    assert_eq!(found[0].programs, [digest(1), digest(3), digest(2)]);
+    assert!(workspace.forbid_host(&namespace, &name).unwrap());
+    assert!(!workspace.forbid_host(&namespace, &name).unwrap());
+    let left = workspace.host_permissions().unwrap();
+    assert_eq!((left.len(), &left[0].name), (1, &other));
+}
+
+#[test]
+fn of_too_many_programs_those_allowed_last_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    let (namespace, name) = ("shop".parse().unwrap(), "orders".parse().unwrap());
+    let all: Vec<ProgramDigest> = (0..PROGRAMS_MAX).map(digest).collect();
+    workspace
+        .allow_host(&namespace, &name, &all, at(1))
+        .unwrap();
+    workspace
+        .allow_host(&namespace, &name, &[digest(PROGRAMS_MAX)], at(2))
+        .unwrap();
+    let programs = &workspace.host_permissions().unwrap()[0].programs;
+    assert_eq!(programs.len(), PROGRAMS_MAX);
+    assert_eq!(programs[0], digest(PROGRAMS_MAX));
+}
+
+/// A workspace of before has its documents, and nothing may run.
+#[test]
+fn a_file_of_the_first_version_is_backed_up_and_brought_forward() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = {
+        let workspace = open(folder.path());
+        let (namespace, name) = ("shop".parse().unwrap(), "orders".parse().unwrap());
+        workspace
+            .allow_host(&namespace, &name, &[digest(1)], at(1))
+            .unwrap();
+        create(&workspace, 1, DocumentKind::Workflow, "shop/orders", "one")
+    };
+    let raw = rusqlite::Connection::open(folder.path().join("workspace.db")).unwrap();
+    raw.execute_batch("DROP TABLE host_permissions; PRAGMA user_version = 1")
+        .unwrap();
+    drop(raw);
+    let workspace = open(folder.path());
+    assert_eq!(workspace.get(saved.id).unwrap(), saved);
+    assert_eq!(workspace.host_permissions().unwrap(), []);
+    let backups = std::fs::read_dir(folder.path().join("backups")).unwrap();
+    let names: Vec<String> = backups
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        names.iter().any(|name| name.contains("before-2")),
+        "{names:?}"
+    );
 }

@@ -5,7 +5,7 @@ import { needs, type Sources } from "./attention";
 const none: Sources = { tasks: [], agent: null, faulted: [], deadLetters: 0, connections: [], documents: [], feeds: [], checks: [] };
 
 function faulted(id: string, task: string): RunSummary {
-  const error = { type: "x", status: 503, title: "HTTP 503 Service Unavailable", detail: "POST pay.example.com:443/charges: answered 503: upstream is down", instance: null };
+  const error = { type: "x", code: null, status: 503, title: "HTTP 503 Service Unavailable", detail: "POST pay.example.com:443/charges: answered 503: upstream is down", instance: null };
   return {
     id,
     namespace: "shop",

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { DslError } from "$ipc";
 import { faultWords, nextStep } from "./fault";
 
-const made = (name: string, fields: Partial<DslError>): DslError => ({ type: `https://serverlessworkflow.io/spec/1.0.0/errors/${name}`, status: 500, title: null, detail: null, instance: null, ...fields });
+const made = (name: string, fields: Partial<DslError>): DslError => ({ type: `https://serverlessworkflow.io/spec/1.0.0/errors/${name}`, code: null, status: 500, title: null, detail: null, instance: null, ...fields });
 
 describe("what failed", () => {
   it.each([

@@ -22,7 +22,8 @@ export function faultWords(error: DslError, attempts = 1): FaultWords {
   const host = known(call?.["host"] ?? "");
   if (answer) return { title: `${host} answered ${answer["status"]}${after}`, text: answer["why"] ?? null };
   if (call && family(error) === "timeout") return { title: `${host} gave no answer in time${after}`, text: error.detail };
-  return { title: `${error.title ?? `Error ${error.status}`}${after}`, text: error.detail };
+  const code = error.code && error.detail?.startsWith(`${error.code}: `) ? error.code.length + 2 : 0;
+  return { title: `${error.title ?? `Error ${error.status}`}${after}`, text: error.detail?.slice(code) ?? null };
 }
 
 /** The last word of a standard type; empty for one that a workflow made up. */

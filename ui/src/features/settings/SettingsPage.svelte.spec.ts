@@ -97,3 +97,17 @@ describe("the outbound ledger", () => {
     expect(rows()[0]?.[4]).toBe("a connection");
   });
 });
+
+it("what workflows may run on this computer is listed and taken back", async () => {
+  world.permissions.set("shop/orders", { digests: ["a", "b"], allowedAt: "2026-11-29T00:00:00Z" });
+  world.permissions.set("shop/gone", { digests: ["c"], allowedAt: "2026-11-29T00:00:00Z" });
+  await open("scripts");
+  await screen.findByText("shop/orders");
+  expect(screen.getByText(/^2 programs, allowed/)).toBeDefined();
+  expect(screen.getByText(/^1 program, allowed.*There is no such workflow any more/)).toBeDefined();
+  await userEvent.click(screen.getAllByTestId("take-back")[0]!);
+  await waitFor(() => expect(screen.queryByText("shop/orders")).toBeNull());
+  expect([...world.permissions.keys()]).toEqual(["shop/gone"]);
+  await userEvent.click(screen.getByTestId("take-back"));
+  await screen.findByTestId("host-empty");
+});

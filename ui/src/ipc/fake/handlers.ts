@@ -3,6 +3,7 @@ import type { Commands, Result } from "../bindings";
 import { connectionHandlers } from "./connections";
 import { documentHandlers } from "./documents";
 import { helpHandlers } from "./help";
+import { hostExecutionHandlers } from "./host-execution";
 import { letterHandlers } from "./letters";
 import { peopleHandlers } from "./people";
 import { pinHandlers } from "./pins";
@@ -24,6 +25,7 @@ export function handlers(world: World): Handlers {
     ...runHandlers(world),
     ...peopleHandlers(world),
     ...pinHandlers(world),
+    ...hostExecutionHandlers(world),
     ...connectionHandlers(world),
     ...letterHandlers(world),
     ...helpHandlers(),

@@ -24,6 +24,7 @@ const MORNING_PLAN: Plan[] = [
 
 export const REFUSED: DslError = {
   type: "https://serverlessworkflow.io/spec/1.0.0/errors/communication",
+  code: null,
   status: 503,
   title: "HTTP 503 Service Unavailable",
   detail: "POST 127.0.0.1:7411/reservations: answered 503: upstream processor is down",
@@ -155,8 +156,9 @@ function stop(view: TaskView, run: RunSummary, at: number, input: unknown, tasks
     return at;
   }
   view.status = "faulted";
-  view.error = REFUSED;
-  view.attempts = faultedAttempts(at);
+  const error = run.error ?? REFUSED;
+  view.error = error;
+  view.attempts = error === REFUSED ? faultedAttempts(at) : [{ number: 1, startedAt: iso(at), endedAt: iso(at + 4), status: "faulted", error, backoffMs: null }];
   view.endedAt = view.attempts.at(-1)?.endedAt ?? null;
   const end = Date.parse(view.endedAt ?? view.startedAt);
   tasks.push(...undone(end + 4));

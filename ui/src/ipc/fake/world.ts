@@ -66,6 +66,8 @@ export class World {
   /** The pins that the last test used. */
   tested: string[] = [];
   pins = new Map<string, Pin[]>();
+  /** What may run on this computer, by `namespace/name`. */
+  permissions = new Map<string, { digests: string[]; allowedAt: string }>();
   compensations = new Map<string, CompensationView>();
   vault: VaultStatusView = { store: "keychain", state: "ready", detail: null };
   settings: Settings = {

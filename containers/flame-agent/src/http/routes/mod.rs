@@ -6,6 +6,7 @@ pub(super) mod connections;
 pub(super) mod containers;
 pub(super) mod dead_letters;
 pub(super) mod events;
+pub(super) mod host_execution;
 pub(super) mod people;
 pub(super) mod pipelines;
 pub(super) mod runs;

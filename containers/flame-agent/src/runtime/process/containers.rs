@@ -170,7 +170,7 @@ impl Containers {
     }
 
     /// Waits for a container's outcome. Dropping the future ends the container, unless the worker is gone.
-    pub(super) async fn run(&self, job: ContainerJob) -> (Result<Ended, Error>, Option<Stored>) {
+    pub(super) async fn run(&self, job: ContainerJob) -> (Result<Ended, Fault>, Option<Stored>) {
         let (told, outcome) = oneshot::channel();
         let waiting = Waiting {
             containers: self,
@@ -185,9 +185,12 @@ impl Containers {
         match outcome.await {
             Ok((outcome, stored)) => (end(outcome), Some(stored)),
             Err(_) => {
-                let detail = "another container of this task took its place";
-                let error = StandardError::Runtime.with("The container was not run", detail);
-                (Err(error), None)
+                let fault = Fault {
+                    code: None,
+                    title: "The container was not run".to_owned(),
+                    detail: "another container of this task took its place".to_owned(),
+                };
+                (Err(fault), None)
             }
         }
     }
@@ -206,7 +209,7 @@ impl Containers {
     }
 }
 
-fn end(outcome: ContainerOutcome) -> Result<Ended, Error> {
+fn end(outcome: ContainerOutcome) -> Result<Ended, Fault> {
     match outcome {
         ContainerOutcome::Ended {
             code,
@@ -218,12 +221,30 @@ fn end(outcome: ContainerOutcome) -> Result<Ended, Error> {
             stderr,
         }),
         ContainerOutcome::Fault {
-            code: Some(code),
+            code,
+            title,
             detail,
-            ..
-        } => Err(refused(code, &detail)),
-        ContainerOutcome::Fault { title, detail, .. } => {
-            Err(StandardError::Runtime.with(&title, detail))
+        } => Err(Fault {
+            code,
+            title,
+            detail,
+        }),
+    }
+}
+
+/// Why a container did not run to its end.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) code: Option<Code>,
+    title: String,
+    pub(super) detail: String,
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault.code {
+            Some(code) => refused(code, &fault.detail),
+            None => StandardError::Runtime.with(&fault.title, fault.detail),
         }
     }
 }

@@ -5,16 +5,19 @@
 
 mod containers;
 mod host;
+mod permission;
 mod script;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_dsl::{PullPolicy, ScriptLanguage};
-use flame_engine::{ContainerCall, EffectId, Error, ProcessCall, Program, StandardError};
+use flame_dsl::{PullPolicy, ScriptLanguage, Task, Workflow};
+use flame_engine::{
+    ContainerCall, EffectId, Error, ProcessCall, Program, ScriptText, StandardError,
+};
 use flame_errors::Code;
-use flame_types::{IdempotencyKey, Namespace, RunId, WorkflowId, WorkflowName};
+use flame_types::{IdempotencyKey, RunId, WorkflowId};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -24,6 +27,8 @@ pub(super) use self::containers::Stored;
 pub use self::containers::{
     ContainerId, ContainerJob, ContainerOrder, ContainerOrders, ContainerOutcome,
 };
+pub use self::permission::{HostExecution, HostGrants};
+use self::permission::{Permissions, Verdict};
 use self::script::Scripts;
 
 /// The environment variable with the key that stays the same when a crash makes a process run again.
@@ -34,7 +39,10 @@ const JOB_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Limits of scripts and processes, and which may run on this machine.
 #[derive(Debug, Clone)]
 pub struct ProcessOptions {
+    /// The workflows whose scripts and shell commands may run on this machine, outside of containers.
     pub host_execution: HostExecution,
+    /// Whether whoever has the token may name more of them.
+    pub host_execution_by_api: bool,
     /// For a task without a timeout of its own.
     pub timeout: Duration,
     /// Processes at once.
@@ -60,28 +68,11 @@ pub(crate) const PYTHON_IMAGE: &str = "docker.io/library/python:3-slim";
 /// The image of shell commands, unless the user has another one.
 pub(crate) const SHELL_IMAGE: &str = "docker.io/library/busybox:stable";
 
-/// The workflows whose scripts and shell commands may run on this machine, outside of containers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostExecution {
-    Of(BTreeSet<(Namespace, WorkflowName)>),
-    Any,
-}
-
-impl HostExecution {
-    fn allows(&self, workflow: &WorkflowId) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Of(allowed) => {
-                allowed.contains(&(workflow.namespace.clone(), workflow.name.clone()))
-            }
-        }
-    }
-}
-
 impl Default for ProcessOptions {
     fn default() -> Self {
         Self {
             host_execution: HostExecution::Of(BTreeSet::new()),
+            host_execution_by_api: false,
             timeout: Duration::from_secs(600),
             processes_max: 64,
             output_bytes_max: 10 * 1024 * 1024,
@@ -115,6 +106,7 @@ struct Ended {
 #[derive(Debug)]
 pub(super) struct Processes {
     options: ProcessOptions,
+    permissions: Permissions,
     scripts: Scripts,
     containers: Arc<Containers>,
     permits: Semaphore,
@@ -124,25 +116,39 @@ pub(super) struct Processes {
 /// Who asks for a process.
 pub(super) struct Asking<'a> {
     pub(super) run: RunId,
-    pub(super) workflow: &'a WorkflowId,
+    pub(super) workflow: &'a Workflow,
     pub(super) reference: &'a Arc<str>,
     pub(super) key: &'a IdempotencyKey,
     pub(super) effect: EffectId,
+}
+
+impl Asking<'_> {
+    fn task(&self) -> Option<&Task> {
+        self.workflow.task(self.reference)
+    }
 }
 
 /// What a process came to, and who is told once that is on disk.
 pub(super) type Outcome = (Result<Arc<Value>, Error>, Option<Stored>);
 
 impl Processes {
-    /// `patience` is how long after a start a container waits for a worker to come.
+    /// `patience` is how long after a start a container waits for a worker to come, and a program on this
+    /// machine for whoever allows it.
     pub(super) fn new(options: &ProcessOptions, patience: Duration) -> Self {
+        let standing = options.host_execution.clone();
         Self {
             options: options.clone(),
+            permissions: Permissions::new(standing, options.host_execution_by_api, patience),
             scripts: Scripts::new(options),
             containers: Arc::new(Containers::new(patience)),
             permits: Semaphore::new(options.processes_max.max(1)),
             container_permits: Semaphore::new(options.containers_max.max(1)),
         }
+    }
+
+    /// Says which programs may start on this machine beside those of the command line; false where nobody may.
+    pub(super) fn permit(&self, grants: HostGrants) -> bool {
+        self.permissions.tell(grants)
     }
 
     /// The orders for a worker.
@@ -163,7 +169,7 @@ impl Processes {
         call: &ProcessCall,
         code: Option<Arc<str>>,
     ) -> Outcome {
-        let runnable = match self.runnable(asking.workflow, &call.program, code).await {
+        let runnable = match self.runnable(asking, &call.program, code).await {
             Ok(runnable) => runnable,
             Err(error) => return (Err(error), None),
         };
@@ -186,7 +192,7 @@ impl Processes {
             }
             Runnable::Here(here) if call.awaits => (self.end(here, given).await.map(value), None),
             Runnable::Here(here) => {
-                self.let_run(asking.workflow.clone(), here, given);
+                self.let_run(asking.workflow.id.clone(), here, given);
                 (Ok(Arc::default()), None)
             }
         }
@@ -210,7 +216,7 @@ impl Processes {
     /// What is to be run and where, or why it may not.
     async fn runnable(
         &self,
-        workflow: &WorkflowId,
+        asking: &Asking<'_>,
         program: &Program,
         code: Option<Arc<str>>,
     ) -> Result<Runnable, Error> {
@@ -233,51 +239,48 @@ impl Processes {
                     container: (**container).clone(),
                     entrypoint,
                     network: true,
+                    instead: None,
                 })));
             }
         };
-        if self.options.host_execution.allows(workflow) {
+        let verdict = self.permissions.of(asking.workflow, asking.task()).await;
+        if verdict == Verdict::Allowed {
             return Ok(Runnable::Here(here));
         }
+        let off = self.off(asking.workflow, what, verdict);
         if self.containers.worker().await.is_ok() {
-            return Ok(Runnable::Container(Box::new(self.boxed(&here))));
+            return Ok(Runnable::Container(Box::new(self.boxed(&here, off))));
         }
-        let (namespace, name) = (&workflow.namespace, &workflow.name);
-        Err(refused(
-            Code::HostExecutionOff,
-            &format!(
-                "{what} of {namespace}/{name} run in a container, and nobody runs containers for this agent: \
-                 open the Mastra app on a machine with Podman, or allow them on this machine with \
-                 --allow-host-execution {namespace}/{name}"
-            ),
+        Err(off.because(
+            "they run in a container, and nobody runs containers for this agent: open the Mastra app on a \
+             machine with Podman",
         ))
     }
 
-    /// Whether a workflow may start programs on this machine.
-    fn permitted(&self, workflow: &WorkflowId, what: &str) -> Result<(), Error> {
-        if self.options.host_execution.allows(workflow) {
-            return Ok(());
+    fn off(&self, workflow: &Workflow, what: &'static str, verdict: Verdict) -> Off {
+        Off {
+            workflow: workflow.id.clone(),
+            what,
+            verdict,
+            are_told: self.permissions.are_told(),
         }
-        let (namespace, name) = (&workflow.namespace, &workflow.name);
-        Err(refused(
-            Code::HostExecutionOff,
-            &format!(
-                "{what} of {namespace}/{name} may not run on this machine; to allow it start the agent \
-                 with --allow-host-execution {namespace}/{name}"
-            ),
-        ))
     }
 
     /// Starts a program that a call talks to while it runs.
     pub(super) async fn converse(
         &self,
-        workflow: &WorkflowId,
+        workflow: &Workflow,
+        task: Option<&Task>,
         key: &IdempotencyKey,
         command: &str,
         arguments: &[String],
         environment: &[(String, String)],
     ) -> Result<Conversation<'_>, Error> {
-        self.permitted(workflow, "the programs of calls")?;
+        let verdict = self.permissions.of(workflow, task).await;
+        if verdict != Verdict::Allowed {
+            let off = self.off(workflow, "the programs of calls", verdict);
+            return Err(off.because("they run in no container"));
+        }
         let Ok(permit) = self.permits.acquire().await else {
             return Err(shutting_down());
         };
@@ -297,7 +300,7 @@ impl Processes {
     }
 
     /// A script or shell command in a container without network, of an image that is there.
-    fn boxed(&self, here: &Here) -> Boxed {
+    fn boxed(&self, here: &Here, instead: Off) -> Boxed {
         let (image, entrypoint) = match here {
             Here::Python(code) | Here::JavaScript(code) => (
                 &self.options.python_image,
@@ -317,6 +320,7 @@ impl Processes {
             },
             entrypoint,
             network: false,
+            instead: Some(instead),
         }
     }
 
@@ -334,7 +338,7 @@ impl Processes {
         let job = ContainerJob {
             id: ContainerId::of(asking.key, asking.effect),
             run: asking.run,
-            workflow: asking.workflow.clone(),
+            workflow: asking.workflow.id.clone(),
             task: Arc::clone(asking.reference),
             container: boxed.container,
             entrypoint: boxed.entrypoint,
@@ -356,7 +360,17 @@ impl Processes {
             return (Err(error), None);
         }
         let outcome = tokio::time::timeout(timeout, self.containers.run(job)).await;
-        outcome.unwrap_or_else(|_| (Err(timed_out("the container", timeout)), None))
+        let Ok((outcome, stored)) = outcome else {
+            return (Err(timed_out("the container", timeout)), None);
+        };
+        let outcome = outcome.map_err(|fault| match (boxed.instead, fault.code) {
+            (Some(off), Some(code)) if WITHOUT_PODMAN.contains(&code) => off.because(&format!(
+                "they run in a container, and Podman runs none ({code}: {})",
+                fault.detail
+            )),
+            _ => fault.into(),
+        });
+        (outcome, stored)
     }
 
     async fn end(&self, here: Here, given: Given) -> Result<Ended, Error> {
@@ -423,6 +437,47 @@ struct Boxed {
     container: ContainerCall,
     entrypoint: Vec<String>,
     network: bool,
+    /// Of what could run on this machine too.
+    instead: Option<Off>,
+}
+
+/// What says that there is no Podman to run a container at all.
+const WITHOUT_PODMAN: [Code; 4] = [
+    Code::PodmanMissing,
+    Code::PodmanNotRunning,
+    Code::PodmanUnsupported,
+    Code::PodmanPermission,
+];
+
+/// Programs that may not run on this machine.
+struct Off {
+    workflow: WorkflowId,
+    what: &'static str,
+    verdict: Verdict,
+    are_told: bool,
+}
+
+impl Off {
+    fn because(&self, why: &str) -> Error {
+        let WorkflowId {
+            namespace, name, ..
+        } = &self.workflow;
+        let (what, app) = (self.what, self.are_told);
+        let others = match self.verdict {
+            Verdict::OthersAllowed => " (what was allowed for it are other commands than this one)",
+            Verdict::Allowed | Verdict::Off => "",
+        };
+        let there = if app {
+            "on its page in the Mastra app, or "
+        } else {
+            ""
+        };
+        let detail = format!(
+            "{what} of {namespace}/{name} may not run on this machine{others}; {why}. Allow them {there}with \
+             --allow-host-execution {namespace}/{name} when the agent is started"
+        );
+        refused(Code::HostExecutionOff, &detail)
+    }
 }
 
 /// A command as a shell takes it; what follows are its arguments, from `$1` on.

@@ -17,9 +17,9 @@ mod texts;
 use std::convert::Infallible;
 use std::path::PathBuf;
 
-use flame_dsl::{Protocol, Task, TaskKind};
+use flame_dsl::{Protocol, Task, TaskKind, Workflow};
 use flame_engine::{Credentials, Error, HttpRequest, Mark, ProtocolRequest, StandardError};
-use flame_types::{IdempotencyKey, WorkflowId};
+use flame_types::IdempotencyKey;
 use prost_reflect::DescriptorPool;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -50,7 +50,7 @@ pub(super) struct Caller<'c> {
     pub(super) origin: outbound::Caller<'c>,
     pub(super) processes: &'c Processes,
     pub(super) key: &'c IdempotencyKey,
-    pub(super) workflow: &'c WorkflowId,
+    pub(super) workflow: &'c Workflow,
     pub(super) task: Option<&'c Task>,
     /// The address of the function out of the network to which the task belongs.
     pub(super) foreign: Option<&'c str>,

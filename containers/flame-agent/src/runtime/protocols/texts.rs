@@ -22,7 +22,7 @@ impl Protocols {
                     wanted.named
                 })?;
         // What one workflow's credentials open is not for another.
-        let key = format!("{} {}", caller.workflow, resource.key());
+        let key = format!("{} {}", caller.workflow.id, resource.key());
         if let Some(text) = self.texts.get(&key) {
             return Ok((*text).clone());
         }

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use flame_agent::runtime::{Handle, HostExecution, Options, ProcessOptions};
+use flame_agent::runtime::{
+    ContainerOrder, ContainerOutcome, Handle, HostExecution, HostGrants, Options, ProcessOptions,
+};
+use flame_errors::Code;
 use flame_types::RunStatus;
 use serde_json::{Value, json};
 
@@ -309,6 +312,123 @@ async fn only_the_named_workflow_may_run_on_this_machine() {
         let workflow = deploy(&handle, name, tasks).await;
         let ended = run(&handle, &workflow, json!({})).await;
         assert_eq!(ended.summary.status, status, "{name}");
+    }
+}
+
+/// An agent that is told while it runs, and waits for nobody.
+async fn told(folder: &Path) -> Handle {
+    let options = Options {
+        connection_patience: Duration::ZERO,
+        processes: ProcessOptions {
+            host_execution_by_api: true,
+            ..ProcessOptions::default()
+        },
+        ..super::options(folder)
+    };
+    Handle::open(options).await.unwrap()
+}
+
+/// Everything that a workflow of these tasks would run.
+fn grants(name: &str, tasks: &str) -> HostGrants {
+    let text = super::document(name, tasks);
+    let workflow = flame_dsl::parse(&text, flame_dsl::Format::Yaml).unwrap();
+    let programs = workflow.host_programs().into_iter();
+    let name = (workflow.id.namespace, workflow.id.name);
+    [(name, programs.map(|program| program.digest).collect())].into()
+}
+
+async fn fault(handle: &Handle, name: &str) -> String {
+    let error = error(&run(handle, &super::id(name), json!({})).await);
+    error["detail"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_permission_is_for_one_workflow_and_the_commands_that_were_seen_until_it_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = told(folder.path()).await;
+    let tasks = "- r: { run: { shell: { command: echo ok } } }";
+    deploy(&handle, "own", tasks).await;
+    deploy(&handle, "other", tasks).await;
+    let before = fault(&handle, "own").await;
+    assert!(
+        before.starts_with("MD-407: shell commands of test/own"),
+        "{before}"
+    );
+
+    assert!(handle.permit_host_execution(grants("own", tasks)));
+    assert_eq!(
+        output(&run(&handle, &super::id("own"), json!({})).await),
+        "ok"
+    );
+    assert!(fault(&handle, "other").await.starts_with("MD-407"));
+
+    let around = format!("- before: {{ set: {{ a: 1 }} }}\n{tasks}");
+    deploy(&handle, "own", &around).await;
+    assert_eq!(
+        output(&run(&handle, &super::id("own"), json!({})).await),
+        "ok"
+    );
+    deploy(&handle, "own", &tasks.replace("echo ok", "echo evil")).await;
+    let changed = fault(&handle, "own").await;
+    assert!(
+        changed.contains("other commands than this one"),
+        "{changed}"
+    );
+
+    deploy(&handle, "own", tasks).await;
+    assert!(handle.permit_host_execution(HostGrants::new()));
+    let after = fault(&handle, "own").await;
+    assert_eq!(after, before);
+}
+
+/// A function of the resources folder is no part of the document that a person saw.
+#[tokio::test]
+async fn the_programs_of_a_function_out_of_a_file_are_not_allowed_with_those_of_the_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let resources = folder.path().join("resources");
+    std::fs::create_dir_all(&resources).unwrap();
+    std::fs::write(
+        resources.join("f.yaml"),
+        "run: { shell: { command: echo file } }",
+    )
+    .unwrap();
+    let handle = told(folder.path()).await;
+    let tasks = "- r: { run: { shell: { command: echo ok } } }\n- f: { call: 'file:///f.yaml' }";
+    deploy(&handle, "own", tasks).await;
+    assert!(handle.permit_host_execution(grants("own", tasks)));
+    let refused = fault(&handle, "own").await;
+    assert!(
+        refused.contains("other commands than this one"),
+        "{refused}"
+    );
+}
+
+/// A worker without Podman says so, and what could run on this machine says how to let it.
+#[tokio::test]
+async fn a_shell_that_no_podman_runs_is_off_and_a_container_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = told(folder.path()).await;
+    let mut orders = handle.container_orders();
+    for (what, code, faulted) in [
+        ("shell: { command: ls }", Code::PodmanMissing, "MD-407"),
+        ("shell: { command: ls }", Code::ContainerImage, "MD-608"),
+        ("container: { image: img }", Code::PodmanMissing, "MD-601"),
+    ] {
+        let workflow = deploy(&handle, "box", &format!("- r: {{ run: {{ {what} }} }}")).await;
+        let id = start(&handle, &workflow, json!({})).await;
+        let Some(ContainerOrder::Run(job)) = orders.next().await else {
+            panic!("a container is ordered");
+        };
+        let outcome = ContainerOutcome::Fault {
+            code: Some(code),
+            title: code.title().to_owned(),
+            detail: "no podman in PATH".to_owned(),
+        };
+        assert!(handle.tell_container(job.id.as_str(), outcome).await);
+        let run = until(&handle, id, RunStatus::Faulted).await;
+        let detail = error(&run)["detail"].to_string();
+        assert!(detail.contains("no podman in PATH"), "{detail}");
+        assert!(detail.starts_with(&format!("\"{faulted}: ")), "{detail}");
     }
 }
 

@@ -7,6 +7,7 @@ mod containers;
 mod dead_letters;
 mod description;
 mod events;
+mod host_execution;
 pub mod media;
 mod people;
 mod pipelines;
@@ -79,6 +80,7 @@ operations! {
     Answer => people::ANSWER;
     TakeContainerOrders => containers::ORDERS;
     TellContainerOutcome => containers::TELL;
+    PutHostExecution => host_execution::PUT;
     ListPipelines => pipelines::LIST;
     GetPipeline => pipelines::GET;
     PutPipeline => pipelines::PUT;

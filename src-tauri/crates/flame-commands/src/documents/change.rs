@@ -15,7 +15,7 @@ use super::{kind_of, parse_id};
 use crate::app::{App, new_id, now};
 use crate::execute::Execute;
 use crate::failure::OrView;
-use crate::feeds;
+use crate::{feeds, host_execution};
 
 /// Copies that are tried for a free name.
 const COPIES_MAX: u32 = 1_000;
@@ -71,6 +71,8 @@ impl Execute for DocumentDelete {
             .with_workspace(move |workspace| super::get(workspace, id))
             .await?;
         withdraw(&app, &document).await?;
+        // Whatever has the name next is asked about, also after an undo.
+        host_execution::forbid(&app, &document.name).await?;
         let token = app
             .with_workspace(move |workspace| workspace.delete(id, now()).or_view())
             .await?;

@@ -5,6 +5,7 @@ mod browse;
 mod timeline;
 
 use flame_agent_client::api::{RunError, RunView, Trigger};
+use flame_errors::Code;
 use flame_ipc::{DslError, ErrorView, RunSummary, StartKind, StartedBy};
 use flame_types::RunId;
 
@@ -69,11 +70,19 @@ pub(crate) fn summary(run: &RunView, titles: &Titles) -> RunSummary {
 pub(crate) fn error(error: &RunError) -> DslError {
     DslError {
         kind: error.kind.clone(),
+        code: error.detail.as_deref().and_then(code).map(str::to_owned),
         status: error.status,
         title: error.title.clone(),
         detail: error.detail.clone(),
         instance: error.instance.clone(),
     }
+}
+
+/// The code that the agent puts before the detail of what has a help page.
+fn code(detail: &str) -> Option<&'static str> {
+    let (said, _) = detail.split_once(':')?;
+    let known = Code::ALL.iter().map(|code| code.as_str());
+    known.into_iter().find(|code| *code == said)
 }
 
 /// The task's name at the end of a JSON pointer.

@@ -420,7 +420,9 @@ fn add_unreached(
     // What stands before the last one that has a row has run, or was left out by the flow, earlier.
     let last_reached = list.0.iter().rposition(|task| {
         let below = format!("{}/", task.reference);
-        tasks.iter().any(|view| is_at(view, &task.reference, &below))
+        tasks
+            .iter()
+            .any(|view| is_at(view, &task.reference, &below))
     });
     for (index, task) in list.0.iter().enumerate() {
         let below = format!("{}/", task.reference);

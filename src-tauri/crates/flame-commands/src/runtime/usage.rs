@@ -76,7 +76,9 @@ fn memory_bytes(pid: u32) -> Option<u64> {
 #[cfg(target_os = "linux")]
 fn machine_memory_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    kib(text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?)
+    kib(text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?)
 }
 
 /// Bytes of what the kernel writes as "812 kB".

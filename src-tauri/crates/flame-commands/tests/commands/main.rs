@@ -10,6 +10,7 @@ mod connections;
 mod containers;
 mod documents;
 mod feeds;
+mod host_execution;
 mod moves;
 mod people;
 mod pins;

@@ -400,7 +400,11 @@ async fn a_run_of_more_entries_than_a_timeline_holds_shows_its_end() {
     };
     let had = stage.run(task).await.unwrap();
     let input: serde_json::Value = serde_json::from_str(&had.input).unwrap();
-    assert_eq!(input, serde_json::json!({"n": ITEMS - 2}), "of the last item");
+    assert_eq!(
+        input,
+        serde_json::json!({"n": ITEMS - 2}),
+        "of the last item"
+    );
 
     let pin = PinAdd {
         run: run.id,

@@ -4,6 +4,7 @@
 mod compensations;
 mod editor;
 mod examples;
+mod host;
 mod limits;
 mod messages;
 mod model;

@@ -230,6 +230,8 @@ impl Supervisor {
             "--durability".to_owned(),
             self.options.durability.as_str().to_owned(),
             "--exit-on-stdin-close".to_owned(),
+            // It runs as this user and listens on loopback; what it may start, the app says.
+            "--host-execution-by-api".to_owned(),
         ];
         let log = self.book().open_for_agent().map_err(|error| {
             let detail = format!(

@@ -34,7 +34,14 @@ impl<'c> Session<'c> {
         let environment = texts(&stdio["environment"]);
         let program = caller
             .processes
-            .converse(caller.workflow, caller.key, command, &given, &environment)
+            .converse(
+                caller.workflow,
+                caller.task,
+                caller.key,
+                command,
+                &given,
+                &environment,
+            )
             .await?;
         Ok(Self {
             command: command.to_owned(),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::{call, fault};
-use crate::runtime::{deploy, open, options, output, run, start};
+use crate::runtime::{deploy, document, open, options, output, run, start};
 use crate::server::{Server, answer, json as answers};
 
 fn to(url: &str, method: &str, more: &str) -> String {
@@ -356,6 +356,19 @@ async fn programs_start_where_they_may_and_private_hosts_out_of_data_are_not_cal
         "{detail}"
     );
     assert!(!trace.exists());
+    let mut options = options(folder.path());
+    options.connection_patience = Duration::ZERO;
+    options.processes.host_execution_by_api = true;
+    options.data_folder = folder.path().join("told");
+    let told = Handle::open(options).await.unwrap();
+    let text = document("call", &stdio);
+    let workflow = flame_dsl::parse(&text, flame_dsl::Format::Yaml).unwrap();
+    let programs = workflow.host_programs().into_iter();
+    let name = (workflow.id.namespace.clone(), workflow.id.name.clone());
+    assert!(told.permit_host_execution([(name, programs.map(|p| p.digest).collect())].into()));
+    fault(&told, &stdio, json!({})).await;
+    assert!(trace.exists(), "it was allowed, though it speaks no MCP");
+    told.drain(Duration::ZERO).await;
     let server = speaking(answers("200 OK", "{}")).await;
     let tasks = to("${ .where }", "tools/list", "");
     let (kind, _) = fault(&handle, &tasks, json!({"where": server.url("/")})).await;
