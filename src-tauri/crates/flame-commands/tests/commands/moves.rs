@@ -184,14 +184,9 @@ async fn runs_that_wait_or_call_go_on_over_each_move_and_end_once() {
         return;
     };
     let native = folder.path().join("data/agent");
-    let partner = Effects::start_on(podman.address().into()).await.unwrap();
-    let call = |path: &str| {
-        format!(
-            "  - {path}: {{ timeout: {{ after: {{ hours: 1 }} }}, call: http, with: {{ method: post, endpoint: \
-             {}/{path} }} }}\n",
-            partner.url()
-        )
-    };
+    let address = podman.address().into();
+    let slow = Effects::start_on(address).await.unwrap();
+    let quick = Effects::start_on(address).await.unwrap();
     let stage = Stage::try_open(options).await.unwrap();
     run_orders(&stage).await;
     let rows = orders(&native);
@@ -199,35 +194,24 @@ async fn runs_that_wait_or_call_go_on_over_each_move_and_end_once() {
         (RuntimeMode::Podman, "there"),
         (RuntimeMode::Native, "back"),
     ] {
-        partner.hold();
-        let before = partner.count();
-        let held = call(&format!("held-{round}"));
-        let calling = start(&stage, &format!("calling-{round}"), &held).await;
-        partner.reached(before + 1).await;
-        // Longer than the move needs until nothing is decided any more.
+        slow.hold();
+        let before = slow.count();
+        let calling = start(&stage, &format!("calling-{round}"), &call(&slow, round)).await;
+        slow.reached(before + 1).await;
+        // Longer than it takes until nothing is decided here any more.
         let wait = format!(
-            "  - pause: {{ wait: {{ seconds: 20 }} }}\n{}",
-            call(&format!("waited-{round}"))
+            "  - pause: {{ wait: {{ seconds: 30 }} }}\n{}",
+            call(&quick, round)
         );
         let waiting = start(&stage, &format!("waiting-{round}"), &wait).await;
         reached(&stage, &waiting, |run| run.status == RunStatusView::Waiting).await;
 
         moved(&stage, mode).await;
-        partner.release();
+        slow.release();
         completed(&stage, &calling).await;
         completed(&stage, &waiting).await;
-        let effects = partner.by_key();
-        let of = |path: &str| -> Vec<usize> {
-            let path = format!("/{path}-{round}");
-            let keys = effects.iter().filter(|(_, paths)| paths.contains(&path));
-            keys.map(|(key, paths)| {
-                assert!(!key.is_empty() && paths.iter().all(|other| *other == path));
-                paths.len()
-            })
-            .collect()
-        };
-        assert_eq!(of("held"), [2], "asked on both sides, under one key");
-        assert_eq!(of("waited"), [1], "asked once");
+        assert_eq!(asked(&slow, round), [2], "on both sides, under one key");
+        assert_eq!(asked(&quick, round), [1]);
     }
     let runs = stage.run(all_runs()).await.unwrap().items;
     assert_eq!(runs.len(), 5);
@@ -237,6 +221,27 @@ async fn runs_that_wait_or_call_go_on_over_each_move_and_end_once() {
     );
     assert_eq!(orders(&native), rows);
     stage.close().await;
+}
+
+/// A task that calls `/<path>`, however long the answer takes.
+fn call(server: &Effects, path: &str) -> String {
+    let url = server.url();
+    format!(
+        "  - {path}: {{ timeout: {{ after: {{ hours: 1 }} }}, call: http, with: {{ method: post, endpoint: \
+         {url}/{path} }} }}\n"
+    )
+}
+
+/// How often `/<path>` was asked for under each idempotency key.
+fn asked(server: &Effects, path: &str) -> Vec<usize> {
+    let path = format!("/{path}");
+    let effects = server.by_key();
+    let keys = effects.iter().filter(|(_, paths)| paths.contains(&path));
+    keys.map(|(key, paths)| {
+        assert!(!key.is_empty() && paths.iter().all(|other| *other == path));
+        paths.len()
+    })
+    .collect()
 }
 
 fn all_runs() -> RunsList {

@@ -25,13 +25,13 @@ fn static_agent() -> Option<PathBuf> {
 /// A Podman of this test, and the options of an app in that folder which moves into it.
 pub(crate) fn real(folder: &Path) -> Option<(Podman, Options)> {
     let Some(program) = static_agent() else {
-        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+        flame_testkit::skipped("no static agent; `cargo xtask images` builds it");
         return None;
     };
     let podman = match Podman::start() {
         Ok(podman) => podman,
         Err(reason) => {
-            eprintln!("skipped: {reason}");
+            flame_testkit::skipped(reason);
             return None;
         }
     };

@@ -103,7 +103,7 @@ pub(crate) fn with_keychain(case: &str) {
     let is_installed =
         |program: &str| std::env::split_paths(&paths).any(|path| path.join(program).is_file());
     if !(is_installed("dbus-run-session") && is_installed("gnome-keyring-daemon")) {
-        eprintln!("skipped: dbus-run-session or gnome-keyring-daemon is not installed");
+        flame_testkit::skipped("dbus-run-session or gnome-keyring-daemon is not installed");
         return;
     }
     let unlock = "printf %s test-password \
