@@ -13,9 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flame_dsl::{PullPolicy, ScriptLanguage, Task, Workflow};
-use flame_engine::{
-    ContainerCall, EffectId, Error, ProcessCall, Program, ScriptText, StandardError,
-};
+use flame_engine::{ContainerCall, EffectId, Error, ProcessCall, Program, StandardError};
 use flame_errors::Code;
 use flame_types::{IdempotencyKey, RunId, WorkflowId};
 use serde::Serialize;

@@ -1,7 +1,6 @@
 //! Containers of a real agent, run by the worker in a Podman of this test, over crashes of both.
 //!
 //! Wants root and Podman; says so and passes over the test where one is missing.
-#![expect(clippy::print_stderr, reason = "a test that is passed over says why")]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -35,7 +34,7 @@ fn stage() -> Option<Stage> {
     let podman = match Podman::start() {
         Ok(podman) => podman,
         Err(reason) => {
-            eprintln!("skipped: {reason}");
+            flame_testkit::skipped(reason);
             return None;
         }
     };

@@ -199,7 +199,7 @@ async fn without_an_image_nothing_moves_until_its_program_is_built() {
     let podman = match Podman::start() {
         Ok(podman) => podman,
         Err(reason) => {
-            eprintln!("skipped: {reason}");
+            flame_testkit::skipped(reason);
             return;
         }
     };
@@ -263,7 +263,7 @@ async fn without_podman_native_goes_on_and_the_doctor_says_why() {
 #[test]
 fn a_machine_without_podman_is_no_fault() {
     if Path::new("/run/podman/podman.sock").exists() {
-        eprintln!("skipped: this machine has a Podman service of its own");
+        flame_testkit::tell("skipped: this machine has a Podman service of its own");
         return;
     }
     without_programs("podman::inside_without_podman");
@@ -293,7 +293,7 @@ async fn the_open_app_runs_the_containers_of_its_agent() {
     let podman = match Podman::start() {
         Ok(podman) => podman,
         Err(reason) => {
-            eprintln!("skipped: {reason}");
+            flame_testkit::skipped(reason);
             return;
         }
     };

@@ -21,7 +21,7 @@ async fn stage() -> Option<Stage> {
     let podman = match Podman::start() {
         Ok(podman) => podman,
         Err(reason) => {
-            eprintln!("skipped: {reason}");
+            flame_testkit::skipped(reason);
             return None;
         }
     };

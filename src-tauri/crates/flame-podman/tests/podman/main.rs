@@ -1,7 +1,6 @@
 //! The agent's container against a real Podman: made, verified, filled, emptied, removed.
 //!
 //! Wants root, Podman and a static program; says so and passes over the test where one is missing.
-#![expect(clippy::print_stderr, reason = "a test that is passed over says why")]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -62,7 +61,7 @@ fn real() -> Option<(Podman, Program, Locator)> {
     let podman = match Podman::start() {
         Ok(podman) => podman,
         Err(reason) => {
-            eprintln!("skipped: {reason}");
+            flame_testkit::skipped(reason);
             return None;
         }
     };
@@ -292,7 +291,7 @@ async fn our_service_ends_with_an_app_that_is_killed() {
     let podman = match Podman::start() {
         Ok(podman) => podman,
         Err(reason) => {
-            eprintln!("skipped: {reason}");
+            flame_testkit::skipped(reason);
             return;
         }
     };
