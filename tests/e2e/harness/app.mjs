@@ -53,7 +53,7 @@ export async function openApp(options = {}) {
   });
   await watchPolicy(browser);
   let closed = false;
-  const refused = () => (closed || options.refusals === "expected" ? [] : refusals(browser));
+  const refused = async () => (closed || options.refusals === "expected" ? [] : refusals(browser));
   return {
     browser,
     dataDir,

@@ -89,9 +89,10 @@ test("it is deployed by the button and run with input by the keys", async () => 
   await window.reads("task-output", /"Ada"/);
 });
 
-/** Keys together where they are a list, else the letters of a text one after the other. */
+/** Keys together where they are a list, else the letters of a text one after the other: the driver holds what it gets at once. */
 async function press(keys) {
-  await app.browser.keys(keys);
+  if (Array.isArray(keys)) return app.browser.keys(keys);
+  for (const letter of keys) await app.browser.keys(letter);
 }
 
 function focus() {

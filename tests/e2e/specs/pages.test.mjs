@@ -46,11 +46,13 @@ const PAGES = {
 const ORDERS = [
   { id: "ord-1002", customer: "Grace Hopper", items: [{ sku: "chair-oak", quantity: 1, price: 249 }] },
   { id: "ord-1003", customer: "Alan Turing", items: [{ sku: "mug-blue", quantity: 2, price: 12.5 }] },
-  { id: "ord-1004", customer: "", items: [] },
-  { id: "ord-1005", customer: "Edsger Dijkstra", items: [{ sku: "tea-green", quantity: 6, price: 4.9 }] },
-  { id: "ord-1006", customer: "Barbara Liskov", items: [{ sku: "kettle-steel", quantity: 1, price: 59 }] },
-  { id: "ord-1001", customer: "Ada Lovelace", items: [{ sku: "tea-green", quantity: 2, price: 4.9 }] },
+  { id: "ord-1004", customer: "Edsger Dijkstra", items: [{ sku: "tea-green", quantity: 6, price: 4.9 }] },
+  { id: "ord-1005", customer: "Barbara Liskov", items: [{ sku: "kettle-steel", quantity: 1, price: 59 }] },
 ];
+const PRICES = `document: {dsl: 1.0.3, namespace: samples, name: price-list, version: 1.0.0, title: Price list}
+do:
+  - fetchPrices: {call: http, with: {method: get, endpoint: 'http://warehouse.example/price-list'}}
+`;
 const APPROVAL = `document: {dsl: 1.0.3, namespace: samples, name: large-order, version: 1.0.0, title: Large order}
 do:
   - approve:
@@ -69,7 +71,8 @@ before(async () => {
   app = await openApp();
   window = new Window(app.browser);
   await app.browser.setWindowSize(1440, 900);
-  await window.reads("runtime-pill", /Native/);
+  await window.click("run-orders");
+  await window.reads("run-status", /Completed/);
   const documents = await window.command("documents_list", {});
   const morning = documents.find((document) => document.name === "every-morning");
   await ended(await window.command("run_start", { documentId: morning.id, input: "{}" }));
@@ -77,13 +80,12 @@ before(async () => {
   for (const order of ORDERS) {
     await ended(await window.command("run_start", { documentId: orders.id, input: JSON.stringify(order) }));
   }
+  const prices = await window.command("document_create", { kind: "workflow", text: PRICES });
+  await ended(await window.command("run_start", { documentId: prices.id, input: '{"id": "2026-11"}' }));
   const approval = await window.command("document_create", { kind: "workflow", text: APPROVAL });
-  await window.command("run_start", { documentId: approval.id, input: '{"id": "ord-1007"}' });
+  await window.command("run_start", { documentId: approval.id, input: '{"id": "ord-1006"}' });
   await window.command("connection_save", { name: "reports", kind: "sqlite", settings: { path: "reports.db" } });
   await window.reads("nav-tasks", /1 wait/);
-  await window.go("runs");
-  await app.browser.$('[data-status="completed"] a').click();
-  await window.reads("run-status", /Completed/);
 });
 
 after(() => app?.close());

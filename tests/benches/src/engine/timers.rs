@@ -84,7 +84,7 @@ async fn lateness(agent: &Agent) -> Result<Vec<i64>> {
             late.push(time("endedAt")? - time("startedAt")? - wanted);
         }
         match list["next"].as_str() {
-            Some(next) => page = format!("&after={next}"),
+            Some(next) => page = format!("&cursor={next}"),
             None => break,
         }
     }
