@@ -9,6 +9,7 @@ use flame_agent::runtime::{
 use flame_errors::Code;
 use flame_types::RunStatus;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use super::{deploy, error, open, output, run, start, until};
 use crate::server::Server;
