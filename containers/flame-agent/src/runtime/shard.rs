@@ -4,6 +4,8 @@
 //! Its queue has no limit of its own; what can be in it has: runs in flight, each with one commit and its
 //! effects under way, and the requests that the HTTP side admits.
 
+mod timers;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -19,7 +21,6 @@ use tokio::sync::oneshot;
 
 use super::Error;
 use super::calls::Invoked;
-use super::clock;
 use super::lanes::Queue;
 use super::live::{Item, Live, Opening, Pending, Rest, Turn};
 use super::load::Resting;
@@ -115,22 +116,6 @@ impl Shard {
             self.fire_timers();
             self.send_held();
             self.tell_idle();
-        }
-    }
-
-    /// How long nothing is due; `None` where nothing will be.
-    fn pause(&self) -> Option<Duration> {
-        let timer = self.timers.peek().map(|Reverse((due, ..))| {
-            let left = Duration::try_from(due.duration_since(now())).unwrap_or(Duration::ZERO);
-            left.min(LOOK_INTERVAL)
-        });
-        let held = self
-            .held
-            .front()
-            .map(|(at, _)| at.saturating_duration_since(Instant::now()));
-        match (timer, held) {
-            (Some(timer), Some(held)) => Some(timer.min(held)),
-            (timer, held) => timer.or(held),
         }
     }
 
@@ -703,53 +688,6 @@ impl Shard {
         }
     }
 
-    /// A clock that went back makes timers wait for years: each run that has one puts that right.
-    fn look_at_the_clock(&mut self) {
-        let now = now();
-        if clock::went_back(self.looked, now) && !self.is_draining {
-            let waiting = |live: &Live| !live.timers.is_empty();
-            let runs = self.live.iter().filter(|(_, live)| waiting(live));
-            let runs: Vec<RunId> = runs.map(|(run, _)| *run).collect();
-            for run in runs {
-                if let Some(live) = self.live.get_mut(&run) {
-                    live.inbox.push_back(Item::Pending);
-                }
-                self.turn(run, None);
-            }
-            let resting = self.resting.iter();
-            let wakes = resting.filter(|(_, resting)| !resting.is_suspended());
-            self.turned_back = wakes.map(|(run, _)| *run).collect();
-        }
-        self.looked = now;
-        while self.loading.len() < TURNED_BACK_AT_ONCE
-            && let Some(run) = self.turned_back.pop()
-        {
-            if self.resting.contains_key(&run) {
-                self.load(run, Vec::new());
-            }
-        }
-    }
-
-    fn fire_timers(&mut self) {
-        while let Some(Reverse((due, run, timer))) = self.timers.peek().copied() {
-            if due > now() || self.is_draining {
-                return;
-            }
-            self.timers.pop();
-            if self.resting.contains_key(&run) {
-                self.load(run, Vec::new());
-                continue;
-            }
-            let armed = self
-                .live
-                .get_mut(&run)
-                .is_some_and(|live| live.timers.remove(&timer));
-            if armed {
-                self.event(run, Event::TimerFired { timer }, None);
-            }
-        }
-    }
-
     fn end(&mut self, run: RunId, status: RunStatus) {
         self.shared.counters.ended(status);
         if let Some(live) = self.live.get_mut(&run) {
@@ -825,103 +763,4 @@ fn refuse_all(waiting: Vec<Message>, error: &Error) {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::runtime::{Handle, Options, StartRequest};
-
-    const DOCUMENT: &str = "document: { dsl: '1.0.3', namespace: test, name: busy, version: '1.0.0' }\n\
-                            do: [{ nap: { wait: { hours: 1 } } }]\n";
-
-    struct Fixture {
-        shard: Shard,
-        handle: Handle,
-        _folder: tempfile::TempDir,
-    }
-
-    /// A thread that is not running, and a run of it that has not begun.
-    async fn fixture() -> (Fixture, RunId) {
-        let folder = tempfile::tempdir().unwrap();
-        let handle = Handle::open(Options::new(folder.path())).await.unwrap();
-        let (deployed, _) = handle
-            .deploy(DOCUMENT, "application/yaml", None)
-            .await
-            .unwrap();
-        let request = StartRequest::new(deployed.workflow.id.clone(), json!({}));
-        let shared = &handle.shared;
-        let begin = Begin::of(shared, request, Vec::new()).await.unwrap();
-        let run = begin.run.id();
-        let (mut live, _) = Live::begin(begin, shared.admit().unwrap());
-        live.inbox.clear();
-        let (this, _) = std::sync::mpsc::channel();
-        let mut shard = Shard::new(Arc::clone(shared), 0, this);
-        shard.live.insert(run, live);
-        let fixture = Fixture {
-            shard,
-            handle,
-            _folder: folder,
-        };
-        (fixture, run)
-    }
-
-    /// While the store holds a commit, whatever a run asked for answers, and its timers fire.
-    #[tokio::test]
-    async fn nothing_that_a_run_waits_for_is_dropped_while_its_commit_is_under_way() {
-        let (mut fixture, run) = fixture().await;
-        let shard = &mut fixture.shard;
-        let live = shard.live.get_mut(&run).unwrap();
-        live.pending = Some(Pending::default());
-        for timer in 0..20_000 {
-            let timer = TimerId(timer);
-            shard.event(run, Event::TimerFired { timer }, None);
-        }
-        assert_eq!(shard.live[&run].inbox.len(), 20_000);
-        fixture.handle.drain(Duration::ZERO).await;
-    }
-
-    #[tokio::test]
-    async fn once_the_clock_is_right_again_nothing_waits_for_years() {
-        const HOUR: Duration = Duration::from_secs(60 * 60);
-        let (mut fixture, run) = fixture().await;
-        let shard = &mut fixture.shard;
-        let ahead = now() + 24 * 3650 * HOUR;
-        let live = shard.live.get_mut(&run).unwrap();
-        let start = Event::Start {
-            input: Arc::new(json!({})),
-        };
-        let moment = flame_engine::Moment {
-            now: ahead,
-            entropy: 1,
-        };
-        for action in live.run.handle(start, moment).actions {
-            if let Action::Arm { timer, due } = action {
-                live.timers.insert(timer);
-                shard.timers.push(Reverse((due, run, timer)));
-            }
-        }
-        let (asleep, suspended) = (shard.shared.lanes.new_id(), shard.shared.lanes.new_id());
-        shard.rest_until(asleep, Rest::Until(ahead + HOUR));
-        shard.lay_to_rest(suspended, Rest::UntilAsked);
-
-        shard.looked = ahead;
-        shard.look_at_the_clock();
-
-        let soon = now() + HOUR;
-        let pending = shard.live[&run].pending.as_ref();
-        let in_time = |action: &Action| matches!(action, Action::Arm { due, .. } if *due <= soon);
-        assert!(
-            pending.is_some_and(|pending| pending.actions.iter().any(in_time)),
-            "it is armed once that is on disk"
-        );
-        assert!(
-            shard.loading.contains_key(&asleep),
-            "it puts that right itself"
-        );
-        assert!(
-            shard.resting.contains_key(&suspended),
-            "it waits for nobody's clock"
-        );
-        fixture.handle.drain(Duration::ZERO).await;
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 
 mod compensation;
 mod extension;
+mod listening;
 
 use std::sync::Arc;
 
@@ -14,14 +15,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::gathering::Gathering;
-use crate::record::{Ask, FrameId, Next, Record, Slot, TimerPurpose};
+use crate::record::{FrameId, Next, Record, Slot, TimerPurpose};
 use crate::state::{
-    Attempts, Branch, Cursor, Frame, Listening, Loop, Pass, Phase, Progress, Receiving, State,
-    Timer,
+    Attempts, Branch, Cursor, Frame, Loop, Pass, Phase, Progress, Receiving, State, Timer,
 };
-use crate::subscription;
-use crate::tasks;
 
 /// A journal that does not fit its workflow or itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -528,54 +525,6 @@ impl Folding<'_> {
         Ok(())
     }
 
-    fn listen_started(&mut self, id: FrameId, ask: Option<&Ask>) -> Fold {
-        self.state.waited = true;
-        let iterates = matches!(
-            self.state.task(self.workflow, id).map(|task| &task.kind),
-            Some(TaskKind::Listen(listen)) if listen.each.is_some()
-        );
-        self.frame(id)?.progress = Progress::Listening(Box::new(Listening {
-            gathering: Gathering::default(),
-            taken: 0,
-            ask: ask.cloned(),
-            next: 0,
-            at: Value::from(0),
-            pass: None,
-            outputs: Vec::new(),
-            iterates,
-        }));
-        self.refresh(id);
-        Ok(())
-    }
-
-    fn event_consumed(&mut self, record: &Record) -> Fold {
-        let Record::EventConsumed {
-            frame,
-            sequence,
-            item,
-            filter,
-            correlations,
-            completes,
-            ..
-        } = record
-        else {
-            return Err("it is not about an event".to_owned());
-        };
-        // Each event that is kept takes memory, so it counts against the limit of steps.
-        self.state.steps += 1;
-        let listening = self.listening(*frame)?;
-        tasks::listen::take(
-            listening,
-            *sequence,
-            item.as_ref(),
-            *filter,
-            correlations,
-            *completes,
-        );
-        self.refresh(*frame);
-        Ok(())
-    }
-
     fn iteration_completed(
         &mut self,
         id: FrameId,
@@ -598,53 +547,6 @@ impl Folding<'_> {
         listening.next += 1;
         self.refresh(id);
         Ok(())
-    }
-
-    fn listening(&mut self, id: FrameId) -> Result<&mut Listening, String> {
-        match &mut self.frame(id)?.progress {
-            Progress::Listening(state) => Ok(state),
-            _ => Err(format!("task execution {} does not listen", id.0)),
-        }
-    }
-
-    fn message_taken(&mut self, record: &Record) -> Fold {
-        let Record::MessageTaken {
-            frame,
-            message,
-            mark,
-            last,
-            ..
-        } = record
-        else {
-            return Err("it is not about a message".to_owned());
-        };
-        // What becomes of it is kept, so it counts against the limit of steps.
-        self.state.steps += 1;
-        let remembers = matches!(
-            self.state.task(self.workflow, *frame).map(|task| &task.kind),
-            Some(TaskKind::CallProtocol(call))
-                if call.each().is_some_and(|(subscription, _)| subscription::remembers(subscription))
-        );
-        let state = self.receiving(*frame)?;
-        if !state.wants() {
-            return Err("no message is taken there".to_owned());
-        }
-        state.taken += 1;
-        state.message = Some(Arc::clone(message));
-        if remembers {
-            state.messages.push(Arc::clone(message));
-        }
-        state.mark = mark.clone().or(state.mark.take());
-        state.complete = *last;
-        self.refresh(*frame);
-        Ok(())
-    }
-
-    fn receiving(&mut self, id: FrameId) -> Result<&mut Receiving, String> {
-        match &mut self.frame(id)?.progress {
-            Progress::Receiving(state) => Ok(state),
-            _ => Err(format!("task execution {} receives nothing", id.0)),
-        }
     }
 
     fn effect(&mut self, record: &Record) -> Fold {

@@ -120,9 +120,12 @@ impl Timer {
 
     /// Moves it as a whole.
     pub(crate) fn postpone(&mut self, by: SignedDuration) {
-        let later = |at: Timestamp| at.checked_add(by).unwrap_or(Timestamp::MAX);
-        self.due = later(self.due);
-        self.armed = self.armed.map(later);
+        for at in [Some(&mut self.due), self.armed.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            *at = at.checked_add(by).unwrap_or(Timestamp::MAX);
+        }
     }
 }
 

@@ -595,8 +595,9 @@ fn any_task_can_be_replayed(seed: u64) {
     let (_, workflow) = document(seed);
     let mut dice = Dice::new(seed ^ 0x4E71);
     let mut world = World::new(seed);
-    let mut old = begun(&workflow);
-    while world.advance(&mut old) {}
+    let mut old = fresh(&workflow);
+    old.start(json!({"k": 1}));
+    while world.advance(&mut old).is_some() {}
     let records = old.records();
     let begun: Vec<_> = records
         .iter()
@@ -620,7 +621,7 @@ fn any_task_can_be_replayed(seed: u64) {
         Err(error) => panic!("{reference}: {error}"),
     };
     new.assert_folds();
-    while world.advance(&mut new) {
+    while world.advance(&mut new).is_some() {
         if dice.chance(10) {
             new.crash();
         }

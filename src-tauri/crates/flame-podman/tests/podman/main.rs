@@ -55,7 +55,7 @@ fn spec(publish: SocketAddr) -> Spec {
 /// Podman, the static program and a locator that finds only this Podman; `None` where one is missing.
 fn real() -> Option<(Podman, Program, Locator)> {
     let Some(path) = program() else {
-        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+        flame_testkit::skipped("no static agent; `cargo xtask images` builds it");
         return None;
     };
     let podman = match Podman::start() {

@@ -1,0 +1,100 @@
+//! A thread of runs by itself, one message after the other.
+
+use serde_json::json;
+
+use super::*;
+use crate::runtime::{Handle, Options, StartRequest};
+
+const DOCUMENT: &str = "document: { dsl: '1.0.3', namespace: test, name: busy, version: '1.0.0' }\n\
+                        do: [{ nap: { wait: { hours: 1 } } }]\n";
+
+struct Fixture {
+    shard: Shard,
+    handle: Handle,
+    _folder: tempfile::TempDir,
+}
+
+/// A thread that is not running, and a run of it that has not begun.
+async fn fixture() -> (Fixture, RunId) {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = Handle::open(Options::new(folder.path())).await.unwrap();
+    let (deployed, _) = handle
+        .deploy(DOCUMENT, "application/yaml", None)
+        .await
+        .unwrap();
+    let request = StartRequest::new(deployed.workflow.id.clone(), json!({}));
+    let shared = &handle.shared;
+    let begin = Begin::of(shared, request, Vec::new()).await.unwrap();
+    let run = begin.run.id();
+    let (mut live, _) = Live::begin(begin, shared.admit().unwrap());
+    live.inbox.clear();
+    let (this, _) = std::sync::mpsc::channel();
+    let mut shard = Shard::new(Arc::clone(shared), 0, this);
+    shard.live.insert(run, live);
+    let fixture = Fixture {
+        shard,
+        handle,
+        _folder: folder,
+    };
+    (fixture, run)
+}
+
+/// While the store holds a commit, whatever a run asked for answers, and its timers fire.
+#[tokio::test]
+async fn nothing_that_a_run_waits_for_is_dropped_while_its_commit_is_under_way() {
+    let (mut fixture, run) = fixture().await;
+    let shard = &mut fixture.shard;
+    let live = shard.live.get_mut(&run).unwrap();
+    live.pending = Some(Pending::default());
+    for timer in 0..20_000 {
+        let timer = TimerId(timer);
+        shard.event(run, Event::TimerFired { timer }, None);
+    }
+    assert_eq!(shard.live[&run].inbox.len(), 20_000);
+    fixture.handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn once_the_clock_is_right_again_nothing_waits_for_years() {
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    let (mut fixture, run) = fixture().await;
+    let shard = &mut fixture.shard;
+    let ahead = now() + 24 * 3650 * HOUR;
+    let live = shard.live.get_mut(&run).unwrap();
+    let start = Event::Start {
+        input: Arc::new(json!({})),
+    };
+    let moment = flame_engine::Moment {
+        now: ahead,
+        entropy: 1,
+    };
+    for action in live.run.handle(start, moment).actions {
+        if let Action::Arm { timer, due } = action {
+            live.timers.insert(timer);
+            shard.timers.push(Reverse((due, run, timer)));
+        }
+    }
+    let (asleep, suspended) = (shard.shared.lanes.new_id(), shard.shared.lanes.new_id());
+    shard.rest_until(asleep, Rest::Until(ahead + HOUR));
+    shard.lay_to_rest(suspended, Rest::UntilAsked);
+
+    shard.looked = ahead;
+    shard.look_at_the_clock();
+
+    let soon = now() + HOUR;
+    let pending = shard.live[&run].pending.as_ref();
+    let in_time = |action: &Action| matches!(action, Action::Arm { due, .. } if *due <= soon);
+    assert!(
+        pending.is_some_and(|pending| pending.actions.iter().any(in_time)),
+        "it is armed once that is on disk"
+    );
+    assert!(
+        shard.loading.contains_key(&asleep),
+        "it puts that right itself"
+    );
+    assert!(
+        shard.resting.contains_key(&suspended),
+        "it waits for nobody's clock"
+    );
+    fixture.handle.drain(Duration::ZERO).await;
+}
