@@ -355,6 +355,7 @@ export type DocumentText = {
 /**  The specification's error object. */
 export type DslError = {
 	type: string,
+	/**  The code that the detail begins with, such as `MD-407`; `helpPage` explains it. */
 	code: string | null,
 	status: number,
 	title: string | null,
@@ -467,6 +468,64 @@ export type HelpText = {
 	example: string | null,
 };
 
+/**  What a workflow's saved text would run on this computer, and whether it may. Of this device alone. */
+export type HostExecution = {
+	/**  `namespace/name`. */
+	workflow: string,
+	/**  In the order of the text; empty where it runs nothing of the kind, or can't be read. */
+	programs: HostProgram[],
+	/**  All of them may run. */
+	allowed: boolean,
+	/**  Something was allowed, but not all that the text would run now. */
+	changed: boolean,
+};
+
+/**  Allows what was shown; MD-508 when the saved text would run something else by now. */
+export type HostExecutionAllow = {
+	documentId: string,
+	/**  Digests of all programs that were shown. */
+	programs: string[],
+};
+
+/**  Takes back everything that was allowed for a workflow; what runs already runs on. */
+export type HostExecutionForbid = {
+	/**  `namespace/name`. */
+	workflow: string,
+};
+
+/**  What a document's saved text would run on this computer, and whether it may. */
+export type HostExecutionGet = {
+	documentId: string,
+};
+
+/**  A workflow that may run something on this computer. */
+export type HostPermission = {
+	/**  `namespace/name`. */
+	workflow: string,
+	/**  None where there is no such document any more. */
+	documentId: string | null,
+	/**  How many programs were allowed. */
+	programs: Whole,
+	allowedAt: Moment,
+};
+
+export type HostProgram = {
+	kind: HostProgramKind,
+	/**  Name of the task. */
+	name: string,
+	/**  Reference of the task, such as `/do/2/pack`. */
+	task: string,
+	/**  The command, the code, or the address that the code is fetched from. */
+	text: string,
+	/**  What it is given as the document writes it, such as `arguments: ["a"]`. */
+	given: string[],
+	/**  Stands for the program with its arguments, environment and standard input. */
+	digest: string,
+	allowed: boolean,
+};
+
+export type HostProgramKind = "shell" | "python" | "pythonSource" | "mcpServer";
+
 export type JournalEntry = {
 	seq: Whole,
 	at: Moment,
@@ -567,11 +626,6 @@ export type PersonTask = {
 export type PersonTaskKind = 
 /**  A yes or no. */
 "approval" | "form";
-
-export type HostExecution = { workflow: string, programs: HostProgram[], allowed: boolean, changed: boolean };
-export type HostProgram = { kind: HostProgramKind, name: string, task: string, text: string, given: string[], digest: string, allowed: boolean };
-export type HostProgramKind = "shell" | "python" | "pythonSource" | "mcpServer";
-export type HostPermission = { workflow: string, documentId: string | null, programs: Whole, allowedAt: Moment };
 
 /**  What a task gives in tests, instead of being executed. */
 export type Pin = {
@@ -1140,10 +1194,6 @@ export interface Commands {
   tasksList(): Promise<Result<PersonTask[]>>;
   /** Answers a task; MD-212 when it waits no more. */
   taskAnswer(input: TaskAnswer): Promise<Result<Answered>>;
-  hostExecutionGet(input: { documentId: string }): Promise<Result<HostExecution>>;
-  hostExecutionAllow(input: { documentId: string, programs: string[] }): Promise<Result<HostExecution>>;
-  hostExecutionForbid(input: { workflow: string }): Promise<Result<HostPermission[]>>;
-  hostPermissionsList(): Promise<Result<HostPermission[]>>;
   /** Outputs that are pinned for tests of a workflow. */
   pinsList(input: PinsList): Promise<Result<Pin[]>>;
   /** Pins what a task of a run gave, for tests of the run's workflow. */
@@ -1152,6 +1202,14 @@ export interface Commands {
   pinRemove(input: PinRemove): Promise<Result<Pin[]>>;
   /** Starts a test run of a document; it is deployed first when its text is newer and has no errors. */
   documentTest(input: DocumentTest): Promise<Result<RunSummary>>;
+  /** What a document's saved text would run on this computer, and whether it may. */
+  hostExecutionGet(input: HostExecutionGet): Promise<Result<HostExecution>>;
+  /** Allows what was shown; MD-508 when the saved text would run something else by now. */
+  hostExecutionAllow(input: HostExecutionAllow): Promise<Result<HostExecution>>;
+  /** Takes back everything that was allowed for a workflow; what runs already runs on. */
+  hostExecutionForbid(input: HostExecutionForbid): Promise<Result<HostPermission[]>>;
+  /** Workflows that may run something on this computer. */
+  hostPermissionsList(): Promise<Result<HostPermission[]>>;
   /** What can be connected. */
   connectionKinds(): Promise<Result<ConnectionKind[]>>;
   /** All connections with their last check. */
@@ -1249,14 +1307,14 @@ export function commandsOver(transport: Transport): Commands {
     runTest: (input) => settle(transport.call("run_test", input)),
     tasksList: () => settle(transport.call("tasks_list", {})),
     taskAnswer: (input) => settle(transport.call("task_answer", input)),
-    hostExecutionGet: (input) => settle(transport.call("host_execution_get", input)),
-    hostExecutionAllow: (input) => settle(transport.call("host_execution_allow", input)),
-    hostExecutionForbid: (input) => settle(transport.call("host_execution_forbid", input)),
-    hostPermissionsList: () => settle(transport.call("host_permissions_list", {})),
     pinsList: (input) => settle(transport.call("pins_list", input)),
     pinAdd: (input) => settle(transport.call("pin_add", input)),
     pinRemove: (input) => settle(transport.call("pin_remove", input)),
     documentTest: (input) => settle(transport.call("document_test", input)),
+    hostExecutionGet: (input) => settle(transport.call("host_execution_get", input)),
+    hostExecutionAllow: (input) => settle(transport.call("host_execution_allow", input)),
+    hostExecutionForbid: (input) => settle(transport.call("host_execution_forbid", input)),
+    hostPermissionsList: () => settle(transport.call("host_permissions_list", {})),
     connectionKinds: () => settle(transport.call("connection_kinds", {})),
     connectionsList: () => settle(transport.call("connections_list", {})),
     connectionSave: (input) => settle(transport.call("connection_save", input)),

@@ -57,6 +57,12 @@ do:
         writeln!(found, "{task}: {kind:?} {text} {given:?}").unwrap();
     }
     expect![[r#"
+        /do/0/first/call/greet: Shell echo ${ hello } ["arguments: [\"a\",\"1\"]", "environment: {\"B\":2}", "stdin: \"${ .a }\""]
+        /do/2/plain/extensions/0/around/before/0/log: Shell logger before []
+        /do/7/tried/try/0/loop/do/0/py: Python print(1) []
+        /do/7/tried/catch/do/0/fetched: PythonSource https://code.example/a.py []
+        /do/8/stdio: McpServer npx -y server []
+        /do/9/undone/metadata/mastra.io~1compensate/0/back: Shell undo []
     "#]]
     .assert_eq(&found);
 }
