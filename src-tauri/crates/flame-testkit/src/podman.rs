@@ -2,6 +2,7 @@
 //!
 //! Needs root, as overlay storage and port publishing do on a CI machine.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub struct Podman {
     subnet: u8,
     _run: TempDir,
     storage: TempDir,
+    /// Services at once would share the machine's bridge, and the first to end takes it along.
+    _turn: File,
 }
 
 impl Podman {
@@ -143,7 +146,10 @@ impl Podman {
         );
     }
 
+    /// Once no other test has one.
     fn launch() -> std::io::Result<Self> {
+        let turn = File::open(std::env::temp_dir())?;
+        turn.lock()?;
         let storage = TempDir::with_prefix("mastra-podman-")?;
         // The path of a socket is at most 108 bytes, so its folder is not the deep temporary one.
         let run = TempDir::with_prefix_in("mp-", "/run")?;
@@ -158,7 +164,7 @@ impl Podman {
             .envs(configuration.iter().cloned())
             .stdin(std::os::fd::OwnedFd::from(listener))
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(storage.path().join("service.log"))?)
+            .stderr(File::create(storage.path().join("service.log"))?)
             .spawn()?;
         let started = Self {
             service,
@@ -167,6 +173,7 @@ impl Podman {
             subnet,
             _run: run,
             storage,
+            _turn: turn,
         };
         started.ping()?;
         Ok(started)

@@ -121,10 +121,6 @@ fn a_program_out_of_data_is_bound_to_the_whole_document() {
             false,
         ),
         (
-            "{call: mcp, with: {method: tools/list, transport: {stdio: {command: '${ .x }'}}}}",
-            true,
-        ),
-        (
             "{call: mcp, with: {method: tools/list, transport: {stdio: {command: npx, arguments: ['${ .x }']}}}}",
             true,
         ),
