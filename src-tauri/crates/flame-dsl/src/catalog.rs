@@ -38,6 +38,12 @@ impl CatalogFunction {
             .map(|properties| properties.keys().map(String::as_str).collect())
             .unwrap_or_default()
     }
+
+    /// What the argument is that a JSON pointer below the arguments leads into.
+    pub(crate) fn describe(&self, pointer: &str) -> Option<&str> {
+        let name = pointer.split('/').nth(1)?;
+        self.arguments["properties"][name]["description"].as_str()
+    }
 }
 
 /// Every function of the default catalog.

@@ -93,6 +93,7 @@ pub(crate) fn examine_as<T>(
                 .hint("please report it with the document"),
         );
     }
+    problems.name_values(&root);
     Examined {
         value,
         problems: problems.into_sorted(),

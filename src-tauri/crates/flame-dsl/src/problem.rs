@@ -7,7 +7,7 @@ use std::fmt;
 use flame_errors::Code;
 use serde::Serialize;
 
-use crate::source::Span;
+use crate::source::{Node, Span};
 
 /// Problems that one document reports at most; one more says that the list was cut.
 pub const PROBLEMS_MAX: usize = 200;
@@ -108,12 +108,6 @@ impl Problem {
         self
     }
 
-    #[must_use]
-    pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint.or(self.hint);
-        self
-    }
-
     /// The problem as one line of text, led by the name of the file it is in.
     pub fn in_file<'p>(&'p self, file: &'p str) -> impl fmt::Display + 'p {
         InFile {
@@ -176,6 +170,14 @@ impl Problems {
         }
     }
 
+    /// Gives those that name no value what stands at their place.
+    pub(crate) fn name_values(&mut self, root: &Node) {
+        for problem in self.list.iter_mut().filter(|one| one.value.is_none()) {
+            let shown = root.at_pointer(&problem.pointer).shown();
+            problem.value = Some(shorten(&shown));
+        }
+    }
+
     /// Whether further problems are dropped, so that nobody need work out their particulars.
     pub(crate) fn is_full(&self) -> bool {
         self.list.len() >= PROBLEMS_MAX
@@ -205,6 +207,9 @@ impl Problems {
 }
 
 fn shorten(value: &str) -> String {
+    if value.is_empty() {
+        return "\"\"".to_owned();
+    }
     let mut shown: String = value.chars().take(VALUE_CHARACTERS_MAX).collect();
     if shown.len() < value.len() {
         shown.push('…');

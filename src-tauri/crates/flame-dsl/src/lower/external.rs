@@ -96,7 +96,9 @@ impl Lowering<'_> {
             Err(reason) => {
                 let message = format!("{} is no JSON Schema: {reason}", place.address);
                 let problem = Problem::new(Rule::Strict, endpoint.span, &pointer, message);
-                self.refuse(problem.value(&place.address))
+                self.refuse(problem.value(&place.address).hint(
+                    "let the address give a JSON Schema as JSON or YAML, or write it out under 'document'",
+                ))
             }
         }
     }
@@ -274,7 +276,9 @@ impl Lowering<'_> {
             Err(reason) => {
                 let message = format!("the function at {address} can't be used: {reason}");
                 let problem = Problem::new(Rule::Strict, call.span, reference, message);
-                self.refuse(problem.value(address))
+                self.refuse(problem.value(address).hint(
+                    "repair the function there, name another version of it, or define it in use.functions",
+                ))
             }
         }
     }

@@ -89,7 +89,8 @@ impl Lowering<'_> {
                 _ => {
                     let message = format!("an argument of {name} is wrong: {error}");
                     let problem = Problem::new(Rule::Strict, place.span, &pointer, message);
-                    self.problems.push(problem.value(place.shown()));
+                    let hint = function.describe(&path).unwrap_or(&hint);
+                    self.problems.push(problem.value(place.shown()).hint(hint));
                 }
             }
         }

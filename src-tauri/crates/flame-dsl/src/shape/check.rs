@@ -1,7 +1,8 @@
 //! Holds a document against the tables and reports every difference with its place.
 
+use super::hint::{self, quoted};
 use super::tasks::{COMMON, KINDS, Kind, calls};
-use super::{Extra, Field, Group, Need, Object, Shape, TextRule, did_you_mean};
+use super::{Extra, Field, Group, Need, Object, Shape, did_you_mean};
 use crate::problem::{Problem, Problems, Rule};
 use crate::source::{Content, Entry, Node, Span, pointer_step};
 
@@ -45,7 +46,7 @@ impl Checker<'_> {
             (Shape::Text(rule), Content::Text(text)) => {
                 if let Err(fault) = rule.check(text) {
                     let problem = Problem::new(fault.rule, node.span, place.pointer, fault.message);
-                    self.report(problem.value(text).maybe_hint(fault.hint));
+                    self.report(problem.value(text).hint(fault.hint));
                 }
             }
             (Shape::List { of, min }, Content::List(items)) => {
@@ -102,22 +103,12 @@ impl Checker<'_> {
             (Content::Null, Some(key)) => key,
             _ => node.span,
         };
-        let mut problem = Problem::new(Rule::Shape, span, place.pointer, message);
-        if !matches!(node.content, Content::Null) {
-            problem = problem.value(node.shown());
-        }
-        let is_scalar = matches!(node.content, Content::Number(..) | Content::Boolean(_));
-        if is_scalar && let Some(rule) = shape.text_rule() {
-            problem = problem.hint(match rule.example() {
-                Some(example) => format!("write {example}"),
-                None => format!("put quotes around it: '{}'", node.shown()),
-            });
-        } else if matches!(shape, Shape::Named { .. } | Shape::List { .. })
-            && matches!(node.content, Content::Object(_))
-        {
-            problem = problem.hint("put a '- ' before each item");
-        }
-        self.report(problem);
+        let problem = Problem::new(Rule::Shape, span, place.pointer, message);
+        self.report(
+            problem
+                .value(node.shown())
+                .hint(hint::instead_of(node, shape)),
+        );
     }
 
     fn integer(&mut self, node: &Node, min: i64, max: i64, place: Place<'_>) {
@@ -128,7 +119,8 @@ impl Checker<'_> {
                 _ => format!("must be between {min} and {max}"),
             };
             let problem = Problem::new(Rule::Strict, node.span, place.pointer, message);
-            self.report(problem.value(node.shown()));
+            let hint = format!("write {}", hint::whole_number(min, max));
+            self.report(problem.value(node.shown()).hint(hint));
         }
     }
 
@@ -136,7 +128,8 @@ impl Checker<'_> {
         if length < min {
             let span = place.key.unwrap_or(node.span);
             let message = format!("the list needs at least {min} item");
-            self.report(Problem::new(Rule::Shape, span, place.pointer, message));
+            let problem = Problem::new(Rule::Shape, span, place.pointer, message);
+            self.report(problem.hint("add an item, each behind a '- ' of its own"));
         }
     }
 
@@ -261,13 +254,24 @@ impl Checker<'_> {
                     return;
                 }
                 let span = given.get(1).map_or(span, |second| second.key_span);
+                let (found, hint) = match given.as_slice() {
+                    [] => ("none", format!("add one of {}", quoted(keys))),
+                    [first, others @ ..] => {
+                        let others: Vec<&str> = others.iter().map(|e| e.key.as_str()).collect();
+                        let (first, others) = (&first.key, quoted(&others));
+                        (
+                            "several",
+                            format!("keep '{first}' and remove {others}, or the other way round"),
+                        )
+                    }
+                };
                 let message = format!(
-                    "{} needs exactly one of {}; found {}",
+                    "{} needs exactly one of {}; found {found}",
                     object.name,
                     quoted(keys),
-                    if given.is_empty() { "none" } else { "several" }
                 );
-                self.report(Problem::new(Rule::Shape, span, place.pointer, message));
+                let problem = Problem::new(Rule::Shape, span, place.pointer, message);
+                self.report(problem.hint(hint));
             }
         }
     }
@@ -368,36 +372,4 @@ impl Shape {
             Self::Choice(shapes) => shapes.iter().any(|shape| shape.takes(node)),
         }
     }
-
-    /// The rule for text, where text is one of what this shape takes.
-    fn text_rule(&self) -> Option<TextRule> {
-        match self {
-            Self::Text(rule) => Some(*rule),
-            Self::Choice(shapes) => shapes.iter().find_map(Self::text_rule),
-            _ => None,
-        }
-    }
-
-    fn expected(&self) -> String {
-        match self {
-            Self::Any => "a value".to_owned(),
-            Self::Boolean => "true or false".to_owned(),
-            Self::Integer { .. } => "a whole number".to_owned(),
-            Self::Text(rule) => rule.expected().to_owned(),
-            Self::List { .. } => "a list".to_owned(),
-            Self::Named { item, .. } => format!("a list of {}s", item.trim_start_matches("a ")),
-            Self::Map(_) => "an object".to_owned(),
-            Self::Object(object) => format!("an object ({})", object.name),
-            Self::Task => "a task (an object)".to_owned(),
-            Self::Choice(shapes) => {
-                let all: Vec<String> = shapes.iter().map(Self::expected).collect();
-                all.join(" or ")
-            }
-        }
-    }
-}
-
-fn quoted(words: &[&str]) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-    words.join(", ")
 }

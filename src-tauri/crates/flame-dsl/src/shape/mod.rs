@@ -8,6 +8,7 @@ mod asyncapi;
 mod authentication;
 mod check;
 mod endpoint;
+mod hint;
 mod listen;
 mod protocols;
 mod run;
@@ -127,5 +128,10 @@ impl Field {
     pub(crate) const fn own(mut self) -> Self {
         self.own = true;
         self
+    }
+
+    /// Whether nothing works without it.
+    const fn is_needed(&self) -> bool {
+        !matches!(self.need, Need::Optional)
     }
 }

@@ -47,7 +47,7 @@ pub(crate) enum TextRule {
 pub(super) struct Fault {
     pub(super) rule: Rule,
     pub(super) message: String,
-    pub(super) hint: Option<String>,
+    pub(super) hint: String,
 }
 
 impl Fault {
@@ -55,7 +55,7 @@ impl Fault {
         Err(Self {
             rule: Rule::Shape,
             message: message.into(),
-            hint: Some(hint.into()),
+            hint: hint.into(),
         })
     }
 
@@ -63,7 +63,7 @@ impl Fault {
         Err(Self {
             rule: Rule::Strict,
             message: message.into(),
-            hint: Some(hint.into()),
+            hint: hint.into(),
         })
     }
 }
@@ -216,12 +216,15 @@ fn duration_text(text: &str) -> Result<(), Fault> {
     match duration::parse_iso8601(text) {
         Ok(_) => Ok(()),
         Err(error) => Err(Fault {
-            rule: if error.is_shape() { Rule::Shape } else { Rule::Strict },
+            rule: if error.is_shape() {
+                Rule::Shape
+            } else {
+                Rule::Strict
+            },
             message: error.to_string(),
-            hint: Some(
+            hint:
                 "write ISO 8601 such as PT1H30M, an object such as {hours: 1, minutes: 30}, or ${ }"
                     .to_owned(),
-            ),
         }),
     }
 }

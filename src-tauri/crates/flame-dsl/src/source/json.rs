@@ -194,8 +194,11 @@ impl Reader<'_> {
         serde_json::from_str(&self.text[start..self.at]).unwrap_or_else(|error| {
             let message = format!("the text is not valid: {}", reason(&error));
             let span = self.span_from(start);
-            self.problems
-                .push(Problem::new(Rule::Syntax, span, pointer, message));
+            self.problems.push(
+                Problem::new(Rule::Syntax, span, pointer, message)
+                    .value(&self.text[start..self.at])
+                    .hint("write characters out, or escape them: \\n, \\\", \\\\, \\u00e4"),
+            );
             String::new()
         })
     }
@@ -217,8 +220,12 @@ impl Reader<'_> {
                 Err(error) => {
                     let message = format!("the number can't be held: {}", reason(&error));
                     let span = self.span_from(start);
-                    self.problems
-                        .push(Problem::new(Rule::Syntax, span, pointer, message).value(raw));
+                    let problem = Problem::new(Rule::Syntax, span, pointer, message);
+                    self.problems.push(
+                        problem
+                            .value(raw)
+                            .hint("put quotes around it if it is meant as text"),
+                    );
                     Content::Null
                 }
             },

@@ -21,6 +21,9 @@ pub const NESTING_MAX: usize = 128;
 /// Keys and values that a document may have once its aliases are expanded.
 pub const VALUES_MAX: usize = 100_000;
 
+/// Bytes of a value that a problem may show; the rest is not worth writing out.
+const SHOWN_BYTES_MAX: usize = 400;
+
 /// How a document is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -148,11 +151,40 @@ impl Node {
         }
     }
 
-    /// The value as a problem shows it.
+    /// The value as a problem shows it: JSON, of a long one the beginning.
     pub(crate) fn shown(&self) -> String {
+        let mut shown = String::new();
+        self.show(&mut shown);
+        shown
+    }
+
+    fn show(&self, shown: &mut String) {
         match &self.content {
-            Content::Number(_, raw) => raw.clone(),
-            _ => self.to_json().to_string(),
+            _ if shown.len() > SHOWN_BYTES_MAX => {}
+            Content::Null => shown.push_str("null"),
+            Content::Boolean(value) => shown.push_str(if *value { "true" } else { "false" }),
+            Content::Number(_, raw) => shown.push_str(raw),
+            Content::Text(text) => show_text(text, shown),
+            Content::List(items) => {
+                let mut before = '[';
+                for item in items {
+                    shown.push(before);
+                    item.show(shown);
+                    before = ',';
+                }
+                shown.push_str(if items.is_empty() { "[]" } else { "]" });
+            }
+            Content::Object(entries) => {
+                let mut before = '{';
+                for entry in entries {
+                    shown.push(before);
+                    show_text(&entry.key, shown);
+                    shown.push(':');
+                    entry.value.show(shown);
+                    before = ',';
+                }
+                shown.push_str(if entries.is_empty() { "{}" } else { "}" });
+            }
         }
     }
 
@@ -190,6 +222,13 @@ impl Node {
         }
         node
     }
+}
+
+/// As JSON has it; of a long text the beginning.
+fn show_text(text: &str, shown: &mut String) {
+    let end = text.char_indices().nth(SHOWN_BYTES_MAX).map(|(at, _)| at);
+    let beginning = &text[..end.unwrap_or(text.len())];
+    shown.push_str(&Value::from(beginning).to_string());
 }
 
 /// One step of a JSON pointer (RFC 6901).

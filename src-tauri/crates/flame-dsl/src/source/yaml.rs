@@ -342,7 +342,11 @@ impl Builder {
             let Content::Text(key) = node.content else {
                 let problem =
                     Problem::new(Rule::Syntax, span, &self.pointer(), "a key must be text");
-                return Err(Box::new(problem));
+                return Err(Box::new(
+                    problem
+                        .value(node.shown())
+                        .hint("write the key out, or let the alias stand for text"),
+                ));
             };
             return self.key(&key, ScalarStyle::SingleQuoted, span);
         }
@@ -360,7 +364,10 @@ impl Builder {
         if anchor > 0 {
             if self.anchors.len() >= ANCHORS_MAX {
                 let message = format!("the document has more than {ANCHORS_MAX} anchors");
-                return Err(Box::new(Problem::new(Rule::Limit, node.span, "", message)));
+                let problem = Problem::new(Rule::Limit, node.span, "", message);
+                return Err(Box::new(problem.hint(
+                    "write values out, or take an anchor (&name) away that no alias repeats",
+                )));
             }
             let node = node.clone();
             // A copy of an anchored value costs memory as an alias does.

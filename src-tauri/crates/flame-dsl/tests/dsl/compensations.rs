@@ -40,7 +40,7 @@ fn what_is_wrong_in_a_compensation_is_said_like_for_any_task() {
     check(
         "do:\n- a:\n    set: {n: 1}\n    metadata:\n      mastra.io/compensate:\n      - undo: {sett: {x: 1}}\n      - say: {set: {x: '${ $item }'}, then: nowhere}\n",
         expect![[r#"
-            7:16: error: unknown task kind 'sett'
+            7:16: error: unknown task kind 'sett' (value: {"sett":{"x":1}})
               hint: did you mean 'set'?
             8:28: error: not a jq expression: the variable `$item` is not defined (byte 0) (value: $item)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task

@@ -1,11 +1,18 @@
 //! What a person is told: each document beside all that is said about it.
 
 use expect_test::{Expect, expect};
-use flame_dsl::{Format, examine, examine_pipeline};
+use flame_dsl::{Format, Rule, examine, examine_pipeline};
 
 const HEAD: &str = "document: {dsl: '1.0.3', namespace: n, name: w, version: '1.0.0'}";
 
 fn listed(problems: &[flame_dsl::Problem]) -> String {
+    for problem in problems {
+        assert!(problem.line > 0 && problem.column > 0, "{problem}");
+        assert!(problem.hint.is_some(), "no hint: {problem}");
+        // Where the text is no tree there is no value to tell.
+        let is_tree = !matches!(problem.rule, Rule::Syntax | Rule::Limit);
+        assert!(problem.value.is_some() || !is_tree, "no value: {problem}");
+    }
     problems
         .iter()
         .map(|problem| format!("{problem}\n"))
@@ -35,8 +42,9 @@ fn text_that_is_not_yaml() {
         "",
         Format::Yaml,
         expect![[r#"
-        1:1: error: expected an object (the workflow), found nothing
-    "#]],
+            1:1: error: expected an object (the workflow), found nothing (value: null)
+              hint: write an object with 'document', 'do'
+        "#]],
     );
     check_text(
         r#"do:
@@ -204,8 +212,9 @@ fn text_that_is_not_json() {
         "{\"a\": \"\\ud800\"}",
         Format::Json,
         expect![[r#"
-        1:7: error: the text is not valid: unexpected end of hex escape
-    "#]],
+            1:7: error: the text is not valid: unexpected end of hex escape (value: "\ud800")
+              hint: write characters out, or escape them: \n, \", \\, \u00e4
+        "#]],
     );
 }
 
@@ -216,7 +225,7 @@ fn the_head() {
 "#,
         Format::Yaml,
         expect![[r#"
-            1:1: error: 'document' is missing in the workflow
+            1:1: error: 'document' is missing in the workflow (value: {"do":[]})
               hint: add 'document': What the workflow is called and which version it is.
         "#]],
     );
@@ -240,9 +249,9 @@ do: []
               hint: put quotes around it: '5'
             5:12: error: expected a version in quotes, such as '1.0.0', found a number (value: 1.0)
               hint: write three numbers in quotes, such as '1.0.0'
-            6:3: error: unknown key 'titel' in 'document'
+            6:3: error: unknown key 'titel' in 'document' (value: "x")
               hint: did you mean 'title'?
-            7:1: error: unknown key 'states' in the workflow
+            7:1: error: unknown key 'states' in the workflow (value: [])
               hint: it takes 'document', 'input', 'use', 'do', 'timeout', 'output', 'schedule', 'evaluate'
         "#]],
     );
@@ -262,8 +271,9 @@ do: []
         "[]",
         Format::Yaml,
         expect![[r#"
-        1:1: error: expected an object (the workflow), found a list (value: [])
-    "#]],
+            1:1: error: expected an object (the workflow), found a list (value: [])
+              hint: write an object with 'document', 'do'
+        "#]],
     );
 }
 
@@ -286,7 +296,7 @@ do:
     set: {x: 1}
 "#,
         expect![[r#"
-            4:5: error: a task must have one name; found 'a', 'set'
+            4:5: error: a task must have one name; found 'a', 'set' (value: {"a":null,"set":{"x":1}})
               hint: indent the keys below the name, and begin the next item with '- '
         "#]],
     );
@@ -300,13 +310,14 @@ do:
   - e
 "#,
         expect![[r#"
-            3:9: error: unknown task kind 'sett'
+            3:9: error: unknown task kind 'sett' (value: {"sett":{"x":1}})
               hint: did you mean 'set'?
-            4:5: error: the task does not say what it does
+            4:5: error: the task does not say what it does (value: {})
               hint: a task has one of 'call', 'do', 'emit', 'for', 'fork', 'listen', 'raise', 'run', 'set', 'switch', 'try', 'wait'
-            5:9: error: unknown task kind 'frobnicate'
+            5:9: error: unknown task kind 'frobnicate' (value: {"frobnicate":1})
               hint: a task has one of 'call', 'do', 'emit', 'for', 'fork', 'listen', 'raise', 'run', 'set', 'switch', 'try', 'wait'
             6:8: error: expected a task (an object), found a number (value: 5)
+              hint: write an object with one of 'call', 'do', 'emit', 'for', 'fork', 'listen', 'raise', 'run', 'set', 'switch', 'try', 'wait'
             7:5: error: expected a task with its name, found text (value: "e")
               hint: write it as '- name:' with its keys indented below
         "#]],
@@ -317,7 +328,7 @@ do:
   - a: {set: {x: 1}, wait: PT1S}
 "#,
         expect![[r#"
-            3:22: error: a task does one thing; this one has 'set', 'wait'
+            3:22: error: a task does one thing; this one has 'set', 'wait' (value: {"set":{"x":1},"wait":"PT1S"})
               hint: make a task of its own for each
         "#]],
     );
@@ -329,9 +340,9 @@ do:
   - end: {set: {x: 1}}
 "#,
         expect![[r#"
-            4:5: error: the name 'a' is given twice in this list; the first is on line 3, column 5
+            4:5: error: the name 'a' is given twice in this list; the first is on line 3, column 5 (value: {"set":{"x":1}})
               hint: rename one of them
-            5:5: warning: 'then: end' is a directive, so it never leads here
+            5:5: warning: 'then: end' is a directive, so it never leads here (value: {"set":{"x":1}})
               hint: rename the task
         "#]],
     );
@@ -342,11 +353,11 @@ do:
   - b: {set: {x: 1}, iff: .a, While: .b}
 "#,
         expect![[r#"
-            3:9: error: 'set' is empty
+            3:9: error: 'set' is empty (value: {})
               hint: write at least one name and value
-            4:22: error: unknown key 'iff' in a set task
+            4:22: error: unknown key 'iff' in a set task (value: ".a")
               hint: did you mean 'if'?
-            4:31: error: unknown key 'While' in a set task
+            4:31: error: unknown key 'While' in a set task (value: ".b")
               hint: it takes 'set', 'if', 'input', 'output', 'export', 'timeout', 'then', 'metadata'
         "#]],
     );
@@ -386,9 +397,9 @@ do:
   - d: {set: {x: 1}}
 "#,
         expect![[r#"
-            4:5: warning: nothing leads to the task 'b'
+            4:5: warning: nothing leads to the task 'b' (value: {"set":{"x":1}})
               hint: remove it, or go to it with a 'then' before it
-            6:5: warning: nothing leads to the task 'd'
+            6:5: warning: nothing leads to the task 'd' (value: {"set":{"x":1}})
               hint: remove it, or go to it with a 'then' before it
         "#]],
     );
@@ -403,11 +414,11 @@ do:
         - a: {when: .y}
 "#,
         expect![[r#"
-            7:11: error: two cases without 'when'; 'b' on line 6 is the default already
+            7:11: error: two cases without 'when'; 'b' on line 6 is the default already (value: {"then":"continue"})
               hint: add a 'when' to one of them
-            8:11: error: 'then' is missing in a switch case
+            8:11: error: 'then' is missing in a switch case (value: {"when":".y"})
               hint: add 'then': What comes next: continue, exit, end, or the name of a task in the same list.
-            8:11: error: the case 'a' is given twice; the first is on line 5
+            8:11: error: the case 'a' is given twice; the first is on line 5 (value: {"when":".y"})
               hint: rename one of them
         "#]],
     );
@@ -501,9 +512,9 @@ do:
   - a: {if: '', set: {x: '{{ .a }}', y: '${}'}}
 "#,
         expect![[r#"
-            3:13: error: the expression is empty
+            3:13: error: the expression is empty (value: "")
               hint: write jq, such as .order.id; '.' is the whole input
-            3:41: error: the expression is empty
+            3:41: error: the expression is empty (value: "${}")
               hint: write jq, such as .order.id; '.' is the whole input
         "#]],
     );
@@ -592,9 +603,9 @@ do:
               hint: such as https://example.com/orders or http://127.0.0.1:8080/orders
             5:51: error: not an absolute HTTP address (value: /orders)
               hint: begin with http:// or https://, or write an expression within ${ }
-            6:41: error: 'uri' is missing in an endpoint
+            6:41: error: 'uri' is missing in an endpoint (value: {"url":"https://e.com"})
               hint: add 'uri': Where to; {name} takes a value of the task's input.
-            6:52: error: unknown key 'url' in an endpoint
+            6:52: error: unknown key 'url' in an endpoint (value: "https://e.com")
               hint: did you mean 'uri'?
             7:51: error: expected a URI such as https://example.com/orders/{id} or an object (an endpoint), found a number (value: 5)
               hint: put quotes around it: '5'
@@ -622,19 +633,22 @@ do:
   - c: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, channel: c, subscription: {consume: {while: '${ $message }'}, foreach: {item: m, at: m, do: [{x: {set: '${ $n }'}}]}}, message: {}}}
 "#,
         expect![[r#"
-            3:31: error: the call needs exactly one of 'operation', 'channel'
+            3:31: error: the call needs exactly one of 'operation', 'channel' (value: {"document":{"endpoint":"https://a.b/c"},"protocol":"kafka","message":{},"operat…)
               hint: write the operation's name in the document
-            3:81: error: AsyncAPI over kafka is not supported yet
+            3:81: error: AsyncAPI over kafka is not supported yet (value: "kafka")
               hint: this release speaks http, ws, nats
             4:108: error: not a runtime expression (value: .a)
               hint: write jq within ${ }, such as ${ .order.id }
             4:130: error: must be between 1 and 10000 (value: 0)
-            4:133: error: 'consume' needs exactly one of 'amount', 'while', 'until'; found several
+              hint: write a whole number between 1 and 10000
+            4:133: error: 'consume' needs exactly one of 'amount', 'while', 'until'; found several (value: {"amount":0,"until":"${ .x }"})
+              hint: keep 'amount' and remove 'until', or the other way round
             5:119: error: not a jq expression: the variable `$message` is not defined (byte 0) (value: $message)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
             5:156: error: the event and the index have the same name (value: "m")
               hint: give 'item' and 'at' different names
-            5:190: error: the call needs exactly one of 'message', 'subscription'; found several
+            5:190: error: the call needs exactly one of 'message', 'subscription'; found several (value: {"document":{"endpoint":"https://a.b/c"},"channel":"c","subscription":{"consume"…)
+              hint: keep 'subscription' and remove 'message', or the other way round
         "#]],
     );
     check(
@@ -643,15 +657,16 @@ do:
   - a: {call: grpc, with: {proto: {endpoint: greet.proto}, service: {host: 'localhost:80', port: 0}, arguments: {name: '${ $nobody }'}}}
 "#,
         expect![[r#"
-            3:21: error: 'method' is missing in the arguments of 'call: grpc'
+            3:21: error: 'method' is missing in the arguments of 'call: grpc' (value: {"proto":{"endpoint":"greet.proto"},"service":{"host":"localhost:80","port":0},"…)
               hint: add 'method': The method, such as SayHello.
             3:46: error: not the address of a document (value: greet.proto)
               hint: begin with https://, http:// or, for a file of the resources folder, file:///
-            3:60: error: 'name' is missing in the gRPC service
+            3:60: error: 'name' is missing in the gRPC service (value: {"host":"localhost:80","port":0})
               hint: add 'name': The service with its package, such as shop.v1.Orders.
             3:76: error: not the name of a host (value: localhost:80)
               hint: such as localhost or orders.example.com; the port has a key of its own
             3:98: error: must be between 1 and 65535 (value: 0)
+              hint: write a whole number between 1 and 65535
             3:124: error: not a jq expression: the variable `$nobody` is not defined (byte 0) (value: $nobody)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
         "#]],
@@ -662,11 +677,11 @@ do:
   - a: {call: openapi, with: {document: {endpoint: 'file:///{name}.yaml'}, operationID: x, parameters: {a: '${ .a'}}}
 "#,
         expect![[r#"
-            3:24: error: 'operationId' is missing in the arguments of 'call: openapi'
+            3:24: error: 'operationId' is missing in the arguments of 'call: openapi' (value: {"document":{"endpoint":"file:///{name}.yaml"},"operationID":"x","parameters":{"…)
               hint: add 'operationId': The operation's id in the document.
             3:52: error: the name of a file is not a template (value: "file:///{name}.yaml")
               hint: write the name out, such as file:///orders.proto
-            3:76: error: unknown key 'operationID' in the arguments of 'call: openapi'
+            3:76: error: unknown key 'operationID' in the arguments of 'call: openapi' (value: "x")
               hint: did you mean 'operationId'?
             3:109: error: '${' without its closing '}' (value: ${ .a)
               hint: close it with '}'; quotes and brackets inside must be closed before
@@ -688,14 +703,15 @@ do:
               hint: write an object, or one ${ } that gives an object
             3:93: error: not an absolute HTTP address (value: ftp://a)
               hint: begin with http:// or https://, or write an expression within ${ }
-            3:105: error: the transport needs exactly one of 'http', 'stdio'; found several
+            3:105: error: the transport needs exactly one of 'http', 'stdio'; found several (value: {"http":{"endpoint":"ftp://a"},"stdio":{"command":"npx"}})
+              hint: keep 'http' and remove 'stdio', or the other way round
             4:26: error: the call names no agent (value: {"method":"message/send","parameters":{}})
               hint: add 'agentCard' with its endpoint, or 'server'
-            4:49: error: 'parameters' is empty
+            4:49: error: 'parameters' is empty (value: {})
               hint: write at least one name and value
             5:76: error: the program is an expression (value: "${ .program }")
               hint: write the program's name out; what comes out of data goes into 'arguments'
-            6:76: error: a file is read without an authentication
+            6:76: error: a file is read without an authentication (value: {"endpoint":{"uri":"file:///card.json","authentication":{"bearer":{"token":"t"}}…)
               hint: remove 'authentication', or name the document by its address
             7:108: error: no authentication 'nobody' in use.authentications (value: nobody)
               hint: define it in use.authentications, or write it out here
@@ -734,13 +750,13 @@ do:
   - a: {call: sqlite.upsert:1.0.0@default}
 "#,
         expect![[r#"
-            3:15: error: 'key' is missing in the arguments of sqlite.upsert:1.0.0@default
+            3:15: error: 'key' is missing in the arguments of sqlite.upsert:1.0.0@default (value: "sqlite.upsert:1.0.0@default")
               hint: it takes database, connection, table, key, record, records, create
-            3:15: error: 'table' is missing in the arguments of sqlite.upsert:1.0.0@default
+            3:15: error: 'table' is missing in the arguments of sqlite.upsert:1.0.0@default (value: "sqlite.upsert:1.0.0@default")
               hint: it takes database, connection, table, key, record, records, create
-            3:15: error: sqlite.upsert:1.0.0@default needs either 'database' or 'connection'
+            3:15: error: sqlite.upsert:1.0.0@default needs either 'database' or 'connection' (value: "sqlite.upsert:1.0.0@default")
               hint: it takes database, connection, table, key, record, records, create
-            3:15: error: sqlite.upsert:1.0.0@default needs either 'record' or 'records'
+            3:15: error: sqlite.upsert:1.0.0@default needs either 'record' or 'records' (value: "sqlite.upsert:1.0.0@default")
               hint: it takes database, connection, table, key, record, records, create
         "#]],
     );
@@ -752,10 +768,11 @@ do:
       with: {database: a.db, connection: c, table: 5, keys: [id], key: '${ .key }', record: {}}
 "#,
         expect![[r#"
-            5:13: error: sqlite.upsert:1.0.0@default needs either 'database' or 'connection'
+            5:13: error: sqlite.upsert:1.0.0@default needs either 'database' or 'connection' (value: {"database":"a.db","connection":"c","table":5,"keys":["id"],"key":"${ .key }","r…)
               hint: it takes database, connection, table, key, record, records, create
             5:52: error: an argument of sqlite.upsert:1.0.0@default is wrong: 5 is not of type "string" (value: 5)
-            5:55: error: unknown argument 'keys' of sqlite.upsert:1.0.0@default
+              hint: The table to write to.
+            5:55: error: unknown argument 'keys' of sqlite.upsert:1.0.0@default (value: ["id"])
               hint: did you mean 'key'?
         "#]],
     );
@@ -811,15 +828,15 @@ do:
         expect![[r#"
             4:21: error: not the address of a document (value: ftp://e.com)
               hint: begin with https://, http:// or, for a file of the resources folder, file:///
-            5:11: error: 'uri' is missing in an endpoint
+            5:11: error: 'uri' is missing in an endpoint (value: {"url":"https://e.com"})
               hint: add 'uri': https://..., or file:///NAME in the workspace's resources folder.
-            5:22: error: unknown key 'url' in an endpoint
+            5:22: error: unknown key 'url' in an endpoint (value: "https://e.com")
               hint: did you mean 'uri'?
             6:23: error: an address that depends on data, where there is no run yet (value: "https://e.com/{id}")
               hint: write the address out, such as https://example.com/order.json
             8:33: error: an address that depends on data, where there is no run yet (value: "https://e.com/${ .a }")
               hint: write the address out, such as https://example.com/order.json
-            10:12: error: 'endpoint' is missing in an external resource
+            10:12: error: 'endpoint' is missing in an external resource (value: {})
               hint: add 'endpoint': Where it is.
             12:15: error: not a function of a catalog (value: "log@two")
               hint: write NAME:VERSION@CATALOG, such as log:1.0.0@shared
@@ -851,9 +868,9 @@ do:
         expect![[r#"
             4:19: error: must be one of call, composite, emit, for, listen, raise, run, set, switch, try, wait, all (value: function)
               hint: write one of call, composite, emit, for, listen, raise, run, set, switch, try, wait, all
-            4:29: error: unknown key 'befor' in an extension
+            4:29: error: unknown key 'befor' in an extension (value: [])
               hint: did you mean 'before'?
-            5:7: error: 'extend' is missing in an extension
+            5:7: error: 'extend' is missing in an extension (value: {"before":[{"x":{"set":"$item"}}]})
               hint: add 'extend': The kind of task: 'composite' is do and fork, 'all' is every kind.
             5:30: error: not a jq expression: the variable `$item` is not defined (byte 0) (value: $item)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
@@ -861,13 +878,13 @@ do:
               hint: jq writes 'and'
             6:56: error: no such function in use.functions (value: nobody)
               hint: this release calls http, openapi, grpc, mcp, asyncapi, a2a, sqlite.upsert:1.0.0@default, postgres.upsert:1.0.0@default, file.write:1.0.0@default
-            6:67: error: the name 'y' is given twice in this list; the first is on line 6, column 46
+            6:67: error: the name 'y' is given twice in this list; the first is on line 6, column 46 (value: {"wait":"PT1S","then":"z"})
               hint: rename one of them
             6:89: error: no task 'z' in this list (value: z)
               hint: did you mean 'y'? a flow can go to continue, exit, end, y, y
-            7:7: error: an extension without a name
+            7:7: error: an extension without a name (value: {})
               hint: write it as '- name:' with its keys indented below
-            9:7: error: an extension must have one name; found 'd', 'e'
+            9:7: error: an extension must have one name; found 'd', 'e' (value: {"d":{"extend":"all"},"e":{"extend":"all"}})
               hint: indent the keys below the name, and begin the next item with '- '
         "#]],
     );
@@ -921,16 +938,18 @@ do:
               hint: write minute, hour, day, month and weekday, such as '30 7 * * MON-FRI', in UTC; 'CRON_TZ=Europe/Berlin ' before them takes the time of a place
             4:15: error: expected an object (a duration) or a duration such as PT5S, found a number (value: 5)
               hint: write a unit too, such as PT5S or {seconds: 5}
-            5:16: error: unknown key 'second' in a duration
+            5:16: error: unknown key 'second' in a duration (value: 5)
               hint: did you mean 'seconds'?
-            6:9: error: a duration is empty
+            6:9: error: a duration is empty (value: {})
               hint: give at least one of 'days', 'hours', 'minutes', 'seconds', 'milliseconds'
             7:15: error: not an ISO 8601 duration (value: 5s)
               hint: write ISO 8601 such as PT1H30M, an object such as {hours: 1, minutes: 30}, or ${ }
             8:15: error: a part of a year or a month has no length (value: P1.5Y)
               hint: write ISO 8601 such as PT1H30M, an object such as {hours: 1, minutes: 30}, or ${ }
             9:25: error: must be 0 or more (value: -1)
+              hint: write a whole number, 0 or more
             10:25: error: expected a whole number, found a number (value: 1.5)
+              hint: write a whole number, 0 or more
             11:15: error: longer than 100 years (value: {"days":40000})
               hint: write a shorter duration
         "#]],
@@ -977,31 +996,33 @@ do:
   - f: {fork: {branches: []}}
 "#,
         expect![[r#"
-            6:25: error: unknown key 'code' in the error filter
+            6:25: error: unknown key 'code' in the error filter (value: 5)
               hint: it takes 'type', 'status', 'instance', 'title', 'detail', 'details'
-            6:35: error: unknown key 'wth' in 'errors'
+            6:35: error: unknown key 'wth' in 'errors' (value: 1)
               hint: did you mean 'with'?
             7:13: error: not a name that an expression can use (value: $error)
               hint: leave the $ out: error
-            10:30: error: unknown key 'factor' in a backoff, which has no settings
+            10:30: error: unknown key 'factor' in a backoff, which has no settings (value: 2)
               hint: it takes no keys
-            10:42: error: a backoff needs exactly one of 'constant', 'linear', 'exponential'; found several
-            11:11: error: 'to' is missing in a jitter
+            10:42: error: a backoff needs exactly one of 'constant', 'linear', 'exponential'; found several (value: {"linear":{"factor":2},"constant":{}})
+              hint: keep 'linear' and remove 'constant', or the other way round
+            11:11: error: 'to' is missing in a jitter (value: {"from":"PT1S"})
               hint: add 'to': The greatest addition.
-            12:19: error: unknown key 'attempts' in a retry limit
+            12:19: error: unknown key 'attempts' in a retry limit (value: 3)
               hint: did you mean 'attempt'?
             13:31: error: not a URI (value: not a uri)
               hint: write a URI such as https://example.com/errors/not-found, or ${ }
             13:50: error: must be between 100 and 599 (value: 99)
+              hint: write a whole number between 100 and 599
             13:64: error: not a JSON pointer (value: "here")
               hint: begin with '/', such as /do/0/getPet, or leave it out: the task is the default
-            13:70: error: unknown key 'titel' in an error
+            13:70: error: unknown key 'titel' in an error (value: "x")
               hint: did you mean 'title'?
             14:28: error: the item and the index have the same name (value: "x")
               hint: give 'each' and 'at' different names
-            15:16: error: 'with' is missing in 'event'
+            15:16: error: 'with' is missing in 'event' (value: {})
               hint: add 'with': The attributes and data of the event.
-            16:40: error: 'My-Attribute' can't be an attribute of an event
+            16:40: error: 'My-Attribute' can't be an attribute of an event (value: 1)
               hint: CloudEvents takes lower-case letters and digits; put the rest into 'data'
             17:26: error: a fork without branches (value: [])
               hint: add a branch
@@ -1030,7 +1051,7 @@ do: []
         expect![[r#"
             7:31: error: not a path for a webhook (value: "a/../b")
               hint: letters, digits, '-', '.', '_' and '~' with '/' between, such as shop/orders
-            7:39: error: unknown key 'methd' in the webhook
+            7:39: error: unknown key 'methd' in the webhook (value: "POST")
               hint: did you mean 'method'?
             7:60: error: must be one of POST, PUT, PATCH, GET, DELETE (value: post)
               hint: did you mean 'POST'?
@@ -1052,7 +1073,7 @@ do: []
         &hook("{path: a}").replace("webhook", "webhok"),
         Format::Yaml,
         expect![[r#"
-            7:5: error: unknown key 'mastra.io/webhok' in the metadata
+            7:5: error: unknown key 'mastra.io/webhok' in the metadata (value: {"path":"a"})
               hint: did you mean 'mastra.io/webhook'?
         "#]],
     );
@@ -1060,11 +1081,11 @@ do: []
         &hook("{secret: {}}"),
         Format::Yaml,
         expect![[r#"
-        7:5: error: 'path' is missing in the webhook
-          hint: add 'path': The path below /hooks/, such as orders.
-        7:25: error: 'connection' is missing in the webhook's secret
-          hint: add 'connection': The connection whose secret it is.
-    "#]],
+            7:5: error: 'path' is missing in the webhook (value: {"secret":{}})
+              hint: add 'path': The path below /hooks/, such as orders.
+            7:25: error: 'connection' is missing in the webhook's secret (value: {})
+              hint: add 'connection': The connection whose secret it is.
+        "#]],
     );
 }
 
@@ -1088,7 +1109,8 @@ do: []
         Format::Yaml,
         expect![[r#"
             7:33: error: must be 0 or more (value: -1)
-            7:37: error: unknown key 'run' in the retention
+              hint: write a whole number between 0 and 36500
+            7:37: error: unknown key 'run' in the retention (value: 7)
               hint: did you mean 'runs'?
         "#]],
     );
@@ -1096,15 +1118,15 @@ do: []
         &kept("{}"),
         Format::Yaml,
         expect![[r#"
-        7:5: error: the retention is empty
-          hint: give at least one of 'days', 'runs'
-    "#]],
+            7:5: error: the retention is empty (value: {})
+              hint: give at least one of 'days', 'runs'
+        "#]],
     );
     check_text(
         &kept("{days: 1}").replace("retention", "keep"),
         Format::Yaml,
         expect![[r#"
-            7:5: error: unknown key 'mastra.io/keep' in the metadata
+            7:5: error: unknown key 'mastra.io/keep' in the metadata (value: {"days":1})
               hint: there are mastra.io/webhook and mastra.io/retention
         "#]],
     );
@@ -1125,11 +1147,11 @@ fn pipelines() {
 pipeline: {namespace: a}
 "#,
         expect![[r#"
-            1:1: error: 'name' is missing in 'pipeline'
+            1:1: error: 'name' is missing in 'pipeline' (value: {"namespace":"a"})
               hint: add 'name': The pipeline's name within its namespace.
-            1:1: error: 'sink' is missing in the pipeline
+            1:1: error: 'sink' is missing in the pipeline (value: {"pipeline":{"namespace":"a"}})
               hint: add 'sink': Where the records go.
-            1:1: error: 'source' is missing in the pipeline
+            1:1: error: 'source' is missing in the pipeline (value: {"pipeline":{"namespace":"a"}})
               hint: add 'source': How the files are written.
         "#]],
     );
@@ -1144,15 +1166,17 @@ watch: {pattern: x}
         expect![[r#"
             2:27: error: the delimiter must be one ASCII character, and not a quote or line break (value: ";;")
               hint: such as ',' or ';' or "\t"
-            2:33: error: unknown key 'head' in the CSV source
+            2:33: error: unknown key 'head' in the CSV source (value: true)
               hint: it takes 'delimiter', 'header'
-            2:46: error: the source needs exactly one of 'csv', 'ndjson'; found several
+            2:46: error: the source needs exactly one of 'csv', 'ndjson'; found several (value: {"csv":{"delimiter":";;","head":true},"ndjson":{}})
+              hint: keep 'csv' and remove 'ndjson', or the other way round
             3:20: error: not a jq expression: the variable `$context` is not defined (byte 13) (value: {id: .id, x: $context})
               hint: there are no variables here; '.' is the row
             4:19: error: must be one of sqlite, postgres (value: oracle)
               hint: write one of sqlite, postgres
-            4:37: error: the list needs at least 1 item
-            5:1: error: 'folder' is missing in 'watch'
+            4:37: error: the list needs at least 1 item (value: [])
+              hint: add an item, each behind a '- ' of its own
+            5:1: error: 'folder' is missing in 'watch' (value: {"pattern":"x"})
               hint: add 'folder': The folder to watch.
         "#]],
     );
@@ -1209,19 +1233,21 @@ do:
   - k: {set: {x: 1}, metadata: {mastra.io/person: {title: Well?}}}
 ",
         expect![[r#"
-            3:18: error: a listener needs exactly one of 'one', 'all', 'any'; found none
-            4:47: error: a listener needs exactly one of 'one', 'all', 'any'; found several
-            5:47: error: 'until' stands with 'any' alone
+            3:18: error: a listener needs exactly one of 'one', 'all', 'any'; found none (value: {})
+              hint: add one of 'one', 'all', 'any'
+            4:47: error: a listener needs exactly one of 'one', 'all', 'any'; found several (value: {"one":{"with":{"type":"x"}},"any":[]})
+              hint: keep 'one' and remove 'any', or the other way round
+            5:47: error: 'until' stands with 'any' alone (value: ". > 1")
               hint: 'one' and 'all' end by themselves; leave 'until' out, or listen to 'any'
             6:28: error: 'all' without a filter waits for nothing (value: [])
               hint: add a filter, or write 'any: []' to take whatever event comes first
-            7:30: error: what the event must have is empty
+            7:30: error: what the event must have is empty (value: {})
               hint: give at least one of 'id', 'source', 'type', 'time', 'subject', 'datacontenttype', 'dataschema', 'data'
-            7:59: error: unknown key 'until' in 'until'
+            7:59: error: unknown key 'until' in 'until' (value: ".")
               hint: it takes 'one', 'all', 'any'
-            8:23: error: 'with' is missing in an event filter
+            8:23: error: 'with' is missing in an event filter (value: {"correlate":{"k":{"from":".a","expects":"b"}}})
               hint: add 'with': What the event must have.
-            8:57: error: unknown key 'expects' in a correlation
+            8:57: error: unknown key 'expects' in a correlation (value: "b")
               hint: did you mean 'expect'?
             8:79: error: must be one of data, envelope, raw (value: body)
               hint: write one of data, envelope, raw
@@ -1231,15 +1257,15 @@ do:
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
             10:57: error: the event and the index have the same name (value: "e")
               hint: give 'item' and 'at' different names
-            11:94: error: a task does one thing; this one has 'for', 'listen'
+            11:94: error: a task does one thing; this one has 'for', 'listen' (value: {"listen":{"to":{"any":[]}},"foreach":{"do":[{"x":{"set":"$item.a"}}],"output":{…)
               hint: make a task of its own for each
-            12:63: error: a person's answer is one event of a type that Mastra ships
+            12:63: error: a person's answer is one event of a type that Mastra ships (value: {"title":"","who":"me"})
               hint: write 'listen: {to: {one: {with: {type: io.mastra.approval.v1}}}}' or use io.mastra.form.v1
-            12:71: error: the text is empty (value: )
+            12:71: error: the text is empty (value: "")
               hint: write a value or remove the key
-            12:75: error: unknown key 'who' in what a person is asked
+            12:75: error: unknown key 'who' in what a person is asked (value: "me")
               hint: it takes 'title', 'description', 'assignee', 'schema'
-            13:33: error: a person is asked by a listen task
+            13:33: error: a person is asked by a listen task (value: {"title":"Well?"})
               hint: put it on a task that listens to io.mastra.approval.v1
         "#]],
     );
@@ -1256,11 +1282,11 @@ do:
   - b: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {bearer: {use: apu}}}}}
 "#,
         expect![[r#"
-            3:18: error: the secret 'api' is given twice
+            3:18: error: the secret 'api' is given twice (value: "api")
               hint: remove one of them
             3:23: error: not the name of a secret (value: a b)
               hint: letters, digits, hyphens, dots and underscores
-            3:30: error: not the name of a secret (value: )
+            3:30: error: not the name of a secret (value: "")
               hint: letters, digits, hyphens, dots and underscores
             5:55: error: no secret 'apj' in use.secrets (value: apj)
               hint: did you mean 'api'?
@@ -1309,43 +1335,48 @@ do:
   - b: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {use: a, bearer: {token: t}}}}}
 "#,
         expect![[r#"
-            4:9: error: 'password' is missing in 'basic'
+            4:9: error: 'password' is missing in 'basic' (value: {"username":"me"})
               hint: add 'password', or name a secret with 'use'
-            5:26: error: 'bearer' needs exactly one of 'use', 'token'; found several
-            5:26: error: 'token' beside 'use' in 'bearer'
+            5:26: error: 'bearer' needs exactly one of 'use', 'token'; found several (value: {"use":"k","token":"t"})
+              hint: keep 'use' and remove 'token', or the other way round
+            5:26: error: 'token' beside 'use' in 'bearer' (value: "t")
               hint: the secret holds all settings: remove one of them
-            5:37: error: unknown key 'extra' in an authentication
+            5:37: error: unknown key 'extra' in an authentication (value: 1)
               hint: it takes 'basic', 'bearer', 'digest', 'oauth2', 'oidc'
-            6:46: error: an authentication needs exactly one of 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found several
-            7:9: error: 'authority' is missing in 'oauth2'
+            6:46: error: an authentication needs exactly one of 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found several (value: {"digest":{"username":"me","password":"x"},"basic":{"use":"k"}})
+              hint: keep 'digest' and remove 'basic', or the other way round
+            7:9: error: 'authority' is missing in 'oauth2' (value: {"grant":"authorization_code"})
               hint: add 'authority', or name a secret with 'use'
-            7:25: error: the grant authorization_code needs a person at a browser, and a run has none
+            7:25: error: the grant authorization_code needs a person at a browser, and a run has none (value: "authorization_code")
               hint: use client_credentials, or refresh_token with a token that a person has got
             8:51: error: must be one of authorization_code, client_credentials, password, refresh_token, urn:ietf:params:oauth:grant-type:token-exchange (value: client_credential)
               hint: did you mean 'client_credentials'?
-            8:70: error: 'id' is missing in 'client'
+            8:70: error: 'id' is missing in 'client' (value: {"secret":"s"})
               hint: add 'id', or name a secret with 'use'
-            8:103: error: unknown key 'tokens' in the endpoints
+            8:103: error: unknown key 'tokens' in the endpoints (value: "/t")
               hint: did you mean 'token'?
-            9:9: error: 'password' is missing in 'oidc'
+            9:9: error: 'password' is missing in 'oidc' (value: {"authority":"login","grant":"password","client":{"id":"i","authentication":"pri…)
               hint: add 'password', or name a secret with 'use'
             9:27: error: not the address of an authority (value: login)
               hint: such as https://login.example.com/realms/shop; {name} takes a value of the input
-            9:51: error: 'assertion' is missing in 'client'
+            9:51: error: 'assertion' is missing in 'client' (value: {"id":"i","authentication":"private_key_jwt"})
               hint: add 'assertion', or name a secret with 'use'
-            10:9: error: 'subject' is missing in 'oidc'
+            10:9: error: 'subject' is missing in 'oidc' (value: {"authority":"ldap://a","grant":"refresh_token","endpoints":{}})
               hint: add 'subject', or name a secret with 'use'
             10:27: error: the address of an authority is an HTTP address (value: ldap://a)
               hint: such as https://login.example.com/realms/shop; {name} takes a value of the input
-            10:61: error: unknown key 'endpoints' in 'oidc'
+            10:61: error: unknown key 'endpoints' in 'oidc' (value: {})
               hint: it takes 'authority', 'grant', 'client', 'request', 'issuers', 'scopes', 'audiences', 'username', 'password', 'subject', 'actor', 'use'
-            11:102: error: 'type' is missing in the token
+            11:102: error: 'type' is missing in the token (value: {"token":"t"})
               hint: add 'type': Its type, such as urn:ietf:params:oauth:token-type:access_token.
-            12:5: error: an authentication needs exactly one of 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found none
+            12:5: error: an authentication needs exactly one of 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found none (value: {})
+              hint: add one of 'basic', 'bearer', 'digest', 'oauth2', 'oidc'
             13:8: error: expected an object (an authentication), found text (value: "basic")
+              hint: write an object; its keys are 'basic', 'bearer', 'digest', 'oauth2', 'oidc'
             16:94: error: no authentication 'z' in use.authentications (value: z)
               hint: did you mean 'a'?
-            17:97: error: the authentication needs exactly one of 'use', 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found several
+            17:97: error: the authentication needs exactly one of 'use', 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found several (value: {"use":"a","bearer":{"token":"t"}})
+              hint: keep 'use' and remove 'bearer', or the other way round
         "#]],
     );
 }
@@ -1414,7 +1445,7 @@ do:
         expect![[r#"
             5:20: error: not a jq expression: the variable `$item` is not defined (byte 0) (value: $item)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
-            6:5: error: a function can't be called 'http': that calls something else
+            6:5: error: a function can't be called 'http': that calls something else (value: {"set":"."})
               hint: choose another name
             8:29: error: the function calls itself: ring, then chain, then ring (value: ring)
               hint: repeat with 'for', or with a 'then' to an earlier task
