@@ -57,8 +57,10 @@ pub(crate) struct Scope<'a> {
     asked_secrets: Cell<bool>,
     task: Option<TaskView<'a>>,
     task_descriptor: OnceCell<Value>,
-    /// Of loops and handlers around the place, from the inside out.
-    variables: Vec<(&'a str, &'a Value)>,
+    /// The parent of the task, where the place is in one: from there loops and handlers give variables.
+    parent: Option<FrameId>,
+    /// Variables inside of those, the innermost last.
+    added: Vec<(&'a str, &'a Value)>,
 }
 
 impl<'a> Scope<'a> {
@@ -73,7 +75,8 @@ impl<'a> Scope<'a> {
             asked_secrets: Cell::new(false),
             task: None,
             task_descriptor: OnceCell::new(),
-            variables: Vec::new(),
+            parent: None,
+            added: Vec::new(),
         }
     }
 
@@ -84,20 +87,17 @@ impl<'a> Scope<'a> {
         task: TaskView<'a>,
         subject: &'a Value,
     ) -> Self {
-        let context = Some(&*run.state.context);
-        let variables = variables(run.state, run.workflow, parent);
-        let extended = extension::extended(run.state, run.workflow, parent);
         Self {
-            context,
-            task: Some(extended.unwrap_or(task)),
-            variables,
+            context: Some(&*run.state.context),
+            task: Some(task),
+            parent: Some(parent),
             ..Self::new(run, subject)
         }
     }
 
     /// Adds a variable inside of all others.
     pub(crate) fn with(mut self, name: &'a str, value: &'a Value) -> Self {
-        self.variables.insert(0, (name, value));
+        self.added.push((name, value));
         self
     }
 
@@ -108,7 +108,10 @@ impl<'a> Scope<'a> {
     }
 
     fn lookup(&self, name: &str) -> Option<&Value> {
-        if let Some((_, value)) = self.variables.iter().find(|(known, _)| *known == name) {
+        let is_meant = |(known, _): &(&str, &Value)| *known == name;
+        let added = self.added.iter().rev().copied().find(is_meant);
+        let variable = added.or_else(|| self.around().into_iter().find(is_meant));
+        if let Some((_, value)) = variable {
             return Some(value);
         }
         match name {
@@ -123,16 +126,32 @@ impl<'a> Scope<'a> {
             "runtime" => Some(&RUNTIME),
             "workflow" => Some(self.run.descriptor.get_or_init(|| self.run.describe())),
             "task" => {
-                let task = self.task?;
+                let task = self.shown()?;
                 Some(self.task_descriptor.get_or_init(|| task.describe()))
             }
             _ => None,
         }
     }
 
+    /// Looked for when an expression asks, which few do.
+    fn around(&self) -> Vec<(&'a str, &'a Value)> {
+        self.parent.map_or_else(Vec::new, |parent| {
+            variables(self.run.state, self.run.workflow, parent)
+        })
+    }
+
+    /// In the tasks of an extension `$task` is the one that is extended.
+    fn shown(&self) -> Option<TaskView<'a>> {
+        let run = &self.run;
+        self.parent
+            .and_then(|parent| extension::extended(run.state, run.workflow, parent))
+            .or(self.task)
+    }
+
     /// The variables that stand here, for an expression that is evaluated elsewhere.
     pub(crate) fn snapshot(&self) -> Map<String, Value> {
-        let own = self.variables.iter().rev();
+        let around = self.around();
+        let own = around.iter().rev().chain(&self.added);
         let standard = ["context", "input", "output", "runtime", "workflow", "task"];
         standard
             .iter()
