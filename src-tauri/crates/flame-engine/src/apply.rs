@@ -325,7 +325,7 @@ impl Folding<'_> {
             None if data.is_object() => Arc::clone(&data),
             None => Arc::new(json!({})),
         };
-        let root = Frame {
+        let root = Box::new(Frame {
             parent: None,
             slot: Slot::Body,
             index: 0,
@@ -337,7 +337,7 @@ impl Folding<'_> {
             faulted: false,
             extensions: Vec::new(),
             progress: Progress::List(Pass::new(data)),
-        };
+        });
         state.frames.insert(FrameId::ROOT, root);
         self.refresh(FrameId::ROOT);
         Ok(())
@@ -399,7 +399,7 @@ impl Folding<'_> {
                 let progress = extension::begin(task, extensions, &input, *at)?;
                 let visit = self.enter(*parent, *index, *frame)?;
                 self.state.next_frame = frame.0 + 1;
-                let begun = Frame {
+                let begun = Box::new(Frame {
                     parent: Some(*parent),
                     slot: *slot,
                     index: *index,
@@ -411,7 +411,7 @@ impl Folding<'_> {
                     faulted: false,
                     extensions: extensions.clone(),
                     progress,
-                };
+                });
                 self.state.frames.insert(*frame, begun);
                 self.refresh(*parent);
                 self.refresh(*frame);
@@ -738,7 +738,8 @@ impl Folding<'_> {
     }
 
     fn frame(&mut self, id: FrameId) -> Result<&mut Frame, String> {
-        self.state.frames.get_mut(&id).ok_or_else(|| unknown(id))
+        let frame = self.state.frames.get_mut(&id);
+        frame.map(|frame| &mut **frame).ok_or_else(|| unknown(id))
     }
 
     fn pass(&mut self, id: FrameId) -> Result<&mut Pass, String> {

@@ -60,7 +60,8 @@ pub(crate) struct State {
     /// Once the run undoes what it did; stays when it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) compensation: Option<Compensation>,
-    pub(crate) frames: BTreeMap<FrameId, Frame>,
+    /// In boxes: they are large, and the tree moves what it holds.
+    pub(crate) frames: BTreeMap<FrameId, Box<Frame>>,
     /// Task executions with something to do now, in the order in which they get their turn.
     pub(crate) ready: VecDeque<FrameId>,
     pub(crate) next_frame: u64,
@@ -359,7 +360,7 @@ impl State {
         let mut next = Some(id);
         std::iter::from_fn(move || {
             let id = next?;
-            let frame = self.frames.get(&id)?;
+            let frame = &**self.frames.get(&id)?;
             next = frame.parent;
             Some((id, frame))
         })
@@ -450,7 +451,7 @@ impl State {
 
     /// Effects whose answers are awaited.
     pub(crate) fn effects(&self) -> BTreeMap<EffectId, FrameId> {
-        let effect = |(id, frame): (&FrameId, &Frame)| match &frame.progress {
+        let effect = |(id, frame): (&FrameId, &Box<Frame>)| match &frame.progress {
             Progress::Effect { effect, .. } => Some((*effect, *id)),
             Progress::Receiving(state) if !state.complete => Some((state.effect, *id)),
             _ => None,

@@ -105,7 +105,7 @@ impl Folding<'_> {
         self.state.steps = 0;
         self.state.next_frame = id.0 + 1;
         self.pass(FrameId::ROOT)?.cursor = Cursor::In(id);
-        self.state.frames.insert(id, frame);
+        self.state.frames.insert(id, Box::new(frame));
         self.refresh(FrameId::ROOT);
         self.refresh(id);
         Ok(())
