@@ -53,14 +53,15 @@ fn ui() -> Result<()> {
 
 fn rust() -> Result<()> {
     // The hardened container of the Podman tests runs the image's own static binary.
-    images::run()?;
+    let static_agent = images::for_tests()?;
     setup::libjq()?;
     setup::counterparts()?;
     build()?;
     let mut test = cargo();
     test.args(["test", "--workspace", "--no-fail-fast"])
         .args(["--features", "tauri/custom-protocol"])
-        .env("MASTRA_AGENT", built("debug", "flame-agent"));
+        .env("MASTRA_AGENT", built("debug", "flame-agent"))
+        .env("MASTRA_STATIC_AGENT", static_agent);
     if std::env::var_os("CI").is_some() && setup::is_root()? {
         // All that the tests need is here and may be used: what would be left out is a failure.
         test.env("MASTRA_MUST_RUN", "1");
