@@ -488,6 +488,8 @@ pub enum Template {
     Text(Vec<TextPart>),
     Array(Vec<Template>),
     Object(Vec<(String, Template)>),
+    /// What the text gives in loose mode; where it fails, the text itself.
+    Loose(Box<(String, Template)>),
 }
 
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! The runtime under load, and what becomes of it when it holds much.
 
+mod bombs;
 mod growth;
 mod history;
 mod pure;
@@ -56,6 +57,8 @@ enum Figure {
     History,
     /// Throughput and file size as runs pile up
     Growth,
+    /// Expressions that would never end: how soon each faults its task, and what a run beside it notices
+    Bombs,
 }
 
 fn number(text: &str) -> Result<usize, String> {
@@ -86,6 +89,9 @@ pub async fn measure(options: &Options) -> Result<()> {
     }
     if wanted(Figure::Growth) {
         growth::measure(method, options.stored).await?;
+    }
+    if wanted(Figure::Bombs) {
+        bombs::measure(method).await?;
     }
     Ok(())
 }

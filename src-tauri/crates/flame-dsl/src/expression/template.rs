@@ -168,6 +168,19 @@ impl Filling<'_, '_> {
                 Ok(value)
             }
             Template::Text(parts) => self.join(parts).map(Value::String),
+            Template::Loose(loose) => {
+                let (text, template) = &**loose;
+                let bytes_left = self.bytes_left;
+                match self.fill(template, depth) {
+                    // What costs too much is a fault in either mode.
+                    Err(ExpressionError::Failed { .. }) => {
+                        self.bytes_left = bytes_left;
+                        self.take_bytes(size_of::<Value>() + text.len())?;
+                        Ok(Value::String(text.clone()))
+                    }
+                    result => result,
+                }
+            }
             Template::Array(items) => {
                 let items = items.iter().map(|item| self.fill(item, depth + 1));
                 Ok(Value::Array(items.collect::<Result<_, _>>()?))

@@ -66,7 +66,7 @@ impl Lowering<'_> {
         function: &Entry,
         pointer: &str,
     ) -> Option<TaskKind> {
-        let arguments = self.optional(task, "with", pointer, Self::template);
+        let arguments = self.optional(task, "with", pointer, Self::value);
         let call = task.get("call")?;
         let place = pointer_step(pointer, "call");
         if self.functions.around.contains(&function.key) {

@@ -20,15 +20,33 @@ impl Lowering<'_> {
         self.compile(node, text, source, pointer)
     }
 
-    /// jq, bare or within `${ }`, or an object with `${ }` inside: `from`, `as`, `in`, `set`.
+    /// jq, bare or within `${ }`, or an object with `${ }` inside: `from`, `as`, `set`.
     pub(super) fn transform(&mut self, node: &Node, pointer: &str) -> Option<Template> {
+        match node.text() {
+            Some(_) if self.loose => self.value(node, pointer),
+            Some(_) => self.items(node, pointer),
+            None => self.value(node, pointer),
+        }
+    }
+
+    /// What `for` goes through: as a transform, but a text is an expression in either mode.
+    pub(super) fn items(&mut self, node: &Node, pointer: &str) -> Option<Template> {
         match node.text() {
             Some(text) if expression::strip(text).is_none() && text.contains("${") => {
                 self.template(node, pointer)
             }
             Some(_) => self.expression(node, pointer).map(Template::Expression),
-            None => self.template(node, pointer),
+            None => self.value(node, pointer),
         }
+    }
+
+    /// Data of the document's own: JSON with `${ }` anywhere inside. In loose mode its texts are tried as
+    /// expressions, which those of addresses, names, credentials and programs never are.
+    pub(super) fn value(&mut self, node: &Node, pointer: &str) -> Option<Template> {
+        self.in_values = self.loose;
+        let lowered = self.template(node, pointer);
+        self.in_values = false;
+        lowered
     }
 
     /// JSON with `${ }` anywhere inside.
@@ -70,6 +88,9 @@ impl Lowering<'_> {
     }
 
     fn text_template(&mut self, node: &Node, text: &str, pointer: &str) -> Option<Template> {
+        if self.in_values {
+            return self.loose_text(node, text, pointer);
+        }
         if let Some(source) = expression::strip(text) {
             return self
                 .compile(node, text, source, pointer)
@@ -107,6 +128,77 @@ impl Lowering<'_> {
             .into_iter()
             .collect::<Option<_>>()
             .map(Template::Text)
+    }
+
+    /// A text of which only that counts which can be evaluated; the rest is what it says.
+    fn loose_text(&mut self, node: &Node, text: &str, pointer: &str) -> Option<Template> {
+        let template = match (expression::strip(text), text.contains("${")) {
+            (Some(source), _) => self
+                .try_compile(node, source, pointer)?
+                .map(Template::Expression),
+            (None, true) => self.loose_parts(node, text, pointer)?,
+            (None, false) if text.trim().is_empty() => return Some(literal(node)),
+            (None, false) => match self.try_compile(node, text, pointer)? {
+                Ok(expression) => Ok(Template::Expression(expression)),
+                // Ordinary text: most is.
+                Err(_) => return Some(literal(node)),
+            },
+        };
+        match template {
+            Ok(template) => {
+                self.check_secrets(node, text, text, pointer);
+                Some(Template::Loose(Box::new((text.to_owned(), template))))
+            }
+            Err(reason) => {
+                let message = format!("this stays text, since it is not a jq expression: {reason}");
+                let problem = Problem::new(Rule::Expression, node.span, pointer, message);
+                self.problems.push(
+                    problem
+                        .warning()
+                        .value(text)
+                        .hint("repair it, or leave ${ } out if it is meant as text"),
+                );
+                Some(literal(node))
+            }
+        }
+    }
+
+    fn loose_parts(
+        &mut self,
+        node: &Node,
+        text: &str,
+        pointer: &str,
+    ) -> Option<Result<Template, String>> {
+        let parts = match expression::split(text) {
+            Ok(parts) => parts,
+            Err(unclosed) => return Some(Err(unclosed.to_string())),
+        };
+        let mut lowered = Vec::with_capacity(parts.len());
+        for part in parts {
+            lowered.push(match part {
+                Part::Literal(text) => TextPart::Literal(text.to_owned()),
+                Part::Expression(source) => match self.try_compile(node, source, pointer)? {
+                    Ok(expression) => TextPart::Expression(expression),
+                    Err(reason) => return Some(Err(reason)),
+                },
+            });
+        }
+        Some(Ok(Template::Text(lowered)))
+    }
+
+    /// The expression, or why it is none; `None` where the document has too many.
+    fn try_compile(
+        &mut self,
+        node: &Node,
+        source: &str,
+        pointer: &str,
+    ) -> Option<Result<Expression, String>> {
+        self.expressions += 1;
+        if self.expressions > EXPRESSIONS_MAX {
+            return self.too_many_expressions(node, pointer);
+        }
+        let variables: Vec<&str> = self.scope.iter().map(String::as_str).collect();
+        Some(Expression::compile(source, &variables).map_err(|error| error.to_string()))
     }
 
     /// Compiles `source`, a slice of `text`, the value of `node`.

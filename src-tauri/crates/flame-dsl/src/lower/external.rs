@@ -58,7 +58,7 @@ impl Lowering<'_> {
         let name = call.text()?;
         let at = pointer_step(pointer, "call");
         let place = self.place_of(call, name, &at);
-        let arguments = self.optional(task, "with", pointer, Self::template);
+        let arguments = self.optional(task, "with", pointer, Self::value);
         let (place, arguments) = (place?, arguments?);
         let reference = pointer_step(&at, name);
         let body = match self.text_at(call, &place, &at)? {

@@ -98,19 +98,21 @@ impl Lowering<'_> {
         }
     }
 
-    /// `evaluate`: nothing but the default is there to choose.
+    /// `evaluate`: how texts are read, in the one language that is there.
     pub(super) fn evaluate(&mut self, node: &Node, pointer: &str) {
-        for (key, only) in [("language", "jq"), ("mode", "strict")] {
-            if let Some(value) = node.get(key)
-                && let Some(text) = value.text()
-                && text != only
-            {
-                let message = format!("the {key} '{text}' of expressions is not supported yet");
-                let pointer = pointer_step(pointer, key);
-                let problem = Problem::new(Rule::Unsupported, value.span, &pointer, message);
-                self.problems
-                    .push(problem.value(text).hint(format!("write {key}: {only}")));
-            }
+        self.loose = node.get("mode").and_then(Node::text) == Some("loose");
+        if let Some(value) = node.get("language")
+            && let Some(text) = value.text()
+            && text != "jq"
+        {
+            let message = format!("expressions in the language '{text}' can't be run");
+            let pointer = pointer_step(pointer, "language");
+            let problem = Problem::new(Rule::Unsupported, value.span, &pointer, message);
+            self.problems.push(
+                problem
+                    .value(text)
+                    .hint("write them in jq, and language: jq or nothing here"),
+            );
         }
     }
 }

@@ -21,9 +21,9 @@ impl Lowering<'_> {
             (
                 this.required(node, "method", pointer, Self::template),
                 this.required(node, "endpoint", pointer, Self::endpoint),
-                this.optional(node, "headers", pointer, Self::template),
-                this.optional(node, "query", pointer, Self::template),
-                this.optional(node, "body", pointer, Self::template),
+                this.optional(node, "headers", pointer, Self::value),
+                this.optional(node, "query", pointer, Self::value),
+                this.optional(node, "body", pointer, Self::value),
             )
         });
         let output = match node.get("output").and_then(Node::text) {

@@ -49,6 +49,10 @@ pub(crate) struct Lowering<'t> {
     scope: Vec<String>,
     /// Expressions compiled so far.
     expressions: usize,
+    /// `evaluate.mode` is loose.
+    loose: bool,
+    /// Among values of the document's own, whose texts are tried as expressions in loose mode.
+    in_values: bool,
     /// The document's `use`, if it has one.
     uses: Option<&'t Node>,
     /// Retry policies of `use` that a task has named.
@@ -75,6 +79,8 @@ impl<'t> Lowering<'t> {
             problems,
             scope: variables(&[]),
             expressions: 0,
+            loose: false,
+            in_values: false,
             uses: None,
             referred: Vec::new(),
             referred_authentications: BTreeSet::new(),

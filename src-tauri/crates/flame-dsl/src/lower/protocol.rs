@@ -11,6 +11,9 @@ use crate::{
 /// The keys of `with` that hold an external resource.
 const RESOURCES: [&str; 3] = ["document", "proto", "agentCard"];
 
+/// Those that hold what is sent.
+const DATA: [&str; 3] = ["parameters", "arguments", "message"];
+
 /// The protocols that AsyncAPI's messages go over here.
 const CONNECTED: [&str; 3] = ["http", "ws", "nats"];
 
@@ -120,6 +123,7 @@ impl Lowering<'_> {
             let value = match key {
                 "transport" => self.transport(&entry.value, &pointer),
                 "service" => self.without(&entry.value, "authentication", &pointer),
+                _ if DATA.contains(&key) => self.value(&entry.value, &pointer),
                 _ => self.template(&entry.value, &pointer),
             };
             members.push((entry.key.clone(), value?));

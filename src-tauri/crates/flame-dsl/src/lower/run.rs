@@ -176,7 +176,7 @@ impl Lowering<'_> {
                 _ => this.part_of_id::<Version>(node, pointer).map(Some),
             }
         });
-        let input = self.optional(node, "input", pointer, Self::template);
+        let input = self.optional(node, "input", pointer, Self::value);
         Some(Subflow {
             namespace: namespace?,
             name: name?,

@@ -149,7 +149,20 @@ impl Lowering<'_> {
                 ));
             }
         }
-        self.template(node, pointer)
+        if !self.loose {
+            return self.template(node, pointer);
+        }
+        // Names and addresses stay what they are.
+        let mut members = Vec::new();
+        for entry in node.object()? {
+            let pointer = pointer_step(pointer, &entry.key);
+            let value = match entry.key.as_str() {
+                "data" => self.value(&entry.value, &pointer),
+                _ => self.template(&entry.value, &pointer),
+            };
+            members.push((entry.key.clone(), value?));
+        }
+        Some(Template::Object(members))
     }
 }
 

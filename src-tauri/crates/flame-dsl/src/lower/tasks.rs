@@ -74,7 +74,7 @@ impl Lowering<'_> {
                 "give 'each' and 'at' different names",
             );
         }
-        let items = self.required(head, "in", &head_pointer, Self::transform);
+        let items = self.required(head, "in", &head_pointer, Self::items);
         let (condition, tasks) = self.within(&[&each, &at], |this| {
             let condition = this.optional(node, "while", pointer, Self::expression);
             (condition, this.required(node, "do", pointer, Self::tasks))

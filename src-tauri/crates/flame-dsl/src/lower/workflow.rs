@@ -19,14 +19,14 @@ pub(crate) fn workflow(
     lowering.uses = root.get("use");
     lowering.outside.texts = Arc::clone(texts);
     lowering.declare_secrets();
+    if let Some(evaluate) = root.get("evaluate") {
+        lowering.evaluate(evaluate, "/evaluate");
+    }
     let head = lowering.required(root, "document", "", Lowering::head);
     let input = lowering.optional(root, "input", "", Lowering::input);
     let output = lowering.optional(root, "output", "", Lowering::output);
     let timeout = lowering.optional(root, "timeout", "", Lowering::timeout);
     let schedule = lowering.optional(root, "schedule", "", Lowering::schedule);
-    if let Some(evaluate) = root.get("evaluate") {
-        lowering.evaluate(evaluate, "/evaluate");
-    }
     let tasks = lowering.required(root, "do", "", Lowering::tasks);
     if let Some(uses) = root.get("use") {
         lowering.definitions(uses, "/use");

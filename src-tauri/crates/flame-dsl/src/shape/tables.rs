@@ -380,7 +380,8 @@ const EVALUATE: Shape = Shape::Object(&Object {
         Field::new("language", "The language of expressions: jq.", FREE),
         Field::new(
             "mode",
-            "strict: an expression stands within ${ }.",
+            "strict: an expression stands within ${ }; loose: a text of the data is tried as one, and is text where it \
+             is none.",
             Shape::Text(TextRule::OneOf(&["strict", "loose"])),
         ),
     ],

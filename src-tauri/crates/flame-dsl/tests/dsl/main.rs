@@ -6,6 +6,7 @@ mod editor;
 mod examples;
 mod host;
 mod limits;
+mod loose;
 mod messages;
 mod model;
 mod oracle;

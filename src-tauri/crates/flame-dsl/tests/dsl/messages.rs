@@ -787,10 +787,8 @@ evaluate: {mode: loose, language: js}
 do: []
 "#,
         expect![[r#"
-            3:18: error: the mode 'loose' of expressions is not supported yet (value: loose)
-              hint: write mode: strict
-            3:35: error: the language 'js' of expressions is not supported yet (value: js)
-              hint: write language: jq
+            3:35: error: expressions in the language 'js' can't be run (value: js)
+              hint: write them in jq, and language: jq or nothing here
         "#]],
     );
     check(
@@ -802,6 +800,29 @@ do: []
         expect![[r#"
             3:20: error: schemas of the format 'avro' are not supported yet (value: avro)
               hint: write a JSON Schema (format: json)
+        "#]],
+    );
+}
+
+#[test]
+fn what_looks_like_an_expression_and_is_none() {
+    check(
+        r#"
+evaluate: {mode: loose}
+use: {secrets: [api]}
+do:
+  - a:
+      set: {one: '${ .a + }', two: 'Hi ${ .name', three: 'Hi ${ $nobody }', four: Hi, five: $secrets.key}
+"#,
+        expect![[r#"
+            6:18: warning: this stays text, since it is not a jq expression: expected term at byte 4, found the end (value: ${ .a + })
+              hint: repair it, or leave ${ } out if it is meant as text
+            6:36: warning: this stays text, since it is not a jq expression: `${` at byte 3 has no closing `}` (value: Hi ${ .name)
+              hint: repair it, or leave ${ } out if it is meant as text
+            6:58: warning: this stays text, since it is not a jq expression: the variable `$nobody` is not defined (byte 0) (value: Hi ${ $nobody })
+              hint: repair it, or leave ${ } out if it is meant as text
+            6:102: error: no secret 'key' in use.secrets (value: key)
+              hint: declare it: use: {secrets: [key]}
         "#]],
     );
 }
