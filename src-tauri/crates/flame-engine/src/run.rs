@@ -512,7 +512,7 @@ impl Run {
             };
             **id != FrameId::ROOT && !inside
         });
-        let at_work = |(id, frame): (&FrameId, &Box<crate::state::Frame>)| {
+        let at_work = |(id, frame): (&FrameId, &crate::state::Frame)| {
             let task = self.state.task(&self.workflow, *id)?;
             let due = match &frame.progress {
                 Progress::Waiting(timer) => Some(timer.due),
@@ -537,7 +537,10 @@ impl Run {
                     .map(|(number, _)| number),
             })
         };
-        frames.filter_map(at_work).collect()
+        frames
+            .map(|(id, frame)| (id, &**frame))
+            .filter_map(at_work)
+            .collect()
     }
 }
 

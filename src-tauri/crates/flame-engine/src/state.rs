@@ -451,12 +451,16 @@ impl State {
 
     /// Effects whose answers are awaited.
     pub(crate) fn effects(&self) -> BTreeMap<EffectId, FrameId> {
-        let effect = |(id, frame): (&FrameId, &Box<Frame>)| match &frame.progress {
+        let effect = |(id, progress): (&FrameId, &Progress)| match progress {
             Progress::Effect { effect, .. } => Some((*effect, *id)),
             Progress::Receiving(state) if !state.complete => Some((state.effect, *id)),
             _ => None,
         };
-        self.frames.iter().filter_map(effect).collect()
+        let frames = self.frames.iter();
+        frames
+            .map(|(id, frame)| (id, &frame.progress))
+            .filter_map(effect)
+            .collect()
     }
 
     /// Subscriptions that take a message now.
