@@ -14,6 +14,8 @@ class Greeter(services.GreeterServicer):
     def SayHello(self, request, context): return protos.HelloReply(message="Hello, " + request.name)
     def Count(self, request, context):
         for letter in request.name: yield protos.HelloReply(message=letter)
+    def Whose(self, request, context):
+        return protos.HelloReply(message=dict(context.invocation_metadata()).get("authorization", ""))
 server = grpc.server(futures.ThreadPoolExecutor(2))
 services.add_GreeterServicer_to_server(Greeter(), server)
 port = server.add_insecure_port("127.0.0.1:0")
@@ -28,6 +30,7 @@ package GreeterApi;
 service Greeter {
   rpc SayHello (HelloRequest) returns (HelloReply);
   rpc Count (HelloRequest) returns (stream HelloReply);
+  rpc Whose (HelloRequest) returns (HelloReply);
 }
 message HelloRequest { string name = 1; }
 message HelloReply { string message = 1; }

@@ -14,6 +14,7 @@
 mod boxes;
 mod cases;
 mod counterparts;
+mod coverage;
 mod examples;
 mod partners;
 mod row;
