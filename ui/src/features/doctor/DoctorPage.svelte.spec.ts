@@ -21,3 +21,8 @@ it("the report is copied by a button that says so", async () => {
   expect(report).toContain("WARNING  MD-602 Containers stop when you log out: Lingering is off");
   expect(report.split("\n")).toHaveLength(10);
 });
+
+it("what is fine and could be more has its command to copy", async () => {
+  await visit("doctor");
+  expect(await screen.findByText("sudo apt-get install -y podman")).toBeTruthy();
+});

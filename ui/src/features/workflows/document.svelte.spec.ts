@@ -33,6 +33,15 @@ describe("a document that is edited", () => {
     await waitFor(() => expect(world.document("doc-orders").text).toBe("left: early\n"));
   });
 
+  it("is saved whole where a save was under way", async () => {
+    edit.typed("one\n");
+    const first = edit.save();
+    edit.typed("two\n");
+    expect(await edit.save()).toBe(true);
+    await first;
+    expect(world.document("doc-orders").text).toBe("two\n");
+  });
+
   it("keeps broken text, and says where it is broken", async () => {
     edit.typed("document:\n  frobnicate: 1\n");
     await edit.save();

@@ -17,6 +17,7 @@ export class DocumentEdit {
   error = $state.raw<ErrorView | null>(null);
   schema = $state.raw<Schema | undefined>(undefined);
   #revision = 0;
+  #underWay: Promise<boolean> | null = null;
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #check = 0;
@@ -75,11 +76,17 @@ export class DocumentEdit {
     if (!this.conflict) this.#saveTimer = setTimeout(() => void this.save(), SAVE_MS);
   }
 
-  /** Saves now; gives whether the shell has the text. */
+  /** Saves now, after what is being saved already; gives whether the shell has the text. */
   async save(): Promise<boolean> {
     clearTimeout(this.#saveTimer);
-    if (this.saving || this.saved === null) return false;
+    while (this.#underWay) await this.#underWay;
+    if (this.saved === null) return false;
     if (!this.dirty) return true;
+    this.#underWay = this.#save();
+    return this.#underWay;
+  }
+
+  async #save(): Promise<boolean> {
     this.saving = true;
     const text = this.text;
     try {
@@ -92,6 +99,7 @@ export class DocumentEdit {
       return false;
     } finally {
       this.saving = false;
+      this.#underWay = null;
     }
     if (this.dirty) this.#saveTimer = setTimeout(() => void this.save(), SAVE_MS);
     return !this.dirty;

@@ -150,14 +150,14 @@ function startSwitch(world: World, mode: "native" | "podman"): null {
 }
 
 function doctor(): DoctorReport {
-  const fine: [string, string][] = [["Runtime", "flame-agent 0.1.0 ready in 118 ms"], ["Data folder", "Writable, 58 GB free"], ["Durability", "fsync 1.9 ms, full"], ["Keychain", "Unlocked, write probe passed"], ["Watched folder", "inbox is watched"], ["Podman", "5.4.2, rootless"], ["Storage driver", "overlay"], ["User ids", "65,536 subordinate ids"]];
+  const fine: [string, string, string?][] = [["Runtime", "flame-agent 0.1.0 ready in 118 ms"], ["Data folder", "Writable, 58 GB free"], ["Durability", "fsync 1.9 ms, full"], ["Keychain", "Unlocked, write probe passed"], ["Watched folder", "inbox is watched"], ["Podman", "Not there; the runtime is a process of its own", "sudo apt-get install -y podman"], ["Workspace", "Checked"], ["Disk", "58 GB free"]];
   return {
     checkedAt: iso(Date.now()),
     tookMs: 912,
     checks: [
       { id: "linger", title: "Containers stop when you log out", state: "warning", detail: "Lingering is off for this user, so Podman ends with the session. Schedules then wait until you are back.", code: "MD-602", command: "loginctl enable-linger", repair: "Repair" },
       { id: "watches", title: "Few file watches are left", state: "warning", detail: "7,904 of 8,192 are used on this machine. A watched folder may miss new files. The repair needs an administrator once.", code: "MD-507", command: "sudo sysctl -w fs.inotify.max_user_watches=65536", repair: null },
-      ...fine.map(([title, detail], index) => ({ id: `fine-${index}`, title, state: "ok" as const, detail, code: null, command: null, repair: null })),
+      ...fine.map(([title, detail, command = null], index) => ({ id: `fine-${index}`, title, state: "ok" as const, detail, code: null, command, repair: null })),
     ],
   };
 }
