@@ -3,13 +3,15 @@
 //!
 //! Documents call it as `warehouse.example`, a name that belongs to nobody on the internet. It starts
 //! with the first such call, in this process, on a port of its own; an agent that never runs a sample
-//! never has it. Deliberately absent: storage; its stock is new with every start.
+//! never has it. What it was asked stands in a file of the data folder (`book`).
 
+mod book;
 mod shelf;
 
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -23,31 +25,44 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
+use book::{Book, Call};
 use shelf::{Order, Refusal, Shelf};
 
 /// The host that documents name.
 pub const HOST: &str = "warehouse.example";
 
+/// Where it writes down what it was asked, in the folder that it is given.
+const BOOK: &str = "warehouse.jsonl";
 /// Largest body.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 1024;
 
 /// The warehouse of one agent, started when it is first asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Warehouse {
+    folder: PathBuf,
     address: OnceCell<SocketAddr>,
 }
 
 impl Warehouse {
+    /// One that keeps its book in this folder, which is made when it is needed.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            address: OnceCell::new(),
+        }
+    }
+
     /// Where it listens. Starts it, on the reactor of the caller.
     pub async fn address(&self) -> io::Result<SocketAddr> {
         let start = || async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             let address = listener.local_addr()?;
+            let book = Book::open(&self.folder.join(BOOK), Shelf::new(0))?;
             // Ends with the reactor: nobody waits for a sample's server.
             tokio::spawn(async move {
-                if let Err(error) = serve(listener, 0, std::future::pending()).await {
+                if let Err(error) = axum::serve(listener, router(book)).await {
                     tracing::warn!(%error, "The sample's warehouse stopped");
                 }
             });
@@ -58,20 +73,20 @@ impl Warehouse {
     }
 }
 
-/// Serves a warehouse until `stop`. The first `fail_first` tries of every key are answered with 503.
+/// Serves a warehouse that is new until `stop`. The first `fail_first` tries of every key are answered with 503.
 pub async fn serve(
     listener: TcpListener,
     fail_first: u32,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(Shelf::new(fail_first)))
+    axum::serve(listener, router(Book::of(Shelf::new(fail_first))))
         .with_graceful_shutdown(stop)
         .await
 }
 
-type Shared = Arc<Mutex<Shelf>>;
+type Shared = Arc<Mutex<Book>>;
 
-fn router(shelf: Shelf) -> Router {
+fn router(book: Book) -> Router {
     Router::new()
         .route("/prices", get(prices))
         .route("/ledger", get(ledger))
@@ -80,7 +95,7 @@ fn router(shelf: Shelf) -> Router {
         .route("/shipments", post(ship))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(refuse_browsers))
-        .with_state(Arc::new(Mutex::new(shelf)))
+        .with_state(Arc::new(Mutex::new(book)))
 }
 
 /// Pages in a browser have no business here, whatever name they found for this address.
@@ -100,16 +115,16 @@ async fn refuse_browsers(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-async fn prices(State(shelf): State<Shared>) -> Json<Value> {
-    Json(lock(&shelf).prices())
+async fn prices(State(book): State<Shared>) -> Json<Value> {
+    Json(lock(&book).shelf().prices())
 }
 
-async fn ledger(State(shelf): State<Shared>) -> Json<Value> {
-    Json(lock(&shelf).ledger())
+async fn ledger(State(book): State<Shared>) -> Json<Value> {
+    Json(lock(&book).shelf().ledger())
 }
 
 async fn reserve(
-    State(shelf): State<Shared>,
+    State(book): State<Shared>,
     headers: HeaderMap,
     body: Result<Json<Order>, axum::extract::rejection::JsonRejection>,
 ) -> Response {
@@ -118,24 +133,24 @@ async fn reserve(
         Err(rejection) => return problem(rejection.status(), &rejection.body_text()),
     };
     answer(
-        key(&headers).and_then(|key| lock(&shelf).reserve(key, &order)),
+        key(&headers).and_then(|key| lock(&book).take(key, Call::Reserve(order))),
         StatusCode::CREATED,
     )
 }
 
 async fn release(
-    State(shelf): State<Shared>,
+    State(book): State<Shared>,
     Path(order): Path<String>,
     headers: HeaderMap,
 ) -> Response {
     answer(
-        key(&headers).and_then(|key| lock(&shelf).release(key, &order)),
+        key(&headers).and_then(|key| lock(&book).take(key, Call::Release(order))),
         StatusCode::OK,
     )
 }
 
 async fn ship(
-    State(shelf): State<Shared>,
+    State(book): State<Shared>,
     headers: HeaderMap,
     body: Result<Json<shelf::Shipment>, axum::extract::rejection::JsonRejection>,
 ) -> Response {
@@ -144,7 +159,7 @@ async fn ship(
         Err(rejection) => return problem(rejection.status(), &rejection.body_text()),
     };
     answer(
-        key(&headers).and_then(|key| lock(&shelf).ship(key, &shipment)),
+        key(&headers).and_then(|key| lock(&book).take(key, Call::Ship(shipment))),
         StatusCode::CREATED,
     )
 }
@@ -178,8 +193,8 @@ fn problem(status: StatusCode, detail: &str) -> Response {
         .into_response()
 }
 
-fn lock(shelf: &Shared) -> MutexGuard<'_, Shelf> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(book: &Shared) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(super) async fn open(options: Options) -> Result<(Arc<Shared>, Threads), Err
     let connections = Arc::new(Connections::new(connectors, folders));
     connections.hold(&options.secrets, now());
     let calls = Calls::new(
-        Outbound::new(options.outbound.clone())?,
+        Outbound::new(options.outbound.clone(), options.databases_folder.clone())?,
         Arc::clone(&connections),
         &options,
     );

@@ -6,6 +6,8 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::book::Call;
+
 /// Keys that the ledger remembers; the oldest goes first.
 const KEYS_MAX: usize = 20_000;
 /// Lines of one order.
@@ -30,7 +32,7 @@ const ARTICLES: &[(&str, &str, u32, u32)] = &[
 ];
 
 /// Asks for stock.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {
     order: String,
@@ -44,7 +46,7 @@ pub(super) struct Line {
 }
 
 /// Asks for reserved stock to be sent.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Shipment {
     order: String,
@@ -154,8 +156,17 @@ impl Shelf {
         json!({ "entries": entries, "reserved": self.reserved.len() })
     }
 
+    /// What one call asks for.
+    pub(super) fn take(&mut self, key: &str, call: &Call) -> Result<Value, Refusal> {
+        match call {
+            Call::Reserve(order) => self.reserve(key, order),
+            Call::Release(order) => self.release(key, order),
+            Call::Ship(shipment) => self.ship(key, shipment),
+        }
+    }
+
     /// Sets the order's lines aside.
-    pub(super) fn reserve(&mut self, key: &str, order: &Order) -> Result<Value, Refusal> {
+    fn reserve(&mut self, key: &str, order: &Order) -> Result<Value, Refusal> {
         check_order(order)?;
         let flaky = order.items.iter().any(|line| line.sku == "lamp-flaky");
         let action = format!("reserve {}", order.order);
@@ -196,7 +207,7 @@ impl Shelf {
     }
 
     /// Puts an order's lines back. An order without a reservation is released already.
-    pub(super) fn release(&mut self, key: &str, order: &str) -> Result<Value, Refusal> {
+    fn release(&mut self, key: &str, order: &str) -> Result<Value, Refusal> {
         if let Some(answer) = self.enter(key, &format!("release {order}"), false)? {
             return Ok(answer);
         }
@@ -213,7 +224,7 @@ impl Shelf {
     }
 
     /// Sends a reserved order.
-    pub(super) fn ship(&mut self, key: &str, shipment: &Shipment) -> Result<Value, Refusal> {
+    fn ship(&mut self, key: &str, shipment: &Shipment) -> Result<Value, Refusal> {
         let order = &shipment.order;
         if let Some(answer) = self.enter(key, &format!("ship {order}"), false)? {
             return Ok(answer);

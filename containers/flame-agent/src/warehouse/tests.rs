@@ -179,7 +179,8 @@ async fn shipping_needs_a_reservation_and_a_carrier() {
 
 #[tokio::test]
 async fn it_starts_with_the_first_question_and_once() {
-    let warehouse = Arc::new(Warehouse::default());
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = Arc::new(Warehouse::new(folder.path().to_owned()));
     let asked = (0..8).map(|_| {
         let warehouse = warehouse.clone();
         tokio::spawn(async move { warehouse.address().await.unwrap() })

@@ -358,3 +358,40 @@ async fn requests(address: &str) -> u64 {
         .filter_map(|entry| entry["requests"].as_u64())
         .sum()
 }
+
+/// The warehouse that ships with the samples ends with the agent, and knows afterwards what it had reserved.
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_are_killed_with_the_warehouse_are_shipped() {
+    const ORDERS: usize = 20;
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let book = data.join("databases/warehouse.jsonl");
+    let lines = || std::fs::read_to_string(&book).map_or(0, |text| text.lines().count());
+    let mut agent = Agent::start(program(), &data, &[]).unwrap();
+    deploy(&client(&agent)).await;
+    let mut runs = Vec::new();
+    for number in 0..ORDERS {
+        let input = order(&format!("o-{number}"), "mug-blue", 1);
+        let started = client(&agent)
+            .start_run(&id("orders"), &input, &StartOptions::default())
+            .await
+            .unwrap();
+        runs.push(started.into_run().id);
+        // It is asked twice for each order, to reserve and to ship: half of the kills come between.
+        while lines() < 2 * number + 1 {
+            tokio::task::yield_now().await;
+        }
+        agent.kill();
+        agent = Agent::start(program(), &data, &[]).unwrap();
+    }
+    let client = client(&agent);
+    for run in runs {
+        let mut view = client.run(run).await.unwrap();
+        while !view.status.is_terminal() {
+            let mut events = std::pin::pin!(client.follow_run(run, 0).await.unwrap());
+            while events.next().await.is_some_and(|event| event.is_ok()) {}
+            view = client.run(run).await.unwrap();
+        }
+        assert_eq!(view.output.unwrap()["status"], "shipped");
+    }
+}

@@ -161,7 +161,7 @@ fn is_public(address: IpAddr) -> bool {
 }
 
 /// Hosts that another server stands in for, instead of the one that the network knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct StandIns {
     /// By host, in small letters.
     pub(super) given: BTreeMap<String, SocketAddr>,

@@ -10,6 +10,7 @@ mod authentication;
 mod dial;
 mod tls;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use self::authentication::{Authenticator, Inquirer, Outgoing};
 pub(super) use self::authentication::{Caller, Held};
 pub(super) use self::dial::Connected;
 use super::options::OutboundOptions;
+use crate::warehouse::Warehouse;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -61,14 +63,15 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(options: OutboundOptions) -> Result<Self, super::Error> {
+    /// The samples' warehouse keeps its book in `databases`.
+    pub(super) fn new(options: OutboundOptions, databases: PathBuf) -> Result<Self, super::Error> {
         let tls = tls::client_config(&options.authorities)?;
         let given = options.stand_ins.iter();
         let stand_ins = Arc::new(StandIns {
             given: given
                 .map(|(host, address)| (host.to_ascii_lowercase(), *address))
                 .collect(),
-            ..StandIns::default()
+            warehouse: Warehouse::new(databases),
         });
         let builder = |reach: Reach, tls: rustls::ClientConfig| {
             Client::builder()
