@@ -78,11 +78,10 @@ impl View for flame_workspace::Error {
                 ..
             } => view
                 .with_hint(format!(
-                    "Close Mastra, remove {}-wal if it is there, then copy {} over {} to go back to the last \
-                     backup.",
+                    "Close Mastra, move {} and its -wal to another folder, then copy {} to where it was to go \
+                     back to the last backup.",
                     path.display(),
                     backup.display(),
-                    path.display()
                 ))
                 .with_kept("The damaged file was not touched."),
             Error::Newer { .. } => view.with_hint("Open it with the newer version of Mastra."),

@@ -34,8 +34,8 @@ pub fn open_workflow() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    tell(format_args!(
-        "skipped: {} is absent; MASTRA_SHARED can name its parent",
+    skipped(format_args!(
+        "{} is absent; MASTRA_SHARED can name its parent",
         folder.display()
     ));
     None

@@ -31,6 +31,10 @@ enum Suite {
 }
 
 pub fn run(options: &Options) -> Result<()> {
+    anyhow::ensure!(
+        !options.peers || matches!(options.suite, Suite::Engine),
+        "--peers goes with engine: `cargo xtask bench engine --peers`"
+    );
     setup::apt(&[setup::AGENT, &["postgresql"]])?;
     exec(cargo().args([
         "build",

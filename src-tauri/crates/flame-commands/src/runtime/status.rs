@@ -127,7 +127,10 @@ fn fill(view: &mut RuntimeStatus, status: &AgentStatus) {
         .unwrap_or_else(|| code.title().to_owned());
     view.error = Some(
         ErrorView::new(code, detail)
-            .with_hint("Make room on this disk; runs go on by themselves.")
+            .with_hint(match code {
+                Code::StorageFull => "Make room on this disk; runs go on by themselves.",
+                _ => "Look at the disk and the rights of the data folder, then restart the agent.",
+            })
             .with_kept("No run was finished falsely; those in flight wait."),
     );
 }

@@ -193,7 +193,7 @@ async fn a_container_that_shall_stay_is_the_next_apps_too_and_verified_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_image_nothing_moves_until_its_program_is_built() {
     let Some(program) = static_agent() else {
-        eprintln!("skipped: no static agent; `cargo xtask images` builds it");
+        flame_testkit::skipped("no static agent; `cargo xtask images` builds it");
         return;
     };
     let podman = match Podman::start() {
