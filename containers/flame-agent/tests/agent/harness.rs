@@ -23,6 +23,14 @@ pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_flame-agent"))
 }
 
+/// A client that asks loopback itself.
+pub(crate) fn http() -> reqwest::Client {
+    // Another test of this process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+    builder.build().unwrap()
+}
+
 /// A served agent in a folder of its own.
 pub(crate) struct Served {
     agent: Option<Agent>,
@@ -48,14 +56,8 @@ impl Served {
 
     /// In a data folder that outlives this value.
     pub(crate) fn start_in(data: &Path, arguments: &[&str]) -> Self {
-        // Another test of this process may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let agent = Agent::start(program(), data, arguments).unwrap();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(PATIENCE)
-            .build()
-            .unwrap();
+        let http = http();
         let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
         Self {
             agent: Some(agent),

@@ -7,6 +7,7 @@ mod aftermath;
 mod kills;
 mod life;
 mod points;
+mod promises;
 mod scenario;
 mod trace;
 
@@ -19,7 +20,7 @@ use flame_types::{RunId, RunStatus, WorkflowId};
 use serde_json::{Value, json};
 
 use self::life::{Traced, may_trace};
-use crate::harness::{hooked, program};
+use crate::harness::{hooked, http, program};
 
 /// Calls that put bytes into a file and onto the disk.
 const DISK: &str = "pwrite64,fdatasync,fsync";
@@ -57,9 +58,7 @@ async fn what_is_acknowledged_is_on_the_disk() {
         .put_workflow(&workflow(), Format::Yaml, &text)
         .await
         .unwrap();
-    // Another test of this process may have installed it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http();
     let hook = format!("{}/hooks/order", agent.url.as_deref().unwrap());
     for number in 0..20 {
         let answer = http.post(&hook).json(&json!({ "n": number })).send().await;

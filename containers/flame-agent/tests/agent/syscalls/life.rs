@@ -20,6 +20,11 @@ pub(super) struct Traced {
 
 impl Traced {
     pub(super) fn start(folder: &Path, log: &Path, options: &[&str]) -> Self {
+        Self::start_as("full", folder, log, options)
+    }
+
+    /// In another mode of durability.
+    pub(super) fn start_as(durability: &str, folder: &Path, log: &Path, options: &[&str]) -> Self {
         let mut strace = Command::new("strace")
             .args(["-f", "-qq", "-o"])
             .arg(log)
@@ -27,7 +32,7 @@ impl Traced {
             .arg("--")
             .arg(program())
             .args(["serve", "--exit-on-stdin-close", "--log", "warn"])
-            .args(["--durability", "full", "--data-dir"])
+            .args(["--durability", durability, "--data-dir"])
             .arg(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

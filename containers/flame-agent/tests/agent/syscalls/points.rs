@@ -5,7 +5,8 @@
 //! its first intent in the commit that its start is answered after; a result, what follows from it and the next
 //! intent are one commit, and so are the end of a compensation and the beginning of the next, and the last result
 //! and the run's end. Before and after a commit are the write of its page and its fsync: dead at the fsync, the
-//! agent has left the transaction whole to the kernel. (That what it answers is synced before is another test's.)
+//! agent has left the transaction whole to the kernel. (That what it answers is synced before is for
+//! `promises.rs` to show.)
 
 use flame_types::RunStatus;
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::harness::workflow;
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where documents name the partner.
 const PARTNER: &str = "PARTNER";
@@ -45,7 +45,7 @@ pub(super) struct Progress {
     pub(super) acknowledged: Vec<Option<RunId>>,
 }
 
-fn id(name: &str) -> WorkflowId {
+pub(super) fn id(name: &str) -> WorkflowId {
     WorkflowId {
         namespace: "test".parse().unwrap(),
         name: name.parse().unwrap(),

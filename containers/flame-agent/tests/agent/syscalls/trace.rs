@@ -18,6 +18,9 @@ pub(super) struct Call {
     arguments: String,
     /// `None` where the process was killed in it.
     result: Option<i64>,
+    /// At which lines of the trace it began and returned.
+    begun: usize,
+    returned: Option<usize>,
 }
 
 /// A place in the life of an agent, told by what it does there.
@@ -39,6 +42,8 @@ pub(super) enum Place {
     Heard(&'static str),
     /// It has sent such an answer and writes to the log.
     Told(&'static str, &'static str),
+    /// It answers the request whose head holds this text.
+    AnswerTo(&'static str),
     /// It writes to a file whose path ends so.
     Copied(&'static str),
     /// It syncs that file.
@@ -80,6 +85,12 @@ impl Place {
                 call.sends() && call.arguments.contains(head) && call.arguments.contains(body)
             }),
             Self::Told(head, body) => logged(Self::Answered(head, body).find(calls)?),
+            Self::AnswerTo(request) => {
+                let read = first(0, &|call| {
+                    call.name == "recvfrom" && call.arguments.contains(request)
+                })?;
+                first(read, &|call| call.sends() && call.file == calls[read].file)
+            }
             Self::Copied(end) => first(0, &|call| call.name == "pwrite64" && call.is_on(end)),
             Self::Kept(end) => first(0, &|call| call.is_sync() && call.is_on(end)),
         }
@@ -93,6 +104,11 @@ impl Place {
 }
 
 impl Call {
+    /// Whether it had succeeded when the other began.
+    pub(super) fn is_done_before(&self, other: &Self) -> bool {
+        self.result == Some(0) && self.returned.is_some_and(|line| line < other.begun)
+    }
+
     fn is_on(&self, end: &str) -> bool {
         self.file.ends_with(end)
     }
@@ -117,7 +133,7 @@ pub(super) fn injection(calls: &[Call], at: usize) -> String {
 /// Reads a trace. Signals and ends of threads are left out.
 pub(super) fn read(trace: &str) -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
-    for line in trace.lines() {
+    for (number, line) in trace.lines().enumerate() {
         let Some((thread, event)) = line.split_once(char::is_whitespace) else {
             continue;
         };
@@ -128,6 +144,7 @@ pub(super) fn read(trace: &str) -> Vec<Call> {
             let goes_on = calls.iter_mut().rfind(|call| call.thread == thread);
             if let (Some(call), Some((_, rest))) = (goes_on, rest.split_once("resumed>")) {
                 call.result = result(rest);
+                call.returned = Some(number);
                 call.arguments += &unquoted(rest);
             }
         } else if let Some((name, arguments)) = event.split_once('(')
@@ -135,12 +152,15 @@ pub(super) fn read(trace: &str) -> Vec<Call> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         {
+            let result = result(arguments);
             calls.push(Call {
                 thread,
                 name: name.to_owned(),
                 file: file(arguments).to_owned(),
                 arguments: unquoted(arguments),
-                result: result(arguments),
+                result,
+                begun: number,
+                returned: result.map(|_| number),
             });
         }
     }
@@ -196,6 +216,33 @@ mod tests {
         assert_eq!(found(Place::Heard("POST /x")), Some(6));
         assert_eq!(found(Place::Written("other")), None);
         assert_eq!(found(Place::Copied("/agent.db")), None);
+    }
+
+    #[test]
+    fn a_call_is_done_before_another_once_it_has_succeeded() {
+        let write = "7 pwrite64(9</d/agent.db-wal>, \"x\", 24, 0) = 24\n";
+        let ask = "8 recvfrom(5<TCP:[a->b]>, \"POST /x HTTP/1.1\", 99, 0, NULL, NULL) = 16\n";
+        let sync = "7 fdatasync(9</d/agent.db-wal>) = 0\n";
+        let half = "7 fdatasync(9</d/agent.db-wal> <unfinished ...>\n";
+        let other_half = "7 <... fdatasync resumed>) = 0\n";
+        let fails = "7 fdatasync(9</d/agent.db-wal>) = -1 EIO (Input/output error)\n";
+        let elsewhere = "8 sendto(6<TCP:[a->c]>, \"HTTP/1.1 200\", 12, 0, NULL, 0) = 12\n";
+        let answer = "8 sendto(5<TCP:[a->b]>, \"HTTP/1.1 200\", 12, 0, NULL, 0) = 12\n";
+        for (trace, expected) in [
+            ([ask, write, sync, elsewhere, answer, ""], true),
+            ([ask, write, half, other_half, answer, ""], true),
+            ([ask, write, half, answer, other_half, ""], false),
+            ([ask, write, fails, answer, "", ""], false),
+            ([ask, write, answer, sync, "", ""], false),
+        ] {
+            let trace = trace.concat();
+            let calls = read(&trace);
+            let synced = Place::Synced("x").find(&calls).unwrap();
+            let told = Place::AnswerTo("POST /x ").find(&calls).unwrap();
+            assert!(calls[told].file.contains("a->b"));
+            let found = calls[synced].is_done_before(&calls[told]);
+            assert_eq!(found, expected, "{trace}");
+        }
     }
 
     #[test]
