@@ -9,7 +9,7 @@ use flame_agent_api::{ConnectionPut, FeedQuery, FeedState, RunView, SecretText};
 use flame_agent_client::{AgentClient, Format, StartOptions};
 use flame_errors::Code;
 use flame_testkit::{Agent, Encryption, Postgres};
-use flame_types::WorkflowId;
+use flame_types::{RunId, WorkflowId};
 use flame_workspace::{CUSTOMERS, DocumentKind, SAMPLES};
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use serde_json::{Value, json};
@@ -328,16 +328,7 @@ async fn orders_that_are_killed_reserve_and_ship_once() {
         agent.kill();
         agent = Agent::start(program(), &data, &arguments).unwrap();
     }
-    let client = client(&agent);
-    for run in runs {
-        let mut view = client.run(run).await.unwrap();
-        while !view.status.is_terminal() {
-            let mut events = std::pin::pin!(client.follow_run(run, 0).await.unwrap());
-            while events.next().await.is_some_and(|event| event.is_ok()) {}
-            view = client.run(run).await.unwrap();
-        }
-        assert_eq!(view.output.unwrap()["status"], "shipped");
-    }
+    assert_shipped(&client(&agent), &runs).await;
     let entries = ledger(&address).await;
     assert!(
         entries.iter().all(|entry| entry["effects"] == 1),
@@ -384,8 +375,12 @@ async fn orders_that_are_killed_with_the_warehouse_are_shipped() {
         agent.kill();
         agent = Agent::start(program(), &data, &[]).unwrap();
     }
-    let client = client(&agent);
-    for run in runs {
+    assert_shipped(&client(&agent), &runs).await;
+}
+
+/// Follows each run to its end.
+async fn assert_shipped(client: &AgentClient, runs: &[RunId]) {
+    for run in runs.iter().copied() {
         let mut view = client.run(run).await.unwrap();
         while !view.status.is_terminal() {
             let mut events = std::pin::pin!(client.follow_run(run, 0).await.unwrap());
