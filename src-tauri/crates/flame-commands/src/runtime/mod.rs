@@ -139,12 +139,18 @@ impl Runtime {
         self.state.subscribe()
     }
 
-    /// Where the agent answers now, without the delay of those who follow.
+    /// The agent's state without the delay of those who follow: after an order it is never the one before.
+    fn now(&self) -> AgentState {
+        let source = match self.mode() {
+            RuntimeMode::Native => self.launcher.state(),
+            RuntimeMode::Podman => self.container.state(),
+        };
+        source.borrow().clone()
+    }
+
+    /// Where the agent answers now.
     pub(crate) fn endpoint(&self) -> Option<Endpoint> {
-        match self.mode() {
-            RuntimeMode::Native => self.launcher.state().borrow().endpoint.clone(),
-            RuntimeMode::Podman => self.container.state().borrow().endpoint.clone(),
-        }
+        self.now().endpoint
     }
 
     pub(crate) async fn changed(&self) {
@@ -154,8 +160,8 @@ impl Runtime {
     /// Why there is no use in waiting for the agent, if there is none. One that is stopped is about
     /// to start: nobody but a restart or a switch stops it.
     pub(crate) fn refusal(&self) -> Option<ErrorView> {
-        let state = self.state.borrow();
-        (state.phase == Phase::Failed).then(|| failure_view(state.failure.clone()))
+        let state = self.now();
+        (state.phase == Phase::Failed).then(|| failure_view(state.failure))
     }
 
     pub(crate) async fn restart(&self) {
