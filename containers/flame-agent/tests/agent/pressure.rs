@@ -1,6 +1,6 @@
 //! More than the agent takes, as a caller sees it: too many runs, an agent that stops, a full disk.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -127,8 +127,14 @@ async fn an_agent_that_stops_takes_nothing_new() {
             break id.to_owned();
         }
     };
+    // Once it says to go on, the agent has the head.
     let mut half = agent.socket();
-    half.write_all((head(runs, 2) + "{").as_bytes()).unwrap();
+    let asked = head(runs, 2).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
+    half.write_all(asked.as_bytes()).unwrap();
+    let mut go_on = [0; 25];
+    half.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    half.write_all(b"{").unwrap();
 
     agent.agent().terminate().unwrap();
     let patience = Instant::now() + Duration::from_secs(60);
