@@ -47,6 +47,8 @@ export default defineConfig(({ mode }) => {
     server: { port: 5173, strictPort: true, host: "127.0.0.1", fs: { allow: [at("."), at("../src-tauri/crates")] } },
     preview: { host: "127.0.0.1", headers: { "Content-Security-Policy": POLICY } },
     test: {
+      // Vitest leaves one core free, which is half of two.
+      maxWorkers: "100%",
       projects: [
         { extends: true, test: { name: "rules", environment: "node", include: ["src/**/*.spec.ts", "lint/**/*.spec.ts"], exclude: ["**/*.svelte.spec.ts"] } },
         { extends: true, test: { name: "pages", environment: "jsdom", include: ["src/**/*.svelte.spec.ts"], setupFiles: ["./src/test-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },

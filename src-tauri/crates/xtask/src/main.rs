@@ -16,6 +16,7 @@ mod run;
 mod setup;
 mod shell;
 mod test;
+mod times;
 
 use clap::{Parser, Subcommand};
 

@@ -1,8 +1,11 @@
 //! `cargo xtask test`: installs what the tests need and runs all of them.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::shell::{built, cargo, exec};
+use crate::times::Times;
 use crate::{check, images, run, setup};
 
 #[derive(clap::Args)]
@@ -26,6 +29,7 @@ enum Part {
 
 pub fn run(options: &Options) -> Result<()> {
     setup::apt(&[setup::AGENT, setup::WINDOW, setup::TESTS])?;
+    let times = Times::restore()?;
     let wanted = |part| options.only.is_none_or(|only| only == part);
     // The pages come first: the shell embeds them, so that nothing of it compiles without.
     run::build_ui()?;
@@ -34,12 +38,13 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if wanted(Part::Check) {
         check::run()?;
+        times.remember()?;
     }
     if wanted(Part::Rust) {
-        rust()?;
+        rust(&times)?;
     }
     if wanted(Part::Window) {
-        window()?;
+        window(&times)?;
     }
     Ok(())
 }
@@ -51,22 +56,34 @@ fn ui() -> Result<()> {
     Ok(())
 }
 
-fn rust() -> Result<()> {
+fn rust(times: &Times) -> Result<()> {
     // The hardened container of the Podman tests runs the image's own static binary.
     let static_agent = images::for_tests()?;
     setup::libjq()?;
     setup::counterparts()?;
     build()?;
+    times.remember()?;
     let mut test = cargo();
     test.args(["test", "--workspace", "--no-fail-fast"])
         .args(["--features", "tauri/custom-protocol"])
         .env("MASTRA_AGENT", built("debug", "flame-agent"))
-        .env("MASTRA_STATIC_AGENT", static_agent);
+        .env("MASTRA_STATIC_AGENT", static_agent)
+        .env("RUST_TEST_THREADS", (2 * cores()).to_string());
+    must_run(&mut test)?;
+    exec(&mut test)
+}
+
+/// Tests wait for servers and processes about as long as they compute.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Where all that the tests need is here and may be used, what would be left out is a failure.
+fn must_run(test: &mut Command) -> Result<()> {
     if std::env::var_os("CI").is_some() && setup::is_root()? {
-        // All that the tests need is here and may be used: what would be left out is a failure.
         test.env("MASTRA_MUST_RUN", "1");
     }
-    exec(&mut test)
+    Ok(())
 }
 
 /// Everything at once: one set of features, so that tests and programs share what is compiled.
@@ -80,14 +97,21 @@ fn build() -> Result<()> {
     ]))
 }
 
-fn window() -> Result<()> {
+fn window(times: &Times) -> Result<()> {
     let driver = setup::cargo_tool("tauri-driver", "2.1.0")?;
     setup::npm("tests/e2e")?;
+    let static_agent = images::for_tests()?;
     build()?;
-    exec(
-        setup::node_command("npm")?
-            .args(["test", "--prefix", "tests/e2e"])
-            .env("MASTRA_APP", built("debug", "mastra"))
-            .env("TAURI_DRIVER", driver),
-    )
+    times.remember()?;
+    let mut test = setup::node_command("npm")?;
+    test.args(["test", "--prefix", "tests/e2e"])
+        .env("MASTRA_APP", built("debug", "mastra"))
+        .env("MASTRA_STATIC_AGENT", static_agent)
+        .env(
+            "MASTRA_TEST_PODMAN",
+            built("debug/examples", "podman_service"),
+        )
+        .env("TAURI_DRIVER", driver);
+    must_run(&mut test)?;
+    exec(&mut test)
 }
