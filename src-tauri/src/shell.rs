@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flame_commands::{App, Execute, Options};
+use flame_commands::{App, Execute, Options, Session};
 use flame_ipc::ErrorView;
 use tauri::async_runtime;
 use tauri::{AppHandle, Manager};
-use tokio::sync::watch;
 
 use crate::host::Desktop;
 use crate::places::Places;
@@ -15,12 +14,9 @@ use crate::places::Places;
 /// Names the app in the keychain.
 const VAULT_SERVICE: &str = "io.mastra.desktop";
 
-/// The app once it is open, or why it can't be.
-type Opened = Option<Result<Arc<App>, ErrorView>>;
-
 /// What commands run on.
 pub(crate) struct Shell {
-    opened: watch::Receiver<Opened>,
+    session: Arc<Session>,
     closing: AtomicBool,
     closed: Arc<AtomicBool>,
 }
@@ -28,7 +24,6 @@ pub(crate) struct Shell {
 impl Shell {
     /// Opens the app in the background: the window does not wait for it.
     pub(crate) fn open(handle: &AppHandle, places: &Places) -> Self {
-        let (publish, opened) = watch::channel(None);
         let options = Options {
             data_dir: places.data_dir.clone(),
             runtime_dir: places.runtime_dir.clone(),
@@ -39,16 +34,11 @@ impl Shell {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             vault_service: VAULT_SERVICE.to_owned(),
         };
-        let host = Arc::new(Desktop(handle.clone()));
-        async_runtime::spawn(async move {
-            let app = App::open(options, host).await;
-            if let Err(error) = &app {
-                tracing::error!(%error, "the workspace could not be opened");
-            }
-            publish.send_replace(Some(app));
-        });
+        let session = Arc::new(Session::new(options, Arc::new(Desktop(handle.clone()))));
+        let opening = Arc::clone(&session);
+        async_runtime::spawn(async move { opening.open().await.is_ok() });
         Self {
-            opened,
+            session,
             closing: AtomicBool::new(false),
             closed: Arc::default(),
         }
@@ -56,31 +46,12 @@ impl Shell {
 
     /// Runs a command once the app is open.
     pub(crate) async fn run<C: Execute>(&self, command: C) -> Result<C::Output, ErrorView> {
-        command.execute(self.app().await?).await
-    }
-
-    async fn app(&self) -> Result<Arc<App>, ErrorView> {
-        let mut opened = self.opened.clone();
-        let found = opened
-            .wait_for(Option::is_some)
-            .await
-            .map(|found| found.clone());
-        match found {
-            Ok(Some(app)) => app,
-            Ok(None) | Err(_) => Err(ErrorView {
-                code: "MD-901".to_owned(),
-                title: "A fault in Mastra itself".to_owned(),
-                detail: "the workspace was never opened".to_owned(),
-                value: None,
-                hint: Some("Start Mastra again.".to_owned()),
-                kept: None,
-            }),
-        }
+        self.session.run(command).await
     }
 
     /// The app if it is open now.
     pub(crate) fn app_now(&self) -> Option<Arc<App>> {
-        self.opened.borrow().clone().and_then(Result::ok)
+        self.session.app_now()
     }
 
     /// Whether closing the window leaves the app running.

@@ -547,7 +547,7 @@ export type JournalPage = {
 export type Json = unknown;
 
 export type LogLine = {
-	/**  Grows by one a line, since the app was started. */
+	/**  Grows from line to line, as long as the agent runs in the same place. */
 	seq: Whole,
 	at: Moment | null,
 	level: string,

@@ -9,15 +9,16 @@ use flame_ipc::{
     CheckState, DoctorCheck, DoctorCheckView, DoctorRepair, DoctorReport, ErrorView, PodmanState,
     PodmanStatus, PodmanStatusGet, RuntimeMode, Whole,
 };
-use flame_launcher::agent::{Phase, restore};
+use flame_launcher::agent::Phase;
 use flame_podman::{Diagnosis, Locator, diagnose};
 use flame_vault::{Place, State};
-use flame_workspace::DocumentKind;
+use flame_workspace::{DocumentKind, newest_whole, restore};
 
 use crate::app::{App, now};
 use crate::execute::Execute;
 use crate::failure::OrView;
-use crate::feeds;
+use crate::session::Session;
+use crate::{connections, feeds};
 
 /// Below this much free space runs may soon be refused.
 const FREE_BYTES_LOW: u64 = 1024 * 1024 * 1024;
@@ -26,15 +27,22 @@ impl Execute for DoctorCheck {
     async fn execute(self, app: Arc<App>) -> Result<DoctorReport, ErrorView> {
         report(&app).await
     }
+
+    async fn without_app(
+        self,
+        session: &Session,
+        why: ErrorView,
+    ) -> Result<DoctorReport, ErrorView> {
+        Ok(shut(session, why))
+    }
 }
 
 impl Execute for DoctorRepair {
     async fn execute(self, app: Arc<App>) -> Result<DoctorReport, ErrorView> {
         match self.id.as_str() {
             "agent" | "port" => {
-                if damaged(&app) {
-                    let native = app.runtime.options().native;
-                    restore(&native.program, &native.data_dir).await.or_view()?;
+                if app.runtime.is_damaged() {
+                    app.runtime.restore().await?;
                 }
                 app.runtime.restart().await;
                 app.agent().await?;
@@ -56,6 +64,25 @@ impl Execute for DoctorRepair {
             }
         }
         report(&app).await
+    }
+
+    async fn without_app(
+        self,
+        session: &Session,
+        why: ErrorView,
+    ) -> Result<DoctorReport, ErrorView> {
+        if self.id != "workspace" {
+            return Err(why);
+        }
+        if why.is(Code::StorageCorrupt) {
+            let folder = session.options.data_dir.clone();
+            let restored = tokio::task::spawn_blocking(move || restore(&folder, now()))
+                .await
+                .or_view()?
+                .or_view()?;
+            tracing::warn!(?restored, "a damaged workspace was replaced");
+        }
+        report(&session.open().await?).await
     }
 }
 
@@ -93,6 +120,7 @@ async fn report(app: &Arc<App>) -> Result<DoctorReport, ErrorView> {
         podman_check(app, &podman),
     ];
     checks.push(workspace);
+    checks.extend(own_machine(app).await?);
     checks.push(folders(app));
     checks.extend(file_watches());
     if let Some(status) = &agent {
@@ -107,6 +135,31 @@ async fn report(app: &Arc<App>) -> Result<DoctorReport, ErrorView> {
         took_ms: Whole::new(took),
         checks,
     })
+}
+
+/// What can be said while the workspace is shut: what keeps it shut.
+fn shut(session: &Session, why: ErrorView) -> DoctorReport {
+    let repair = match why.is(Code::StorageCorrupt) {
+        false => "Try again",
+        true if newest_whole(&session.options.data_dir).is_some() => "Put the last backup in place",
+        true => "Keep it aside and begin an empty workspace",
+    };
+    let words = [Some(why.detail), why.kept].into_iter().flatten();
+    let check = DoctorCheckView {
+        state: CheckState::Broken,
+        code: Some(why.code),
+        repair: Some(repair.to_owned()),
+        ..fine(
+            "workspace",
+            "The workspace can't be opened",
+            words.collect::<Vec<_>>().join(". "),
+        )
+    };
+    DoctorReport {
+        checked_at: now().into(),
+        took_ms: Whole::new(0),
+        checks: vec![check],
+    }
 }
 
 async fn agent_status(app: &App) -> Option<AgentStatus> {
@@ -178,14 +231,16 @@ fn runtime(app: &App) -> DoctorCheckView {
                 code,
                 detail,
             );
-            if damaged(app) {
+            if app.runtime.is_damaged() {
                 let native = app.runtime.options().native;
+                let command = format!(
+                    "'{}' restore --data-dir '{}'",
+                    native.program.display(),
+                    native.data_dir.display()
+                );
                 return DoctorCheckView {
-                    command: Some(format!(
-                        "'{}' restore --data-dir '{}'",
-                        native.program.display(),
-                        native.data_dir.display()
-                    )),
+                    // In a container nobody but we can do it.
+                    command: (app.runtime.mode() == RuntimeMode::Native).then_some(command),
                     repair: Some("Put the last backup in place".to_owned()),
                     ..check
                 };
@@ -196,13 +251,6 @@ fn runtime(app: &App) -> DoctorCheckView {
             }
         }
     }
-}
-
-/// Whether the agent does not start for a damaged file in its native folder.
-fn damaged(app: &App) -> bool {
-    let state = app.runtime.state();
-    let code = state.borrow().failure.as_ref().map(|failure| failure.code);
-    app.runtime.mode() == RuntimeMode::Native && code == Some(Code::StorageCorrupt)
 }
 
 fn port(app: &App) -> DoctorCheckView {
@@ -306,6 +354,31 @@ async fn workspace(app: &App) -> DoctorCheckView {
             error.detail,
         ),
     }
+}
+
+/// In a container, what is on this computer has another name.
+async fn own_machine(app: &App) -> Result<Option<DoctorCheckView>, ErrorView> {
+    if app.runtime.mode() != RuntimeMode::Podman {
+        return Ok(None);
+    }
+    let names = app.with_workspace(connections::to_own_machine).await?;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let detail = format!(
+        "{}: the agent runs in a container, and localhost is the container itself. Put \
+         host.containers.internal as the host, and let the server accept connections from there.",
+        names.join(", ")
+    );
+    let title = "Connections to this computer don't reach it";
+    let code = Code::ConnectionRefused;
+    Ok(Some(found(
+        "own-machine",
+        title,
+        CheckState::Warning,
+        code,
+        detail,
+    )))
 }
 
 fn folders(app: &App) -> DoctorCheckView {

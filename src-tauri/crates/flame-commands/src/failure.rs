@@ -72,17 +72,10 @@ impl View for flame_workspace::Error {
                 .with_hint("Open the document again to see the other change, then save yours.")
                 .with_kept("Your text is still in the editor and nothing was overwritten."),
             Error::NameTaken(name) => view.with_value(name).with_hint("Choose another name."),
-            Error::Corrupt {
-                path,
-                backup: Some(backup),
-                ..
-            } => view
-                .with_hint(format!(
-                    "Close Mastra, move {} and its -wal to another folder, then copy {} to where it was to go \
-                     back to the last backup.",
-                    path.display(),
-                    backup.display(),
-                ))
+            Error::Corrupt { .. } => view
+                .with_hint(
+                    "Open Doctor: it goes back to the last backup and keeps the damaged file.",
+                )
                 .with_kept("The damaged file was not touched."),
             Error::Newer { .. } => view.with_hint("Open it with the newer version of Mastra."),
             Error::Locked { .. } => {

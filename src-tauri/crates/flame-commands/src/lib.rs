@@ -23,6 +23,7 @@ mod people;
 mod pins;
 mod runs;
 mod runtime;
+mod session;
 mod settings;
 mod vault;
 
@@ -30,3 +31,4 @@ pub use app::{App, Options};
 pub use containers::{ContainerWorker, WorkerOptions};
 pub use execute::Execute;
 pub use host::Host;
+pub use session::Session;

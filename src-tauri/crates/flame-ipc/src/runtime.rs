@@ -64,7 +64,7 @@ pub struct RuntimeStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct LogLine {
-    /// Grows by one a line, since the app was started.
+    /// Grows from line to line, as long as the agent runs in the same place.
     pub seq: Whole,
     pub at: Option<Moment>,
     pub level: String,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use flame_types::Timestamp;
 use futures::{StreamExt, TryStreamExt};
 use hyper::Method;
 use podman_api::Podman;
@@ -52,7 +53,25 @@ pub struct Stats {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     pub error_stream: bool,
+    /// When Podman took it; `None` where its log driver does not say.
+    pub at: Option<Timestamp>,
     pub text: String,
+}
+
+impl LogLine {
+    /// Reads what Podman gives: the moment, a space, the line.
+    fn read(error_stream: bool, text: &str) -> Self {
+        let text = text.trim_end();
+        let parts = text
+            .split_once(' ')
+            .and_then(|(at, rest)| Some((at.parse().ok()?, rest)));
+        let (at, text) = parts.map_or((None, text), |(at, rest)| (Some(at), rest));
+        Self {
+            error_stream,
+            at,
+            text: text.to_owned(),
+        }
+    }
 }
 
 impl AgentContainer {
@@ -71,10 +90,43 @@ impl AgentContainer {
     /// Makes volume, token and container anew; a container of ours that is left over is removed, its
     /// data stays in the volume.
     pub async fn create(&self, image: &AgentImage, token: &str) -> Result<(), Error> {
+        self.make(image, token, self.spec.serve()).await
+    }
+
+    /// Has the agent of the image put the last backup in the place of the database in the data volume;
+    /// under the same protection, in a container that is gone afterwards.
+    pub async fn restore(&self, image: &AgentImage, token: &str) -> Result<(), Error> {
+        let command = ["restore", "--data-dir", "/data"].map(str::to_owned);
+        self.make(image, token, command.into()).await?;
+        let name = self.spec.container();
+        let operation = "putting the backup in place";
+        let start = format!("/containers/{name}/start");
+        self.raw.json(operation, Method::POST, &start, None).await?;
+        let wait =
+            format!("/containers/{name}/wait?condition=exited&condition=stopped&interval=50ms");
+        let raw = self.raw.patient();
+        let code = raw.json(operation, Method::POST, &wait, None).await?;
+        let said = self.logs(1).await?.pop().map(|line| line.text);
+        self.remove_container().await?;
+        if code == 0 {
+            return Ok(());
+        }
+        Err(Error::Command {
+            operation: operation.to_owned(),
+            said: said.unwrap_or_else(|| format!("the agent ended with exit code {code}")),
+        })
+    }
+
+    async fn make(
+        &self,
+        image: &AgentImage,
+        token: &str,
+        command: Vec<String>,
+    ) -> Result<(), Error> {
         self.remove_container().await?;
         self.ensure_volume().await?;
         self.put_secret(token).await?;
-        let body = self.spec.create_body(&image.id);
+        let body = self.spec.create_body(&image.id, &command);
         self.raw
             .json(
                 "making the container",
@@ -97,14 +149,14 @@ impl AgentContainer {
 
     /// Verifies the protection of the running container; one without it is removed at once.
     ///
-    /// Gives what was verified, in words.
+    /// Gives what was verified, in words; [`Error::Ended`] where the agent has ended already.
     pub async fn verify(&self) -> Result<Vec<String>, Error> {
         match self.look().await {
-            Ok(verified) => Ok(verified),
-            Err(error) => {
+            Err(error @ Error::Hardening { .. }) => {
                 self.remove_container().await?;
                 Err(error)
             }
+            looked => looked,
         }
     }
 
@@ -169,6 +221,7 @@ impl AgentContainer {
             .stdout(true)
             .stderr(true)
             .tail(lines.to_string())
+            .timestamps(true)
             .build();
         let container = self.podman.containers().get(self.spec.container());
         let chunks: Vec<_> = container
@@ -179,9 +232,9 @@ impl AgentContainer {
             .map_err(Error::transport("reading the container's log"))?;
         Ok(chunks
             .into_iter()
-            .map(|chunk| LogLine {
-                error_stream: matches!(chunk, podman_api::conn::TtyChunk::StdErr(_)),
-                text: String::from_utf8_lossy(&chunk).trim_end().to_owned(),
+            .map(|chunk| {
+                let error_stream = matches!(chunk, podman_api::conn::TtyChunk::StdErr(_));
+                LogLine::read(error_stream, &String::from_utf8_lossy(&chunk))
             })
             .collect())
     }
@@ -280,10 +333,23 @@ impl AgentContainer {
             Some(pid) if pid > 0 => Process::read(pid).await,
             _ => Err(std::io::ErrorKind::NotFound.into()),
         };
-        let process = process.map_err(|_| Error::Hardening {
-            missing: "a running process to verify".to_owned(),
-        })?;
-        verified(&self.spec, &inspect, &process)
+        match process {
+            Ok(process) => verified(&self.spec, &inspect, &process),
+            Err(_) => Err(self.without_process().await),
+        }
+    }
+
+    /// Why there is no process to look at.
+    async fn without_process(&self) -> Error {
+        match self.state().await {
+            Ok(Some(state)) if state.status != "running" => Error::Ended {
+                code: state.exit_code,
+            },
+            Ok(_) => Error::Hardening {
+                missing: "a running process to verify".to_owned(),
+            },
+            Err(error) => error,
+        }
     }
 
     async fn inspect(&self) -> Result<Option<Value>, Error> {

@@ -37,6 +37,10 @@ pub enum Error {
     OutputTooLarge { bytes_max: usize },
     #[error("the container of job {job} is gone before it was read")]
     Vanished { job: String },
+    #[error("the agent ended at once, with exit code {code}")]
+    Ended { code: i64 },
+    #[error("{operation}: {said}")]
+    Command { operation: String, said: String },
     #[error("{operation}: Podman answered {status}: {message}")]
     Refused {
         operation: String,
@@ -71,6 +75,8 @@ impl Error {
             Self::NotOurs { .. }
             | Self::OutputTooLarge { .. }
             | Self::Vanished { .. }
+            | Self::Ended { .. }
+            | Self::Command { .. }
             | Self::Refused { .. }
             | Self::Io { .. }
             | Self::Transport { .. } => Code::PodmanFailed,

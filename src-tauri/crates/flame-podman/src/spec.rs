@@ -63,13 +63,13 @@ impl Spec {
         format!("mastra-{}-token", self.workspace)
     }
 
-    /// The body of `containers/create`.
-    pub(crate) fn create_body(&self, image: &str) -> Value {
+    /// The body of `containers/create` for that command of the agent.
+    pub(crate) fn create_body(&self, image: &str, command: &[String]) -> Value {
         json!({
             "name": self.container(),
             "image": image,
             "labels": { LABEL: self.workspace },
-            "command": self.command(),
+            "command": command,
             "user": format!("{USER}:{USER}"),
             "cap_drop": ["all"],
             "no_new_privileges": true,
@@ -99,7 +99,8 @@ impl Spec {
         })
     }
 
-    fn command(&self) -> Vec<String> {
+    /// The agent's command for its service.
+    pub(crate) fn serve(&self) -> Vec<String> {
         let published = format!("127.0.0.1:{}", self.publish.port());
         let named = format!("localhost:{}", self.publish.port());
         [

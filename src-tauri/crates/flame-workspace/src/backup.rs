@@ -1,13 +1,15 @@
-//! Backups of the database file: before a migration, and once a day.
+//! Backups of the database file: before a migration, and once a day. [`restore`] goes back to one.
 //!
 //! Made by SQLite itself (`VACUUM INTO`), never by copying a live file.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use flame_types::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Error;
+use crate::{schema, workspace};
 
 /// Daily copies that are kept; those made before a migration are never deleted.
 const DAILY_KEPT: usize = 7;
@@ -25,7 +27,7 @@ pub(crate) fn newest(database: &Path) -> Option<PathBuf> {
 
 /// Backups whose name goes on with `label`, oldest first.
 fn listed(database: &Path, label: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder(database)) else {
+    let Ok(entries) = fs::read_dir(folder(database)) else {
         return Vec::new();
     };
     let mut found: Vec<_> = entries
@@ -42,6 +44,66 @@ fn listed(database: &Path, label: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The newest backup in a data folder that SQLite finds whole.
+pub fn newest_whole(data_folder: &Path) -> Option<PathBuf> {
+    let is_whole = |backup: &PathBuf| {
+        Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .is_ok_and(|connection| schema::version(&connection, backup).is_ok_and(|it| it > 0))
+    };
+    let all = listed(&data_folder.join(workspace::FILE), "");
+    all.into_iter().rev().find(is_whole)
+}
+
+/// What [`restore`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The backup that is now the workspace; with none the next opening begins an empty one.
+    pub backup: Option<PathBuf>,
+    /// The folder that the damaged file and its log were moved to.
+    pub damaged: PathBuf,
+}
+
+/// Puts the newest whole backup in the place of `workspace.db`, which is kept in a folder beside it.
+///
+/// Takes the folder's lock: [`Error::Locked`] while a workspace is open there. On any error the folder
+/// is as it was.
+pub fn restore(data_folder: &Path, now: Timestamp) -> Result<Restored, Error> {
+    let _lock = workspace::lock(data_folder)?;
+    let path = data_folder.join(workspace::FILE);
+    let backup = newest_whole(data_folder);
+    let damaged = data_folder.join(format!("damaged-{}", now.as_millisecond()));
+    let copy = path.with_extension("restoring");
+    if let Some(backup) = &backup {
+        // Complete and on disk before anything moves.
+        fs::copy(backup, &copy).map_err(Error::io("cannot write", &copy))?;
+        File::open(&copy)
+            .and_then(|file| file.sync_all())
+            .map_err(Error::io("cannot write", &copy))?;
+    }
+    fs::create_dir_all(&damaged).map_err(Error::io("cannot make the folder", &damaged))?;
+    for suffix in ["", "-wal", "-shm"] {
+        let name = format!("{}{suffix}", workspace::FILE);
+        let from = data_folder.join(&name);
+        if from.exists() {
+            fs::rename(&from, damaged.join(name)).map_err(Error::io("cannot move", &from))?;
+        }
+    }
+    match &backup {
+        Some(_) => fs::rename(&copy, &path).map_err(Error::io("cannot move", &copy))?,
+        None => set_aside_backups(&path, &damaged)?,
+    }
+    Ok(Restored { backup, damaged })
+}
+
+/// Backups that are damaged too would keep an empty workspace from being begun.
+fn set_aside_backups(database: &Path, damaged: &Path) -> Result<(), Error> {
+    let from = folder(database);
+    match from.exists() {
+        true => fs::rename(&from, damaged.join("backups")).map_err(Error::io("cannot move", &from)),
+        false => Ok(()),
+    }
+}
+
 /// Writes a backup named by moment and label.
 pub(crate) fn make(
     connection: &Connection,
@@ -50,7 +112,7 @@ pub(crate) fn make(
     now: Timestamp,
 ) -> Result<PathBuf, Error> {
     let folder = folder(database);
-    std::fs::create_dir_all(&folder).map_err(Error::io("cannot make the folder", &folder))?;
+    fs::create_dir_all(&folder).map_err(Error::io("cannot make the folder", &folder))?;
     let target = folder.join(format!("workspace-{:020}-{label}.db", now.as_millisecond()));
     connection
         .execute("VACUUM INTO ?1", [target.to_string_lossy()])
@@ -70,7 +132,7 @@ pub(crate) fn daily(connection: &Connection, database: &Path, now: Timestamp) ->
     let mut all = listed(database, "daily");
     all.sort_by_key(|path| moment_of(path) <= Some(now.as_second()));
     for old in &all[..all.len().saturating_sub(DAILY_KEPT)] {
-        std::fs::remove_file(old).map_err(Error::io("cannot delete the old backup", old))?;
+        fs::remove_file(old).map_err(Error::io("cannot delete the old backup", old))?;
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ pub(crate) fn prepare(
 }
 
 /// The file's version; 0 for an empty one. Refuses a damaged or foreign file.
-fn version(connection: &Connection, path: &Path) -> Result<i64, Error> {
+pub(crate) fn version(connection: &Connection, path: &Path) -> Result<i64, Error> {
     let sqlite = |error| Error::from_sqlite(path, error);
     let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0));
     let corrupt = |detail: String| Error::Corrupt {

@@ -11,6 +11,8 @@ use crate::document::{Document, DocumentId, DocumentKind, NewDocument, PastRevis
 use crate::error::Error;
 use crate::{backup, schema};
 
+/// The database in the data folder.
+pub(crate) const FILE: &str = "workspace.db";
 /// A larger document is refused.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Earlier saves that are kept of each document.
@@ -35,7 +37,7 @@ impl Workspace {
     pub fn open(folder: &Path, now: Timestamp) -> Result<Self, Error> {
         make_private_folder(folder)?;
         let lock = lock(folder)?;
-        let path = folder.join("workspace.db");
+        let path = folder.join(FILE);
         let is_new = std::fs::metadata(&path).map_or(0, |file| file.len()) == 0;
         if is_new && let Some(backup) = backup::newest(&path) {
             // An empty workspace would look as if there had never been a document.
@@ -380,7 +382,7 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
         .map_err(Error::io("cannot make the folder", folder))
 }
 
-fn lock(folder: &Path) -> Result<File, Error> {
+pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join("workspace.lock");
     let file = File::create(&path).map_err(Error::io("cannot open", &path))?;
     match file.try_lock() {

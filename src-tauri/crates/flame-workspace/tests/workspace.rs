@@ -8,7 +8,7 @@ use flame_errors::Code;
 use flame_types::{ProgramDigest, Timestamp};
 use flame_workspace::{
     BODY_BYTES_MAX, Document, DocumentId, DocumentKind, Error, NewDocument, PROGRAMS_MAX,
-    REVISIONS_KEPT, Workspace,
+    REVISIONS_KEPT, Workspace, restore,
 };
 use uuid::Uuid;
 
@@ -242,6 +242,60 @@ fn a_damaged_file_is_kept_and_the_newest_backup_is_named() {
             .unwrap()
             .starts_with("this is no database")
     );
+}
+
+#[test]
+fn the_newest_whole_backup_takes_the_place_of_a_damaged_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = open(folder.path());
+    create(&workspace, 1, DocumentKind::Workflow, "a/kept", "body");
+    drop(workspace);
+    drop(Workspace::open(folder.path(), at(0)).unwrap());
+    drop(Workspace::open(folder.path(), at(2 * 86_400)).unwrap());
+    let mut backups: Vec<_> = std::fs::read_dir(folder.path().join("backups"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    backups.sort();
+    assert_eq!(backups.len(), 2);
+    std::fs::write(&backups[1], "a backup that is damaged as well").unwrap();
+    let damage = b"no database, but somebody's data";
+    std::fs::write(folder.path().join("workspace.db"), damage).unwrap();
+    std::fs::write(folder.path().join("workspace.db-wal"), "its log").unwrap();
+
+    let restored = restore(folder.path(), at(3 * 86_400)).unwrap();
+    assert_eq!(restored.backup.as_ref(), Some(&backups[0]));
+    let kept = |name: &str| std::fs::read(restored.damaged.join(name)).unwrap();
+    assert_eq!(kept("workspace.db"), damage);
+    assert_eq!(kept("workspace.db-wal"), b"its log");
+    let workspace = Workspace::open(folder.path(), at(3 * 86_400)).unwrap();
+    let names: Vec<_> = workspace.list(DocumentKind::Workflow).unwrap();
+    assert_eq!(names[0].name, "a/kept");
+    let refused = restore(folder.path(), at(3 * 86_400)).unwrap_err();
+    assert_eq!(
+        refused.code(),
+        Code::StorageLocked,
+        "one that is open stays"
+    );
+}
+
+#[test]
+fn without_a_whole_backup_an_empty_workspace_is_begun_and_all_is_kept() {
+    for with_backup in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("workspace.db"), "damage").unwrap();
+        if with_backup {
+            let backups = folder.path().join("backups");
+            std::fs::create_dir(&backups).unwrap();
+            std::fs::write(backups.join("workspace-1-daily.db"), "damage too").unwrap();
+        }
+        let restored = restore(folder.path(), at(0)).unwrap();
+        assert_eq!(restored.backup, None);
+        let kept = restored.damaged.join("backups/workspace-1-daily.db");
+        assert_eq!(kept.is_file(), with_backup);
+        assert!(restored.damaged.join("workspace.db").is_file());
+        assert!(open(folder.path()).is_first_start());
+    }
 }
 
 #[test]

@@ -9,12 +9,16 @@ pub(crate) use change::forget_deleted_secrets;
 pub(crate) use check::Checks;
 pub(crate) use deploy::{deploy_all, deploy_one};
 
+use std::net::IpAddr;
+
 use flame_errors::Code;
 use flame_ipc::ErrorView;
 use flame_vault::Place;
-use flame_workspace::Document;
+use flame_workspace::{Document, DocumentKind, Workspace};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::failure::OrView;
 
 /// The body of a connection document. Holds a reference to the secret, never the secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +66,30 @@ fn text(body: &Body) -> Result<String, ErrorView> {
         .map_err(|error| ErrorView::new(Code::Internal, error.to_string()))
 }
 
+/// Names of the connections whose host is the machine that the agent runs on: in a container, that is
+/// the container.
+pub(crate) fn to_own_machine(workspace: &Workspace) -> Result<Vec<String>, ErrorView> {
+    let all = workspace.list(DocumentKind::Connection).or_view()?;
+    let is_own =
+        |document: &&Document| body(document).is_ok_and(|body| is_loopback(&body.settings));
+    Ok(all
+        .iter()
+        .filter(is_own)
+        .map(|document| document.name.clone())
+        .collect())
+}
+
+fn is_loopback(settings: &Value) -> bool {
+    let host = settings
+        .get("host")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
 /// Host and database, or path, for showing.
 fn place(settings: &Value) -> String {
     let field = |key: &str| match settings.get(key) {
@@ -105,5 +133,21 @@ mod tests {
         assert_eq!(place(&json!({"host": "db"})), "db");
         assert_eq!(place(&json!({"path": "/data/a.db"})), "/data/a.db");
         assert_eq!(place(&Value::Null), "");
+    }
+
+    #[test]
+    fn the_own_machine_is_known_by_name_and_by_address() {
+        for host in ["localhost", "LocalHost", "127.0.0.1", "127.1.2.3", "::1"] {
+            assert!(is_loopback(&json!({"host": host})), "{host}");
+        }
+        for host in [
+            "db.example.com",
+            "10.0.0.1",
+            "localhost.example",
+            "",
+            "/run/postgresql",
+        ] {
+            assert!(!is_loopback(&json!({"host": host})), "{host}");
+        }
     }
 }

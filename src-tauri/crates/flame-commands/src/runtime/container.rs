@@ -24,7 +24,7 @@ use super::RuntimeOptions;
 use super::switch::{fresh_folder, remove_folder, rename};
 use crate::app::{App, lock};
 use crate::execute::Execute;
-use crate::failure::OrView;
+use crate::failure::{OrView, View};
 
 const READY_MAX: Duration = Duration::from_secs(30);
 const READY_EVERY: Duration = Duration::from_millis(50);
@@ -51,6 +51,9 @@ pub(super) struct Container {
     podman: Option<String>,
     token_file: PathBuf,
     durability: Mutex<Durability>,
+    /// The port that the agent should have wherever it runs.
+    wished_port: Option<u16>,
+    native: watch::Receiver<AgentState>,
     publish: watch::Sender<AgentState>,
     /// Podman as it was found, with the container that is in use.
     driver: Mutex<Option<Arc<Driver>>>,
@@ -68,13 +71,16 @@ pub(super) struct Driver {
 }
 
 impl Container {
-    pub(super) fn new(options: &RuntimeOptions) -> Self {
+    /// `native` is the state of the agent outside Podman.
+    pub(super) fn new(options: &RuntimeOptions, native: watch::Receiver<AgentState>) -> Self {
         Self {
             workspace: options.workspace.clone(),
             static_programs: options.static_programs.clone(),
             podman: options.podman.clone(),
             token_file: options.native.runtime_dir.join("container-token"),
             durability: Mutex::new(options.native.durability),
+            wished_port: options.native.port,
+            native,
             publish: watch::Sender::new(stopped()),
             driver: Mutex::default(),
             keeper: Mutex::default(),
@@ -160,7 +166,8 @@ impl Container {
         }
     }
 
-    /// Copies the output folder out of the container, in place of the last copy.
+    /// Copies the output folder out of the container, in place of the last copy. What is in a copy can't
+    /// be changed, as nothing would come of it.
     pub(super) async fn copy_output(&self, to: &Path) -> Result<(), ErrorView> {
         let _alone = self.copying.lock().await;
         let known = lock(&self.driver).clone();
@@ -170,8 +177,10 @@ impl Container {
         };
         let fresh = fresh_folder(to.with_extension("new"))?;
         driver.container.export("files", &fresh).await.or_view()?;
+        set_writable(to, true)?;
         remove_folder(to)?;
-        rename(&fresh, to)
+        rename(&fresh, to)?;
+        set_writable(to, false)
     }
 
     /// Starts the container and keeps it running within a budget.
@@ -184,7 +193,10 @@ impl Container {
                 Err(failure) => failure,
             };
             tracing::warn!(%failure, "the agent's container is lost");
-            let wait = budget.ask(began.elapsed());
+            let wait = match failure.is_final() {
+                true => None,
+                false => budget.ask(began.elapsed()),
+            };
             self.publish.send_modify(|state| {
                 *state = AgentState {
                     phase: if wait.is_some() {
@@ -233,7 +245,7 @@ impl Container {
                 self.run(&driver).await.map_err(failure)?
             }
         };
-        wait_until_ready(&endpoint).await?;
+        wait_until_ready(&driver, &endpoint).await?;
         *lock(&self.driver) = Some(Arc::clone(&driver));
         self.publish_ready(&driver, &endpoint, (!is_running).then(|| began.elapsed()))
             .await;
@@ -255,13 +267,8 @@ impl Container {
             } else {
                 silent + 1
             };
-            let state = driver.container.state().await.ok().flatten();
-            if let Some(state) = state.filter(|state| state.status != "running") {
-                let detail = format!("the container is {} ({})", state.status, state.exit_code);
-                return Failure {
-                    code: Code::AgentDown,
-                    detail,
-                };
+            if let Some(failure) = ended(driver).await {
+                return failure;
             }
             if silent >= SILENT_LOOKS_MAX {
                 if let Err(error) = driver.container.stop().await {
@@ -295,13 +302,13 @@ impl Container {
         tracing::info!(socket = %driver.place.socket.display(), "the agent runs in Podman");
     }
 
-    /// Finds Podman. The port is the one of the container that is there, else a free one.
+    /// Finds Podman. The port is the one of the container that is there, else a new one's.
     pub(super) async fn locate(&self) -> Result<Arc<Driver>, ErrorView> {
         let place = Locator::from_environment(self.podman.clone())
             .locate()
             .await
             .or_view()?;
-        let port = free_port()?;
+        let port = self.new_port()?;
         let container = AgentContainer::new(&place, self.spec(port));
         let known = container.state().await.or_view()?;
         let port = known
@@ -314,6 +321,17 @@ impl Container {
             port,
             verified: Mutex::default(),
         }))
+    }
+
+    /// For a container to be made: webhooks keep their address over a move, as the native agent has
+    /// ended when the container starts.
+    fn new_port(&self) -> Result<u16, ErrorView> {
+        let native = self.native.borrow().endpoint.as_ref().and_then(port_of);
+        let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        match native.or(self.wished_port.filter(is_free)) {
+            Some(port) => Ok(port),
+            None => free_port(),
+        }
     }
 
     fn spec(&self, port: u16) -> Spec {
@@ -343,6 +361,23 @@ impl Container {
     /// Makes the container with a fresh token; what is in its volume stays.
     pub(super) async fn create(&self, driver: &Driver) -> Result<(), ErrorView> {
         let image = self.image(driver).await?;
+        let token = self.new_token()?;
+        let made = driver.container.create(&image, token.expose()).await;
+        made.or_view()
+    }
+
+    /// Puts the last backup in the place of a damaged database. The container is made anew at the next
+    /// start.
+    pub(super) async fn restore(&self) -> Result<(), ErrorView> {
+        self.end_keeper();
+        let driver = self.locate().await?;
+        let image = self.image(&driver).await?;
+        let token = self.new_token()?;
+        let restored = driver.container.restore(&image, token.expose()).await;
+        restored.or_view()
+    }
+
+    fn new_token(&self) -> Result<Token, ErrorView> {
         let failed = |error: std::io::Error| {
             let detail = format!("{}: {error}", self.token_file.display());
             ErrorView::new(
@@ -355,18 +390,21 @@ impl Container {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         token.write(&self.token_file).map_err(failed)?;
-        driver
-            .container
-            .create(&image, token.expose())
-            .await
-            .or_view()
+        Ok(token)
     }
 
     /// Starts the created container and verifies its protection.
     pub(super) async fn run(&self, driver: &Driver) -> Result<Endpoint, ErrorView> {
         let token = Token::read(&self.token_file)
             .map_err(|error| ErrorView::new(Code::PodmanFailed, error.to_string()))?;
-        let words = driver.container.start().await.or_view()?;
+        let words = match driver.container.start().await {
+            Ok(words) => words,
+            // What it said itself tells more.
+            Err(error) => {
+                let ended = ended(driver).await;
+                return Err(ended.map_or_else(|| error.view(), View::view));
+            }
+        };
         *lock(&driver.verified) = words;
         Ok(Endpoint {
             base: base(driver.port),
@@ -418,25 +456,50 @@ async fn read_program(path: PathBuf) -> Result<Program, ErrorView> {
         .or_view()
 }
 
-pub(super) async fn wait_until_ready(endpoint: &Endpoint) -> Result<(), Failure> {
+pub(super) async fn wait_until_ready(driver: &Driver, endpoint: &Endpoint) -> Result<(), Failure> {
     let client = client(endpoint).map_err(|error| Failure {
         code: Code::Internal,
         detail: error.to_string(),
     })?;
     let ready = async {
         while client.status().await.is_err() {
+            if let Some(failure) = ended(driver).await {
+                return Err(failure);
+            }
             tokio::time::sleep(READY_EVERY).await;
         }
+        Ok(())
     };
-    tokio::time::timeout(READY_MAX, ready)
-        .await
-        .map_err(|_| Failure {
+    let waited = tokio::time::timeout(READY_MAX, ready).await;
+    waited.unwrap_or_else(|_| {
+        Err(Failure {
             code: Code::AgentDown,
             detail: format!(
                 "the container did not answer within {} s",
                 READY_MAX.as_secs()
             ),
         })
+    })
+}
+
+/// Why the container does not run any more, if it does not; in the agent's words where it left some.
+async fn ended(driver: &Driver) -> Option<Failure> {
+    let state = driver.container.state().await.ok().flatten()?;
+    if state.status == "running" {
+        return None;
+    }
+    let failure = Failure {
+        code: Code::AgentDown,
+        detail: format!("the container is {} ({})", state.status, state.exit_code),
+    };
+    let said = driver.container.logs(1).await.ok()?.pop();
+    Some(match said {
+        Some(line) => {
+            let said = flame_launcher::agent::LogLine::parse(0, &line.text).message;
+            failure.with_last_words(&said)
+        }
+        None => failure,
+    })
 }
 
 fn client(endpoint: &Endpoint) -> Result<AgentClient, flame_agent_client::Error> {
@@ -445,6 +508,46 @@ fn client(endpoint: &Endpoint) -> Result<AgentClient, flame_agent_client::Error>
 
 fn base(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
+}
+
+/// Lets nobody write below a folder, if it is there, or its owner again.
+fn set_writable(path: &Path, writable: bool) -> Result<(), ErrorView> {
+    let refused = |error: std::io::Error| {
+        ErrorView::new(
+            Code::StorageFailed,
+            format!("can't open {}: {error}", path.display()),
+        )
+    };
+    let Ok(metadata) = path.symlink_metadata() else {
+        return Ok(());
+    };
+    if metadata.is_symlink() {
+        return Ok(());
+    }
+    let mut permissions = metadata.permissions();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let write = if writable {
+            permissions.mode() | 0o200
+        } else {
+            permissions.mode() & !0o222
+        };
+        permissions.set_mode(write);
+    }
+    #[cfg(not(unix))]
+    permissions.set_readonly(!writable);
+    std::fs::set_permissions(path, permissions).map_err(refused)?;
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(refused)? {
+            set_writable(&entry.map_err(refused)?.path(), writable)?;
+        }
+    }
+    Ok(())
+}
+
+fn port_of(endpoint: &Endpoint) -> Option<u16> {
+    endpoint.base.rsplit(':').next()?.parse().ok()
 }
 
 /// Podman says where the container's port is published once it was made.

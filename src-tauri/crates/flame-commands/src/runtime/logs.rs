@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use flame_ipc::{ErrorView, LogLine, RuntimeLogs, RuntimeMode, Whole};
+use flame_podman::LogLine as LineOfContainer;
+use flame_types::Timestamp;
 
 use crate::app::App;
 use crate::execute::Execute;
@@ -16,12 +18,9 @@ impl Execute for RuntimeLogs {
         let after = self.after.map_or(0, Whole::get);
         if app.runtime.mode() == RuntimeMode::Podman {
             let lines = app.runtime.container.logs(CONTAINER_LINES).await?;
-            // A container's log has no numbers: they count from its oldest line that is read.
-            return Ok(lines
-                .into_iter()
-                .zip(1_u64..)
-                .filter(|(_, seq)| *seq > after)
-                .map(|(line, seq)| view(flame_launcher::agent::LogLine::parse(seq, &line.text)))
+            return Ok(numbered(lines)
+                .filter(|(seq, _)| *seq > after)
+                .map(|(seq, text)| view(flame_launcher::agent::LogLine::parse(seq, &text)))
                 .collect());
         }
         let launcher = Arc::clone(&app.runtime.launcher);
@@ -32,11 +31,42 @@ impl Execute for RuntimeLogs {
     }
 }
 
+/// A container's log has no numbers. The microsecond of a line is one that stays however far back is
+/// read; lines of the same one follow each other.
+fn numbered(lines: Vec<LineOfContainer>) -> impl Iterator<Item = (u64, String)> {
+    let mut last = 0;
+    lines.into_iter().map(move |line| {
+        let micros = line.at.map_or(0, Timestamp::as_microsecond);
+        last = u64::try_from(micros).unwrap_or(0).max(last + 1);
+        (last, line.text)
+    })
+}
+
 fn view(line: flame_launcher::agent::LogLine) -> LogLine {
     LogLine {
         seq: Whole::new(line.seq),
         at: line.at.map(Into::into),
         level: line.level,
         message: line.message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_keeps_its_number_however_many_are_read_before_it() {
+        let line = |micros: i64| LineOfContainer {
+            error_stream: true,
+            at: Some(Timestamp::from_microsecond(micros).unwrap()),
+            text: format!("at {micros}"),
+        };
+        let all = [5, 7, 7, 8, 20].map(line);
+        let numbers = |lines: &[LineOfContainer]| -> Vec<u64> {
+            numbered(lines.to_vec()).map(|(seq, _)| seq).collect()
+        };
+        assert_eq!(numbers(&all), [5, 7, 8, 9, 20]);
+        assert_eq!(numbers(&all[1..]), [7, 8, 9, 20]);
     }
 }

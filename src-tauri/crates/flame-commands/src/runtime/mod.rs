@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use flame_errors::Code;
 use flame_ipc::{ErrorView, RuntimeMode, Settings, SwitchProgress};
-use flame_launcher::agent::{AgentState, Endpoint, Failure, Launcher, Phase};
+use flame_launcher::agent::{AgentState, Endpoint, Failure, Launcher, Phase, restore};
 use flame_types::Durability;
 use flame_workspace::Workspace;
 use tokio::sync::watch;
@@ -76,7 +76,7 @@ pub(crate) struct Runtime {
 impl Runtime {
     pub(crate) fn new(options: RuntimeOptions) -> Self {
         let launcher = Arc::new(Launcher::new(options.native.clone()));
-        let container = Arc::new(Container::new(&options));
+        let container = Arc::new(Container::new(&options, launcher.state()));
         let state = watch::Sender::new(launcher.state().borrow().clone());
         Self {
             options: Mutex::new(options),
@@ -169,6 +169,24 @@ impl Runtime {
             RuntimeMode::Native => self.launcher.restart().await,
             RuntimeMode::Podman => self.container.restart().await,
         }
+    }
+
+    /// Puts the last backup in the place of a damaged database; the agent has ended for it.
+    pub(crate) async fn restore(&self) -> Result<(), ErrorView> {
+        match self.mode() {
+            RuntimeMode::Native => {
+                let native = self.options().native;
+                let restored = restore(&native.program, &native.data_dir).await;
+                restored.map_err(View::view)
+            }
+            RuntimeMode::Podman => self.container.restore().await,
+        }
+    }
+
+    /// Whether the agent does not start for a damaged database.
+    pub(crate) fn is_damaged(&self) -> bool {
+        let failure = self.now().failure;
+        failure.is_some_and(|failure| failure.code == Code::StorageCorrupt)
     }
 
     pub(crate) async fn keep_running(&self, keep: bool) {

@@ -1,8 +1,9 @@
 //! The move between native and Podman: runs drain, their database is carried over, they go on there.
 //!
 //! Never one open database from two sides: the source is stopped before the copy and marked as handed
-//! over before the target starts. Until the source is stopped the move can be given up; a failure after
-//! that starts the source again.
+//! over before the target starts. Until the source is stopped the move can be given up; a failure before
+//! the target has started starts the source again; after that what the target has is the truth and is
+//! brought back.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -120,6 +121,8 @@ impl Execute for RuntimeSwitchProgress {
 struct Progress {
     app: Arc<App>,
     view: SwitchProgress,
+    /// What undoes a failed move is none of its steps.
+    is_undoing: bool,
 }
 
 impl Progress {
@@ -143,20 +146,26 @@ impl Progress {
         let progress = Self {
             app: Arc::clone(app),
             view,
+            is_undoing: false,
         };
         progress.tell();
         progress
     }
 
     fn begin(&mut self, step: usize) {
-        self.view.steps[step].status = StepStatus::Running;
-        self.tell();
+        self.set(step, StepStatus::Running, String::new());
     }
 
     fn done(&mut self, step: usize, detail: impl Into<String>) {
-        self.view.steps[step].status = StepStatus::Ok;
-        self.view.steps[step].detail = detail.into();
-        self.tell();
+        self.set(step, StepStatus::Ok, detail.into());
+    }
+
+    fn set(&mut self, step: usize, status: StepStatus, detail: String) {
+        if !self.is_undoing {
+            self.view.steps[step].status = status;
+            self.view.steps[step].detail = detail;
+            self.tell();
+        }
     }
 
     fn commit(&mut self) {
@@ -206,32 +215,41 @@ impl Mover {
 
     async fn switch_to_podman(
         &mut self,
-        cancelled: oneshot::Receiver<()>,
+        mut cancelled: oneshot::Receiver<()>,
     ) -> Result<(), ErrorView> {
-        let driver = tokio::select! {
-            prepared = self.prepare() => prepared,
-            Ok(()) = cancelled => Err(ErrorView::new(Code::RunNotInState, "the switch was cancelled")
-                .with_kept("The agent goes on natively; nothing was moved.")),
+        let found = tokio::select! {
+            found = self.find() => found,
+            Ok(()) = &mut cancelled => Err(given_up()),
         };
-        let driver = driver?;
+        let driver = found?;
+        let made = self.make(&driver).await;
+        // Whoever cancelled while the container was made did so in time.
+        let made = match cancelled.try_recv() {
+            Ok(()) => made.and(Err(given_up())),
+            Err(_) => made,
+        };
+        if let Err(error) = made {
+            remove(&driver).await;
+            return Err(error);
+        }
         self.progress.commit();
-        match self.hand_over(&driver).await {
+        if let Err(error) = self.hand_over(&driver).await {
+            // Nothing has run there yet.
+            self.app.runtime.container.forget();
+            remove(&driver).await;
+            self.save_mode(RuntimeMode::Native).await?;
+            take_back(&self.native_dir())?;
+            self.app.runtime.start().await;
+            return Err(error.with_kept("The agent goes on natively with all its runs."));
+        }
+        match self.go_on(&driver).await {
             Ok(()) => Ok(()),
-            Err(error) => {
-                self.app.runtime.container.forget();
-                if let Err(error) = driver.container.remove().await {
-                    tracing::warn!(%error, "the container could not be removed");
-                }
-                self.save_mode(RuntimeMode::Native).await?;
-                take_back(&self.native_dir())?;
-                self.app.runtime.start().await;
-                Err(error.with_kept("The agent goes on natively with all its runs."))
-            }
+            Err(error) => Err(self.undo(&driver, error).await),
         }
     }
 
-    /// Everything that can be done while the native agent still works.
-    async fn prepare(&mut self) -> Result<Arc<Driver>, ErrorView> {
+    /// Podman, with the image of this version; the native agent works meanwhile.
+    async fn find(&mut self) -> Result<Arc<Driver>, ErrorView> {
         let container = Arc::clone(&self.app.runtime.container);
         self.progress.begin(0);
         let driver = container.locate().await?;
@@ -252,17 +270,21 @@ impl Mover {
             .collect();
         self.progress
             .done(1, format!("{id} holds this version's agent"));
+        Ok(driver)
+    }
+
+    /// The container, not started; the native agent works meanwhile.
+    async fn make(&mut self, driver: &Arc<Driver>) -> Result<(), ErrorView> {
         self.progress.begin(2);
         // What an earlier switch left in the volume is stale.
         driver.container.remove().await.or_view()?;
-        container.create(&driver).await?;
+        self.app.runtime.container.create(driver).await?;
         self.progress.done(2, driver.container.spec().container());
-        Ok(driver)
+        Ok(())
     }
 
     async fn hand_over(&mut self, driver: &Arc<Driver>) -> Result<(), ErrorView> {
         let runtime = &self.app.runtime;
-        let container = Arc::clone(&runtime.container);
         self.progress.begin(3);
         self.app.set_agent(None);
         runtime.launcher.stop().await;
@@ -287,9 +309,14 @@ impl Mover {
         give_away(&native)?;
         self.progress
             .done(4, format!("{} KB, checked by SQLite", bytes / 1024));
+        Ok(())
+    }
+
+    async fn go_on(&mut self, driver: &Arc<Driver>) -> Result<(), ErrorView> {
+        let container = Arc::clone(&self.app.runtime.container);
         self.progress.begin(5);
         let endpoint = container.run(driver).await?;
-        container::wait_until_ready(&endpoint)
+        container::wait_until_ready(driver, &endpoint)
             .await
             .map_err(View::view)?;
         container.adopt(Arc::clone(driver));
@@ -298,19 +325,44 @@ impl Mover {
         Ok(())
     }
 
+    /// After a start that failed: the agent may have worked there, so its data is brought back, not
+    /// taken from before. Where that fails too, it stays where it is. Gives the error to tell.
+    async fn undo(&mut self, driver: &Arc<Driver>, error: ErrorView) -> ErrorView {
+        tracing::warn!(%error, "the agent's data is brought back");
+        self.progress.is_undoing = true;
+        let container = Arc::clone(&self.app.runtime.container);
+        let undone = async {
+            if driver.container.state().await.or_view()?.is_none() {
+                // One that was not protected is gone; its volume is read through another.
+                container.create(driver).await?;
+            }
+            self.bring_back(driver).await
+        };
+        let Err(stuck) = undone.await else {
+            container.forget();
+            remove(driver).await;
+            return error.with_kept("The agent goes on natively with all its runs.");
+        };
+        tracing::error!(%stuck, "the agent's data could not be brought back");
+        self.stay_in_podman().await.err().unwrap_or(error).with_kept(
+            "All runs are in the container's volume, and the agent is started there again. Mend Podman, \
+             then switch back.",
+        )
+    }
+
+    async fn stay_in_podman(&self) -> Result<(), ErrorView> {
+        self.save_mode(RuntimeMode::Podman).await?;
+        give_away(&self.native_dir())?;
+        self.app.runtime.start().await;
+        Ok(())
+    }
+
     async fn switch_to_native(&mut self) -> Result<(), ErrorView> {
         let container = Arc::clone(&self.app.runtime.container);
         let driver = container.locate().await?;
-        match self.bring_back(&driver).await {
-            Ok(()) => {}
-            Err(error) => {
-                self.save_mode(RuntimeMode::Podman).await?;
-                give_away(&self.native_dir())?;
-                self.app.runtime.start().await;
-                return Err(
-                    error.with_kept("The agent goes on in the container with all its runs.")
-                );
-            }
+        if let Err(error) = self.bring_back(&driver).await {
+            self.stay_in_podman().await?;
+            return Err(error.with_kept("The agent goes on in the container with all its runs."));
         }
         self.progress.begin(3);
         driver.container.remove().await.or_view()?;
@@ -377,6 +429,18 @@ impl Mover {
 
     fn native_dir(&self) -> PathBuf {
         self.app.runtime.options().native.data_dir
+    }
+}
+
+fn given_up() -> ErrorView {
+    ErrorView::new(Code::RunNotInState, "the switch was cancelled")
+        .with_kept("The agent goes on natively; nothing was moved.")
+}
+
+/// Removes container, volume and token; what is left of them is in nobody's way.
+async fn remove(driver: &Driver) {
+    if let Err(error) = driver.container.remove().await {
+        tracing::warn!(%error, "the container could not be removed");
     }
 }
 

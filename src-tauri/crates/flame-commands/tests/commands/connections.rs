@@ -21,7 +21,7 @@ fn sqlite(folder: &Path, name: &str) -> ConnectionSave {
     }
 }
 
-fn postgres(secret: Option<&str>) -> ConnectionSave {
+pub(crate) fn postgres(secret: Option<&str>) -> ConnectionSave {
     let settings =
         json!({"host": "127.0.0.1", "port": 1, "database": "orders", "user": "ada"}).into();
     ConnectionSave {

@@ -9,7 +9,8 @@ use flame_errors::Code;
 use flame_ipc::*;
 use flame_testkit::Podman;
 
-use crate::runtime::{check, keep_running};
+use crate::connections::postgres;
+use crate::runtime::{check, keep_running, settled};
 use crate::stage::{Stage, folder, options, without_programs};
 
 /// The static agent that `cargo xtask images` builds.
@@ -98,11 +99,14 @@ async fn runs(stage: &Stage) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_and_tables_move_into_the_container_and_back() {
     let folder = folder();
-    let Some((podman, options)) = real(folder.path()) else {
+    let Some((podman, mut options)) = real(folder.path()) else {
         return;
     };
+    options.agent_port = Some(free_port());
     let stage = Stage::try_open(options.clone()).await.unwrap();
     run_orders(&stage).await;
+    let address = address(&stage).await;
+    stage.run(postgres(None)).await.unwrap();
 
     let moved = switch(&stage, RuntimeMode::Podman).await;
     assert_eq!(moved.error, None);
@@ -121,12 +125,25 @@ async fn runs_and_tables_move_into_the_container_and_back() {
     let container = stage.run(ContainerGet {}).await.unwrap().unwrap();
     assert_eq!(container.status, "running");
     assert!(!container.hardening.is_empty() && container.memory_limit_bytes.is_some());
+    assert_eq!(
+        status.address.unwrap(),
+        address,
+        "webhooks stay where they are"
+    );
+    let own_machine = check(&stage, "own-machine").await;
     assert!(
-        !stage
-            .run(RuntimeLogs { after: None })
-            .await
-            .unwrap()
-            .is_empty()
+        own_machine.detail.starts_with("orders-db:"),
+        "{own_machine:?}"
+    );
+    let lines = stage.run(RuntimeLogs { after: None }).await.unwrap();
+    assert!(!lines.is_empty() && lines.is_sorted_by(|one, next| one.seq < next.seq));
+    let known = lines[lines.len() / 2].seq;
+    let after = Some(known);
+    let later = stage.run(RuntimeLogs { after }).await.unwrap();
+    assert_eq!(
+        later[..],
+        lines[lines.len() / 2 + 1..][..later.len()],
+        "only what is new"
     );
     let native = folder.path().join("data/agent");
     assert!(
@@ -144,12 +161,146 @@ async fn runs_and_tables_move_into_the_container_and_back() {
     assert_eq!(runs(&stage).await, 2);
     assert!(native.join("databases").is_dir(), "the tables came back");
     run_orders(&stage).await;
-    let left = podman
-        .command()
-        .args(["ps", "--all", "--quiet"])
-        .output()
-        .unwrap();
-    assert!(left.stdout.is_empty(), "no container is left");
+    let status = stage.run(RuntimeStatusGet {}).await.unwrap();
+    assert_eq!(status.address.unwrap(), address);
+    assert_nothing_left(&podman);
+    stage.close().await;
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+async fn address(stage: &Stage) -> String {
+    let status = stage.run(RuntimeStatusGet {}).await.unwrap();
+    status.address.unwrap()
+}
+
+/// What Podman says to that.
+fn said(podman: &Podman, arguments: &[&str]) -> String {
+    let output = podman.command().args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn assert_nothing_left(podman: &Podman) {
+    assert_eq!(said(podman, &["ps", "--all", "--quiet"]), "", "containers");
+    assert_eq!(said(podman, &["volume", "ls", "--quiet"]), "", "volumes");
+    assert_eq!(said(podman, &["secret", "ls", "--quiet"]), "", "secrets");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_did_before_its_start_failed_is_brought_back() {
+    let folder = folder();
+    let Some((podman, mut options)) = real(folder.path()) else {
+        return;
+    };
+    // Works for a moment, then ends without ever having answered.
+    let source = folder.path().join("brief.c");
+    let text = r#"
+        #include <stdio.h>
+        #include <sys/stat.h>
+        int main(void) {
+            mkdir("/data/files", 0700);
+            FILE *made = fopen("/data/files/made.txt", "w");
+            if (!made) return 4;
+            fputs("in the container", made);
+            fclose(made);
+            fputs("error: MD-303: it is made to end\n", stderr);
+            return 3;
+        }"#;
+    std::fs::write(&source, text).unwrap();
+    let program = folder.path().join("brief");
+    let built = std::process::Command::new("cc")
+        .arg("-static")
+        .arg(&source)
+        .arg("-o")
+        .arg(&program)
+        .status();
+    assert!(built.unwrap().success());
+    options.static_agent_programs = vec![program];
+    let stage = Stage::try_open(options).await.unwrap();
+    run_orders(&stage).await;
+    let moved = switch(&stage, RuntimeMode::Podman).await;
+    let error = moved.error.unwrap();
+    assert!(error.detail.contains("it is made to end"), "{error}");
+    assert!(error.kept.unwrap().contains("goes on natively"));
+    let last = moved.steps.last().unwrap();
+    assert_eq!(last.status, StepStatus::Failed, "{:?}", moved.steps);
+    let made = folder.path().join("data/agent/files/made.txt");
+    assert_eq!(std::fs::read_to_string(made).unwrap(), "in the container");
+    assert_nothing_left(&podman);
+    run_orders(&stage).await;
+    assert_eq!(runs(&stage).await, 2);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_is_cancelled_leaves_nothing_in_podman() {
+    let folder = folder();
+    let Some((podman, options)) = real(folder.path()) else {
+        return;
+    };
+    let stage = Stage::try_open(options).await.unwrap();
+    run_orders(&stage).await;
+    let mode = RuntimeMode::Podman;
+    stage.run(RuntimeSwitch { mode }).await.unwrap();
+    let moved = |wanted: fn(&SwitchProgress) -> bool| {
+        move |event| match event {
+            Event::SwitchMoved(progress) if wanted(&progress) => Some(progress),
+            _ => None,
+        }
+    };
+    let at_image = moved(|progress| progress.steps[1].status == StepStatus::Running);
+    assert!(stage.event(at_image).await.cancellable);
+    stage.run(RuntimeSwitchCancel {}).await.unwrap();
+    let ended = stage.event(moved(|progress| progress.done)).await;
+    let error = ended.error.unwrap();
+    assert!(error.kept.unwrap().contains("nothing was moved"));
+    assert_nothing_left(&podman);
+    run_orders(&stage).await;
+    assert_eq!(runs(&stage).await, 2, "the agent never stopped");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_database_in_the_container_is_replaced_by_the_last_backup() {
+    let folder = folder();
+    let Some((podman, options)) = real(folder.path()) else {
+        return;
+    };
+    let stage = Stage::try_open(options.clone()).await.unwrap();
+    run_orders(&stage).await;
+    assert_eq!(switch(&stage, RuntimeMode::Podman).await.error, None);
+    // An orderly end makes a backup.
+    stage.close().await;
+    let volume = said(&podman, &["volume", "ls", "--quiet"]);
+    let inspect = ["volume", "inspect", "--format", "{{.Mountpoint}}", &volume];
+    let data = PathBuf::from(said(&podman, &inspect));
+    let damaged = b"not a database, but long enough to look like one";
+    std::fs::write(data.join("agent.db"), damaged).unwrap();
+
+    let stage = Stage::try_open(options).await.unwrap();
+    let error = settled(&stage).await.error.unwrap();
+    assert!(error.is(Code::StorageCorrupt), "{error}");
+    let found = check(&stage, "agent").await;
+    assert_eq!(
+        found.repair.as_deref(),
+        Some("Put the last backup in place")
+    );
+    let repair = DoctorRepair {
+        id: "agent".to_owned(),
+    };
+    stage.run(repair).await.unwrap();
+    assert_eq!(check(&stage, "agent").await.state, CheckState::Ok);
+    assert_eq!(runs(&stage).await, 1, "the history is the backup's");
+    run_orders(&stage).await;
+    let kept = std::fs::read_dir(&data).unwrap().any(|entry| {
+        let damaged_folder = entry.unwrap().path();
+        std::fs::read(damaged_folder.join("agent.db")).is_ok_and(|bytes| bytes == damaged)
+    });
+    assert!(kept, "the damaged file stays beside");
     stage.close().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use flame_commands::Session;
 use flame_errors::Code;
 use flame_ipc::*;
 
@@ -146,7 +147,7 @@ fn with_version(file: &Path, version: u32) -> Vec<u8> {
 }
 
 /// The state that the agent comes to, ready or not.
-async fn settled(stage: &Stage) -> RuntimeStatus {
+pub(crate) async fn settled(stage: &Stage) -> RuntimeStatus {
     stage
         .event(|event| match event {
             Event::RuntimeChanged(status)
@@ -207,6 +208,71 @@ async fn a_damaged_database_is_told_kept_and_replaced_by_the_last_backup() {
     assert_eq!((check.state, check.repair), (CheckState::Ok, None));
     assert_eq!(kept(file.parent().unwrap(), damaged), 1, "and stays beside");
     stage.close().await;
+}
+
+/// The one finding of a doctor whose workspace is shut.
+async fn only_finding(session: &Session) -> DoctorCheckView {
+    let mut checks = session.run(DoctorCheck {}).await.unwrap().checks;
+    assert_eq!(checks.len(), 1, "{checks:?}");
+    checks.remove(0)
+}
+
+fn repair_workspace() -> DoctorRepair {
+    DoctorRepair {
+        id: "workspace".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_workspace_is_told_kept_and_replaced_by_the_last_backup() {
+    let folder = folder();
+    // The second start makes the first backup.
+    for _ in 0..2 {
+        Stage::open(folder.path()).await.close().await;
+    }
+    let data = options(folder.path()).data_dir;
+    let damaged = b"not a database, but long enough to look like one";
+    std::fs::write(data.join("workspace.db"), damaged).unwrap();
+
+    let session = Stage::session(options(folder.path()));
+    session.open().await.unwrap_err();
+    let error = session.run(DocumentsList {}).await.unwrap_err();
+    assert!(error.is(Code::StorageCorrupt), "{error}");
+    let check = only_finding(&session).await;
+    assert_eq!(check.code.as_deref(), Some(Code::StorageCorrupt.as_str()));
+    assert_eq!(check.state, CheckState::Broken);
+    assert_eq!(
+        check.repair.as_deref(),
+        Some("Put the last backup in place")
+    );
+    assert_eq!(std::fs::read(data.join("workspace.db")).unwrap(), damaged);
+    let other = DoctorRepair {
+        id: "agent".to_owned(),
+    };
+    assert!(session.run(other).await.is_err(), "only what is broken");
+
+    let report = session.run(repair_workspace()).await.unwrap();
+    assert_eq!(named(report, "workspace").state, CheckState::Ok);
+    assert_eq!(session.run(DocumentsList {}).await.unwrap().len(), 3);
+    assert_eq!(kept(&data, damaged), 1, "the damaged file stays beside");
+    session.app_now().unwrap().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_in_use_opens_by_the_doctor_once_it_is_free() {
+    let folder = folder();
+    let first = Stage::open(folder.path()).await;
+    let session = Stage::session(options(folder.path()));
+    session.open().await.unwrap_err();
+    let check = only_finding(&session).await;
+    assert_eq!(check.code.as_deref(), Some(Code::StorageLocked.as_str()));
+    assert_eq!(check.repair.as_deref(), Some("Try again"));
+    let refused = session.run(repair_workspace()).await.unwrap_err();
+    assert!(refused.is(Code::StorageLocked), "{refused}");
+    first.close().await;
+    let report = session.run(repair_workspace()).await.unwrap();
+    assert_eq!(named(report, "workspace").state, CheckState::Ok);
+    session.app_now().unwrap().close().await;
 }
 
 fn agent_database(folder: &Path) -> PathBuf {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flame_commands::{App, Execute, Host, Options};
+use flame_commands::{App, Execute, Host, Options, Session};
 use flame_ipc::{ErrorView, Event};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc};
@@ -44,6 +44,12 @@ impl Stage {
             app,
             events: Mutex::new(seen),
         })
+    }
+
+    /// A session that nobody has opened yet; its events go nowhere.
+    pub(crate) fn session(options: Options) -> Session {
+        let (events, _) = mpsc::unbounded_channel();
+        Session::new(options, Arc::new(Recorder(events)))
     }
 
     pub(crate) async fn run<C: Execute>(&self, command: C) -> Result<C::Output, ErrorView> {

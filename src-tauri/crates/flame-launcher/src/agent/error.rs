@@ -19,8 +19,21 @@ impl Failure {
         }
     }
 
+    /// Adds what the agent said last, and takes its code where it names one.
+    #[must_use]
+    pub fn with_last_words(self, said: &str) -> Self {
+        let mut codes = Code::ALL.iter().copied();
+        let named = codes.find(|code| said.contains(code.as_str()));
+        Self {
+            code: named
+                .filter(|_| self.code == Code::AgentDown)
+                .unwrap_or(self.code),
+            detail: format!("{}. It said: {said}", self.detail),
+        }
+    }
+
     /// Whether trying again at once can't help: a person must act first.
-    pub(crate) const fn is_final(&self) -> bool {
+    pub const fn is_final(&self) -> bool {
         matches!(
             self.code,
             Code::AgentMissing | Code::StorageNewer | Code::StorageCorrupt | Code::StorageLocked

@@ -317,20 +317,10 @@ impl Supervisor {
         record::forget(&self.record_file());
     }
 
-    /// Adds what the agent said last, and takes its code where it names one.
     fn explain(&self, failure: Failure) -> Failure {
-        let Some(said) = self.book().last_message() else {
-            return failure;
-        };
-        let code = Code::ALL
-            .iter()
-            .copied()
-            .find(|code| said.contains(code.as_str()));
-        Failure {
-            code: code
-                .filter(|_| failure.code == Code::AgentDown)
-                .unwrap_or(failure.code),
-            detail: format!("{}. It said: {said}", failure.detail),
+        match self.book().last_message() {
+            Some(said) => failure.with_last_words(&said),
+            None => failure,
         }
     }
 
