@@ -153,9 +153,15 @@ impl Answer {
 
 /// The result of an answer, or its error.
 pub(super) fn result(message: &mut Value, method: &str) -> Result<Value, Error> {
-    let error = &message["error"];
+    let Some(members) = message.as_object_mut() else {
+        return Err(StandardError::Communication.with(
+            "The answer is not JSON-RPC",
+            format!("{method} was answered with JSON that is no object; is the address right?"),
+        ));
+    };
+    let error = members.get("error").unwrap_or(&Value::Null);
     if error.is_null() {
-        return Ok(message["result"].take());
+        return Ok(members.remove("result").unwrap_or_default());
     }
     let (code, text) = (
         &error["code"],

@@ -115,18 +115,26 @@ async fn what_an_agent_does_wrong_is_an_error_that_says_so() {
         assert_eq!(found, kind, "{detail}");
         assert!(detail.contains(expected), "{detail}");
     }
-    let page = Server::saying(answer("200 OK", "text/html", "<html>")).await;
-    let tasks = call(
-        "a2a",
-        &format!(
-            "server: '{}'\nmethod: tasks/get\nparameters: {{ id: a }}",
-            page.url("/")
+    for (wrong, expected) in [
+        (
+            answer("200 OK", "text/html", "<html>"),
+            "is the address right?",
         ),
-    );
-    let (kind, detail) = fault(&handle, &tasks, Value::Null).await;
-    assert_eq!(kind, "communication");
-    assert!(detail.contains("is the address right?"), "{detail}");
-    assert!(page.asked()[0].header("idempotency-key").is_some());
-    assert!(page.asked()[0].body.contains("\"tasks/get\""));
+        (answers("200 OK", "[{}]"), "JSON that is no object"),
+    ] {
+        let page = Server::saying(wrong).await;
+        let tasks = call(
+            "a2a",
+            &format!(
+                "server: '{}'\nmethod: tasks/get\nparameters: {{ id: a }}",
+                page.url("/")
+            ),
+        );
+        let (kind, detail) = fault(&handle, &tasks, Value::Null).await;
+        assert_eq!(kind, "communication");
+        assert!(detail.contains(expected), "{detail}");
+        assert!(page.asked()[0].header("idempotency-key").is_some());
+        assert!(page.asked()[0].body.contains("\"tasks/get\""));
+    }
     handle.drain(Duration::ZERO).await;
 }
