@@ -70,8 +70,8 @@ impl Counterpart {
         Some(Self::begin(python.args(["-c", service]).arg(protos)))
     }
 
-    /// PyPI `a2a-sdk`: an agent that says what it was told, as a message or, asked for `work`, as a task. Its
-    /// cards are at `1.0.json` and `0.3.json`.
+    /// PyPI `a2a-sdk`: an agent that says what it was told, as a message or, asked for `work`, as a task; asked to
+    /// `hold`, it goes on with its task once somebody follows it. Its cards are at `1.0.json` and `0.3.json`.
     pub fn a2a() -> Option<Self> {
         let mut python = Self::python()?;
         Some(Self::begin(

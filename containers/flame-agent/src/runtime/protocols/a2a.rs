@@ -1,7 +1,7 @@
 //! `call: a2a`: a request to an agent by the A2A protocol, JSON-RPC over HTTP.
 //!
-//! Documents have the method names of A2A 0.3; an agent whose card says 1.0 is spoken to in 1.0: names,
-//! roles and parts of messages are translated. Deliberately absent: the gRPC and REST bindings.
+//! Documents have the method names of A2A 0.3; an agent whose card says 1.0 is spoken to in 1.0: names and
+//! parameters are translated, answers are given as they come. Deliberately absent: the gRPC and REST bindings.
 
 use flame_engine::{Credentials, Error, ProtocolRequest};
 use reqwest::Url;
@@ -161,30 +161,109 @@ fn name_1_0(method: &str) -> &str {
     }
 }
 
-/// A 0.3 message in the shape of 1.0; what is in that shape already stays.
+/// Parameters of 0.3 in the shape of 1.0; what is in that shape already stays.
 fn parameters_1_0(method: &str, parameters: &Value) -> Value {
-    let mut parameters = parameters.clone();
-    if !method.starts_with("message/") {
-        return match parameters {
-            Value::Null => json!({}),
-            parameters => parameters,
-        };
-    }
-    if let Some(message) = parameters["message"].as_object_mut() {
-        message.remove("kind");
-        if let Some(role) = message.get_mut("role") {
-            match role.as_str() {
-                Some("user") => *role = json!("ROLE_USER"),
-                Some("agent") => *role = json!("ROLE_AGENT"),
-                _ => {}
+    let mut parameters = match parameters {
+        Value::Null => json!({}),
+        parameters => parameters.clone(),
+    };
+    let Some(object) = parameters.as_object_mut() else {
+        return parameters;
+    };
+    match method {
+        "message/send" | "message/stream" => {
+            if let Some(Value::Object(message)) = object.get_mut("message") {
+                message_1_0(message);
+            }
+            if let Some(Value::Object(configuration)) = object.get_mut("configuration") {
+                configuration_1_0(configuration);
             }
         }
-        let parts = message.get_mut("parts").and_then(Value::as_array_mut);
-        for part in parts.into_iter().flatten().filter_map(Value::as_object_mut) {
-            part_1_0(part);
+        "tasks/list" => {
+            if let Some(Value::String(state)) = object.get_mut("status") {
+                *state = state_1_0(state);
+            }
         }
+        "tasks/pushNotificationConfig/set" => {
+            if let Some(Value::Object(config)) = object.get("pushNotificationConfig") {
+                let config = config.clone();
+                object.remove("pushNotificationConfig");
+                object.extend(config);
+            }
+            notification_1_0(object);
+        }
+        "tasks/pushNotificationConfig/get"
+        | "tasks/pushNotificationConfig/list"
+        | "tasks/pushNotificationConfig/delete"
+            if !object.contains_key("taskId") =>
+        {
+            rename(object, "id", "taskId");
+            rename(object, "pushNotificationConfigId", "id");
+        }
+        _ => {}
     }
     parameters
+}
+
+fn rename(object: &mut Map<String, Value>, old: &str, new: &str) {
+    if let Some(value) = object.remove(old) {
+        object.insert(new.to_owned(), value);
+    }
+}
+
+fn message_1_0(message: &mut Map<String, Value>) {
+    message.remove("kind");
+    if let Some(role) = message.get_mut("role") {
+        match role.as_str() {
+            Some("user") => *role = json!("ROLE_USER"),
+            Some("agent") => *role = json!("ROLE_AGENT"),
+            _ => {}
+        }
+    }
+    let parts = message.get_mut("parts").and_then(Value::as_array_mut);
+    for part in parts.into_iter().flatten().filter_map(Value::as_object_mut) {
+        part_1_0(part);
+    }
+}
+
+fn configuration_1_0(configuration: &mut Map<String, Value>) {
+    if let Some(blocking) = configuration.get("blocking").and_then(Value::as_bool) {
+        configuration.remove("blocking");
+        configuration.insert("returnImmediately".to_owned(), json!(!blocking));
+    }
+    rename(
+        configuration,
+        "pushNotificationConfig",
+        "taskPushNotificationConfig",
+    );
+    let notification = configuration.get_mut("taskPushNotificationConfig");
+    if let Some(notification) = notification.and_then(Value::as_object_mut) {
+        notification_1_0(notification);
+    }
+}
+
+/// 1.0 has one scheme where 0.3 has a list.
+fn notification_1_0(notification: &mut Map<String, Value>) {
+    let Some(Value::Object(authentication)) = notification.get_mut("authentication") else {
+        return;
+    };
+    let schemes = authentication.get("schemes").and_then(Value::as_array);
+    if let Some(first) = schemes.and_then(|schemes| schemes.first()).cloned() {
+        authentication.remove("schemes");
+        authentication.insert("scheme".to_owned(), first);
+    }
+}
+
+/// `input-required` is `TASK_STATE_INPUT_REQUIRED`.
+fn state_1_0(state: &str) -> String {
+    if state.starts_with("TASK_STATE_") {
+        return state.to_owned();
+    }
+    let state = match state {
+        "unknown" => "UNSPECIFIED".to_owned(),
+        state => state.to_ascii_uppercase().replace('-', "_"),
+    };
+    format!("TASK_STATE_{state}")
 }
 
 fn part_1_0(part: &mut Map<String, Value>) {
@@ -255,19 +334,63 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_0_3_is_said_in_1_0() {
-        let old = json!({"message": {"kind": "message", "role": "user", "messageId": "1", "parts": [
+    fn what_is_said_in_0_3_is_said_in_1_0() {
+        let parts = json!([
             {"kind": "text", "text": "hi"},
             {"kind": "file", "file": {"uri": "http://f/", "mimeType": "text/csv", "name": "f"}},
             {"kind": "data", "data": {"kind": "x"}},
-        ]}});
-        assert_eq!(
-            parameters_1_0("message/send", &old),
-            json!({"message": {"role": "ROLE_USER", "messageId": "1", "parts": [
-                {"text": "hi"},
-                {"url": "http://f/", "mediaType": "text/csv", "filename": "f"},
-                {"data": {"kind": "x"}},
-            ]}})
-        );
+        ]);
+        let newer_parts = json!([
+            {"text": "hi"},
+            {"url": "http://f/", "mediaType": "text/csv", "filename": "f"},
+            {"data": {"kind": "x"}},
+        ]);
+        let config = json!({"url": "http://u/", "authentication": {"schemes": ["Basic", "Bearer"], "credentials": "c"}});
+        let newer_config =
+            json!({"url": "http://u/", "authentication": {"scheme": "Basic", "credentials": "c"}});
+        for (method, old, new) in [
+            (
+                "message/send",
+                json!({"message": {"kind": "message", "role": "user", "messageId": "1", "parts": parts}}),
+                json!({"message": {"role": "ROLE_USER", "messageId": "1", "parts": newer_parts}}),
+            ),
+            (
+                "message/stream",
+                json!({"message": {}, "configuration": {"blocking": true, "historyLength": 1,
+                    "pushNotificationConfig": config}}),
+                json!({"message": {}, "configuration": {"returnImmediately": false, "historyLength": 1,
+                    "taskPushNotificationConfig": newer_config}}),
+            ),
+            (
+                "tasks/list",
+                json!({"status": "input-required"}),
+                json!({"status": "TASK_STATE_INPUT_REQUIRED"}),
+            ),
+            (
+                "tasks/list",
+                json!({"status": "unknown"}),
+                json!({"status": "TASK_STATE_UNSPECIFIED"}),
+            ),
+            (
+                "tasks/pushNotificationConfig/set",
+                json!({"taskId": "t", "pushNotificationConfig": {"id": "c", "url": "http://u/"}}),
+                json!({"taskId": "t", "id": "c", "url": "http://u/"}),
+            ),
+            (
+                "tasks/pushNotificationConfig/get",
+                json!({"id": "t", "pushNotificationConfigId": "c"}),
+                json!({"taskId": "t", "id": "c"}),
+            ),
+            (
+                "tasks/pushNotificationConfig/list",
+                json!({"id": "t"}),
+                json!({"taskId": "t"}),
+            ),
+            ("tasks/get", json!({"id": "t"}), json!({"id": "t"})),
+            ("agent/getAuthenticatedExtendedCard", Value::Null, json!({})),
+        ] {
+            assert_eq!(parameters_1_0(method, &old), new, "{method}");
+            assert_eq!(parameters_1_0(method, &new), new, "{method}");
+        }
     }
 }
