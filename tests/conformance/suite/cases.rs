@@ -10,17 +10,11 @@ use crate::stage::perform_all;
 #[tokio::test]
 async fn every_case_ends_as_its_metadata_says() {
     let counterparts = Counterparts::start();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let mut rows = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let topic = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        for text in text.split("\n---\n") {
-            match counterparts.fill(text) {
-                Ok(text) => rows.push(read(&topic, &text)),
-                Err(mark) => flame_testkit::skipped(format_args!("a row of {topic} needs {mark}")),
-            }
+    for (topic, text) in texts() {
+        match counterparts.fill(&text) {
+            Ok(text) => rows.push(read(&topic, &text)),
+            Err(mark) => flame_testkit::skipped(format_args!("a row of {topic} needs {mark}")),
         }
     }
     rows.sort_by(|one, other| one.0.cmp(&other.0));
@@ -32,7 +26,22 @@ async fn every_case_ends_as_its_metadata_says() {
     perform_all(&rows).await;
 }
 
-fn read(topic: &str, text: &str) -> (String, String, Row) {
+/// The cases as they stand, each with its topic.
+pub(crate) fn texts() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let topic = path.file_stem().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let cases = text.split("\n---\n");
+        found.extend(cases.map(|case| (topic.to_owned(), case.to_owned())));
+    }
+    found
+}
+
+/// The case's name, its text and its row.
+pub(crate) fn read(topic: &str, text: &str) -> (String, String, Row) {
     let document = flame_dsl::to_json(text, flame_dsl::Format::Yaml);
     let document = document.unwrap_or_else(|problems| panic!("{topic}: {}", problems[0]));
     let head = &document["document"];
@@ -40,9 +49,4 @@ fn read(topic: &str, text: &str) -> (String, String, Row) {
     let row = serde_json::from_value(head["metadata"]["expectation"].clone());
     let row = row.unwrap_or_else(|error| panic!("the expectation of {name}: {error}"));
     (name, text.to_owned(), row)
-}
-
-/// A row whose marks are not filled in, as a document: a port is a number.
-pub(crate) fn with_any_port(text: &str) -> String {
-    text.replace("GRPC_PORT", "1")
 }

@@ -2,12 +2,13 @@
 //! standard's examples, or one of the project's own cases.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use flame_dsl::{Format, to_json};
+use flame_testkit::{Counterpart, Podman};
 use serde_json::Value;
 
-use crate::cases;
+use crate::row::Row;
+use crate::{cases, counterparts, examples};
 
 /// Places of the schemas that no document can fill, and why.
 const EXEMPT: [(&str, &str); 7] = [
@@ -197,51 +198,104 @@ fn reason(place: &str) -> Option<&'static str> {
     exempt.map(|(_, reason)| *reason)
 }
 
-fn documents(folder: &Path) -> Vec<Value> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let texts = entries.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
-    texts
-        .flat_map(|text| {
-            let texts = text.split("\n---\n").map(cases::with_any_port);
-            texts
-                .map(|text| to_json(&text, Format::Yaml).unwrap())
-                .collect::<Vec<_>>()
-        })
-        .collect()
+/// What this machine has for rows that need more than the agent.
+#[derive(Clone, Copy)]
+struct Machine {
+    podman: bool,
+    counterparts: bool,
 }
 
-/// Each place of a release that nothing fills, and each that is exempt and filled.
-fn differences(release: &str) -> Vec<String> {
+impl Machine {
+    fn this() -> Self {
+        Self {
+            podman: Podman::start().is_ok(),
+            counterparts: Counterpart::are_installed(),
+        }
+    }
+
+    /// The document of a row, and whether the row is run here.
+    fn document(self, text: &str, row: &Row) -> (Value, bool) {
+        let counterparts = row.has_counterparts() || counterparts::has_mark(text);
+        let is_run = (self.podman || !row.podman) && (self.counterparts || !counterparts);
+        let text = counterparts::with_any_marks(text);
+        (to_json(&text, Format::Yaml).unwrap(), is_run)
+    }
+}
+
+/// What documents fill of a schema.
+#[derive(Default)]
+struct Filled {
+    by_run: BTreeSet<String>,
+    by_skipped: BTreeSet<String>,
+}
+
+impl Filled {
+    fn by(schema: &Published, documents: &[(Value, bool)]) -> Self {
+        let mut filled = Self::default();
+        for (document, is_run) in documents {
+            let filled = match is_run {
+                true => &mut filled.by_run,
+                false => &mut filled.by_skipped,
+            };
+            schema.fill(&schema.0, document, "#", filled);
+        }
+        filled
+    }
+
+    /// Each place that nothing fills, and each that is exempt and filled.
+    fn differences(&self, schema: &Published) -> Vec<String> {
+        let all: BTreeSet<&String> = self.by_run.union(&self.by_skipped).collect();
+        let places = schema.places();
+        let missing = places
+            .iter()
+            .filter(|place| !all.contains(place) && reason(place).is_none());
+        let needless = all.iter().filter(|place| reason(place).is_some());
+        missing
+            .map(|place| format!("no document that is run has {place}"))
+            .chain(needless.map(|place| format!("{place} is exempt and filled")))
+            .collect()
+    }
+
+    /// Each place that nothing fills but what is skipped on this machine.
+    fn skipped(&self) -> impl Iterator<Item = &String> {
+        self.by_skipped.difference(&self.by_run)
+    }
+}
+
+fn differences(release: &str, machine: Machine) -> Vec<String> {
     let Some(folder) = flame_testkit::open_workflow() else {
         return Vec::new();
     };
-    let folder = folder.join(release);
-    let text = std::fs::read_to_string(folder.join("schema/workflow.json")).unwrap();
-    let schema = Published(serde_json::from_str(&text).unwrap());
-    let mut filled = BTreeSet::new();
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    for document in [cases, folder.join("examples")]
-        .iter()
-        .flat_map(|folder| documents(folder))
-    {
-        schema.fill(&schema.0, &document, "#", &mut filled);
+    let schema = folder.join(release).join("schema/workflow.json");
+    let schema = std::fs::read_to_string(schema).unwrap();
+    let schema = Published(serde_json::from_str(&schema).unwrap());
+    let case = |(topic, text): (String, String)| {
+        let (_, _, row) = cases::read(&topic, &counterparts::with_any_marks(&text));
+        machine.document(&text, &row)
+    };
+    let examples = examples::rows(release).into_iter();
+    let documents: Vec<(Value, bool)> = cases::texts()
+        .into_iter()
+        .map(case)
+        .chain(examples.map(|(_, text, row)| machine.document(&text, &row)))
+        .collect();
+    let filled = Filled::by(&schema, &documents);
+    for place in filled.skipped() {
+        flame_testkit::skipped(format_args!(
+            "{release}: nothing that is run on this machine has {place}"
+        ));
     }
-    let places = schema.places();
-    let missing = places
-        .iter()
-        .filter(|place| !filled.contains(*place) && reason(place).is_none());
-    let needless = filled.iter().filter(|place| reason(place).is_some());
-    missing
-        .map(|place| format!("{release}: no document that is run has {place}"))
-        .chain(needless.map(|place| format!("{release}: {place} is exempt and filled")))
-        .collect()
+    let differences = filled.differences(&schema);
+    let of_release = |difference| format!("{release}: {difference}");
+    differences.into_iter().map(of_release).collect()
 }
 
 #[test]
 fn every_property_and_every_word_of_the_schemas_stands_in_a_document_that_is_run() {
+    let machine = Machine::this();
     let differences: Vec<String> = ["1.0.3", "next"]
         .into_iter()
-        .flat_map(differences)
+        .flat_map(|release| differences(release, machine))
         .collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
@@ -266,5 +320,61 @@ fn a_place_that_nothing_fills_is_found() {
     assert_eq!(
         left,
         ["#/$defs/b/oneOf/1/properties/d", "#/properties/a/enum/y"]
+    );
+}
+
+#[test]
+fn a_document_that_is_skipped_counts_for_nothing_that_is_run() {
+    let schema = Published(serde_json::json!({
+        "properties": { "do": {}, "a": { "enum": ["x", "y"] }, "b": {} },
+    }));
+    let row = |text: &str| serde_json::from_str::<Row>(text).unwrap();
+    let expect = r#""expect": { "output": 1 }"#;
+    let anywhere = row(&format!("{{ {expect} }}"));
+    let in_a_box = row(&format!(r#"{{ "podman": true, {expect} }}"#));
+    let with_a_program = row(&format!(r#"{{ "programs": {{ "npx": "" }}, {expect} }}"#));
+    let rows = [
+        ("{ do: [], a: x }", &anywhere),
+        ("{ do: [], a: y }", &in_a_box),
+        ("{ do: [], b: 1 }", &with_a_program),
+    ];
+    let left = |machine: Machine| {
+        let documents = rows.map(|(text, row)| machine.document(text, row));
+        let filled = Filled::by(&schema, &documents);
+        assert_eq!(filled.differences(&schema), Vec::<String>::new());
+        filled.skipped().cloned().collect::<Vec<String>>()
+    };
+    let (podman, counterparts) = (true, true);
+    assert_eq!(
+        left(Machine {
+            podman,
+            counterparts
+        }),
+        Vec::<String>::new()
+    );
+    let (podman, counterparts) = (false, true);
+    assert_eq!(
+        left(Machine {
+            podman,
+            counterparts
+        }),
+        ["#/properties/a/enum/y"]
+    );
+    let (podman, counterparts) = (true, false);
+    assert_eq!(
+        left(Machine {
+            podman,
+            counterparts
+        }),
+        ["#/properties/b"]
+    );
+    let of_a_mark = "{ do: [], b: GRPC_PORT }";
+    assert!(
+        !Machine {
+            podman,
+            counterparts
+        }
+        .document(of_a_mark, &anywhere)
+        .1
     );
 }

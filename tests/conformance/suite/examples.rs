@@ -51,10 +51,11 @@ fn texts(release: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-async fn run(release: &str) {
+/// The examples of a release with their rows, of which each has one or more.
+pub(crate) fn rows(release: &str) -> Vec<(String, String, Row)> {
     let texts = texts(release);
     if texts.is_empty() {
-        return;
+        return Vec::new();
     }
     let mut table = table(release);
     let mut rows = Vec::new();
@@ -71,7 +72,14 @@ async fn run(release: &str) {
         left.is_empty(),
         "rows without an example in {release}: {left:?}"
     );
-    perform_all(&rows).await;
+    rows
+}
+
+async fn run(release: &str) {
+    let rows = rows(release);
+    if !rows.is_empty() {
+        perform_all(&rows).await;
+    }
 }
 
 #[tokio::test]

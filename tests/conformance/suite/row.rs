@@ -26,6 +26,14 @@ pub(crate) struct Row {
     /// What other systems are asked, and what they answer; in order where one thing is asked more than once.
     #[serde(default)]
     pub(crate) calls: Vec<Exchange>,
+    /// What a WebSocket server says to whoever connects, by its host and path.
+    #[serde(default)]
+    pub(crate) sockets: BTreeMap<String, Vec<Value>>,
+    /// Host and port at which the gRPC service of `counterparts.rs` answers.
+    pub(crate) grpc: Option<String>,
+    /// Programs that the agent finds on its path, by name: modules of Node that may import the SDK of MCP.
+    #[serde(default)]
+    pub(crate) programs: BTreeMap<String, String>,
     /// Events that start the run in place of a call of the API.
     #[serde(default)]
     pub(crate) starts: Vec<Value>,
@@ -105,6 +113,13 @@ pub(crate) enum Expectation {
     NextStart(String),
     /// The schedule starts one run after the other; each completes with this.
     Repeats(Value),
+}
+
+impl Row {
+    /// Whether servers or programs that others wrote have a part in it, besides those of its marks.
+    pub(crate) fn has_counterparts(&self) -> bool {
+        !self.sockets.is_empty() || self.grpc.is_some() || !self.programs.is_empty()
+    }
 }
 
 impl Exchange {

@@ -11,13 +11,14 @@ use flame_agent_api::{
     WorkflowRef,
 };
 use flame_agent_client::{AgentClient, Format, RunEvent, StartOptions};
-use flame_testkit::Agent;
+use flame_testkit::{Agent, Counterpart};
 use flame_types::{RunId, RunStatus, Timestamp, WorkflowId};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::boxes::Boxes;
+use crate::counterparts::StandIns;
 use crate::partners::Partners;
 use crate::row::{Expectation, Row, agrees, has};
 
@@ -35,6 +36,8 @@ pub(crate) struct Stage {
     agent: Agent,
     client: AgentClient,
     partners: Partners,
+    /// Ends after the agent.
+    _stand_ins: StandIns,
     /// Runs containers for the agent; where there is no Podman, why not.
     boxes: Result<Boxes, String>,
     /// Removed with this value, after the agent has ended.
@@ -56,7 +59,8 @@ impl Stage {
         let authority = folder.path().join("partners.pem");
         std::fs::write(&authority, &partners.certificate).unwrap();
         let mut arguments = vec!["--ca-file", authority.to_str().unwrap()];
-        for stand_in in &partners.stand_ins {
+        let stand_ins = StandIns::start(rows.iter().map(|(_, _, row)| row), folder.path());
+        for stand_in in partners.stand_ins.iter().chain(&stand_ins.hosts) {
             arguments.extend(["--stand-in", stand_in]);
         }
         let allowed: Vec<String> = rows
@@ -68,7 +72,9 @@ impl Stage {
             arguments.extend(["--allow-host-execution", workflow]);
         }
         let program: &Path = flame_testkit::agent_program().unwrap();
-        let agent = Agent::start(program, &folder.path().join("data"), &arguments).unwrap();
+        let path = stand_ins.path.clone().map(|path| ("PATH", path));
+        let data_dir = folder.path().join("data");
+        let agent = Agent::start_with(program, &data_dir, &arguments, path.as_slice()).unwrap();
         let client = AgentClient::new(&agent.url, SecretText::new(agent.token.clone())).unwrap();
         let boxes = match rows.iter().any(|(_, _, row)| row.podman) {
             true => Boxes::set(folder.path(), &client),
@@ -78,6 +84,7 @@ impl Stage {
             agent,
             client,
             partners,
+            _stand_ins: stand_ins,
             boxes,
             _folder: folder,
         }
@@ -86,7 +93,10 @@ impl Stage {
     /// Runs one row, or says why it can't be run here; the error's text says what is not as the row has it.
     pub(crate) async fn perform(&self, text: &str, row: &Row) -> Result<Option<String>, String> {
         if let (true, Err(reason)) = (row.podman, &self.boxes) {
-            return Ok(Some(format!("skipped: {reason}")));
+            return Ok(Some(reason.clone()));
+        }
+        if row.has_counterparts() && !Counterpart::are_installed() {
+            return Ok(Some("`cargo xtask test` installs what it needs".to_owned()));
         }
         let performed = tokio::time::timeout(PATIENCE, self.perform_patiently(text, row)).await;
         let performed = performed.unwrap_or_else(|_| Err("it did not end".to_owned()));
@@ -140,13 +150,7 @@ impl Stage {
     }
 
     async fn deploy(&self, text: &str, document: &Value) -> Result<WorkflowId, String> {
-        let head = json!({
-            "namespace": document["document"]["namespace"],
-            "name": document["document"]["name"],
-            "version": document["document"]["version"],
-        });
-        let id: WorkflowRef = serde_json::from_value(head).map_err(|error| error.to_string())?;
-        let id = WorkflowId::from(id);
+        let id = workflow_id(document)?;
         let put = self.client.put_workflow(&id, Format::Yaml, text).await;
         match put {
             Ok(_) => Ok(id),
@@ -334,6 +338,17 @@ impl Stage {
     }
 }
 
+fn workflow_id(document: &Value) -> Result<WorkflowId, String> {
+    let head = &document["document"];
+    let head = json!({
+        "namespace": head["namespace"],
+        "name": head["name"],
+        "version": head["version"],
+    });
+    let id: WorkflowRef = serde_json::from_value(head).map_err(|error| error.to_string())?;
+    Ok(WorkflowId::from(id))
+}
+
 /// Namespace and name of a document.
 fn workflow_of(text: &str) -> String {
     let document = flame_dsl::to_json(text, flame_dsl::Format::Yaml).unwrap();
@@ -404,8 +419,9 @@ pub(crate) async fn perform_all(rows: &[(String, String, Row)]) {
     let mut failed = Vec::new();
     for (name, text, row) in rows {
         match stage.perform(text, row).await {
-            Ok(skipped) => {
-                if let Some(reason) = skipped.as_ref().or(row.because.as_ref()) {
+            Ok(Some(reason)) => flame_testkit::skipped(format_args!("{name}: {reason}")),
+            Ok(None) => {
+                if let Some(reason) = &row.because {
                     flame_testkit::tell(format_args!("{name}: {reason}"));
                 }
             }

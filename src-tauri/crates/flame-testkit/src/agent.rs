@@ -1,5 +1,6 @@
 //! The real agent as a child process in a folder of the test's.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -21,6 +22,16 @@ impl Agent {
     ///
     /// What it logs goes to `agent.log` in the data folder.
     pub fn start(program: &Path, data_dir: &Path, arguments: &[&str]) -> Result<Self, String> {
+        Self::start_with(program, data_dir, arguments, &[])
+    }
+
+    /// The same, with these variables beside those of the test.
+    pub fn start_with(
+        program: &Path,
+        data_dir: &Path,
+        arguments: &[&str],
+        environment: &[(&str, OsString)],
+    ) -> Result<Self, String> {
         std::fs::create_dir_all(data_dir).map_err(|error| error.to_string())?;
         let log = std::fs::OpenOptions::new()
             .create(true)
@@ -28,6 +39,7 @@ impl Agent {
             .open(data_dir.join("agent.log"))
             .map_err(|error| error.to_string())?;
         let mut child = Command::new(program)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(arguments)

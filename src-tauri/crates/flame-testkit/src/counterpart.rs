@@ -19,13 +19,8 @@ pub struct Counterpart {
 impl Counterpart {
     /// npm `oidc-provider` with clients of every kind, and a resource that wants its tokens.
     pub fn oidc_provider() -> Option<Self> {
-        let known = Self::node("oidc-provider/lib/index.js")?;
-        let folder = tools().join("node");
-        let mut node = Command::new(known.get_program());
-        // What it imports is sought where it runs.
-        node.args(["--input-type=module", "-e"])
-            .arg(include_str!("counterpart/provider.mjs"))
-            .current_dir(folder);
+        let provider = include_str!("counterpart/provider.mjs");
+        let mut node = Self::node_text("oidc-provider", provider)?;
         Some(Self::begin(&mut node))
     }
 
@@ -104,6 +99,17 @@ impl Counterpart {
         present(script, command)
     }
 
+    /// Node on the text of a module that imports this npm package; `None`, said aloud, where the package is not
+    /// installed.
+    pub fn node_text(package: &str, text: &str) -> Option<Command> {
+        let known = Self::node(&format!("{package}/package.json"))?;
+        let mut node = Command::new(known.get_program());
+        // What it imports is sought where it runs.
+        node.args(["--input-type=module", "-e", text])
+            .current_dir(tools().join("node"));
+        Some(node)
+    }
+
     /// The Python that has the PyPI packages; `None`, said aloud, where there is none.
     pub fn python() -> Option<Command> {
         let python = tools().join("python/bin/python");
@@ -116,6 +122,12 @@ impl Counterpart {
         let program = tools().join("python/bin").join(name);
         let command = Command::new(&program);
         present(program, command)
+    }
+
+    /// Whether all of them are installed here.
+    pub fn are_installed() -> bool {
+        let stamps = ["node/.installed", "python/.installed"];
+        stamps.iter().all(|stamp| tools().join(stamp).is_file())
     }
 
     fn attempt(command: &mut Command, ready: &str) -> Result<Self, String> {
