@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::Permissions;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -77,6 +78,9 @@ const MARKS: [&str; 6] = [
     "TOOLS_SCRIPT",
 ];
 
+/// Stands for a port of this machine that nobody has.
+const FREE_PORT: &str = "FREE_PORT";
+
 /// Whether a case needs something of others.
 pub(crate) fn has_mark(text: &str) -> bool {
     MARKS.iter().any(|mark| text.contains(mark))
@@ -84,7 +88,7 @@ pub(crate) fn has_mark(text: &str) -> bool {
 
 /// A case with something in the place of each of its marks, so that it is a document: a port is a number.
 pub(crate) fn with_any_marks(text: &str) -> String {
-    text.replace(MARKS[0], "1")
+    text.replace(MARKS[0], "1").replace(FREE_PORT, "1")
 }
 
 /// What the marks of cases stand for. The servers end with this value.
@@ -120,8 +124,14 @@ impl Counterparts {
             program.map(|program| text(program.get_program())),
             script,
         ];
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let free = free.local_addr().unwrap().port().to_string();
         Self {
-            marks: MARKS.into_iter().zip(values).collect(),
+            marks: MARKS
+                .into_iter()
+                .zip(values)
+                .chain([(FREE_PORT, Some(free))])
+                .collect(),
             _servers: [grpc, agent, nats, tools].into_iter().flatten().collect(),
             _folder: folder,
         }

@@ -173,6 +173,7 @@ fn response(exchange: Exchange) -> Response<Body> {
     let answer = exchange.answer;
     let mut response = Response::builder().status(answer.status.unwrap_or(200));
     if answer.text.is_none()
+        && answer.bytes.is_none()
         && answer.body.is_some()
         && !answer.headers.contains_key("content-type")
     {
@@ -181,12 +182,9 @@ fn response(exchange: Exchange) -> Response<Body> {
     for (name, value) in &answer.headers {
         response = response.header(name, value);
     }
-    let body = match (answer.text, answer.body) {
-        (Some(text), _) => text,
-        (None, Some(body)) => body.to_string(),
-        (None, None) => String::new(),
-    };
-    response.body(Body::from(body)).unwrap()
+    let text = answer.text.or(answer.body.map(|body| body.to_string()));
+    let body = answer.bytes.or(text.map(String::into_bytes));
+    response.body(Body::from(body.unwrap_or_default())).unwrap()
 }
 
 /// A listener whose connections speak TLS.

@@ -40,6 +40,8 @@ pub(crate) struct Row {
     /// The n-th batch comes once the n-th listener listens.
     #[serde(default)]
     pub(crate) events: Vec<Vec<Value>>,
+    /// Workflow beside it of which a run is begun, suspended, resumed and cancelled once the first listener listens.
+    pub(crate) interrupts: Option<String>,
     /// What the run emits, in order; the keys that are named must be so.
     #[serde(default)]
     pub(crate) emits: Vec<Value>,
@@ -60,7 +62,7 @@ pub(crate) struct Row {
     pub(crate) expect: Expectation,
 }
 
-fn nothing() -> Value {
+pub(crate) fn nothing() -> Value {
     Value::Object(serde_json::Map::new())
 }
 
@@ -90,9 +92,10 @@ pub(crate) struct Answer {
     pub(crate) status: Option<u16>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
-    /// JSON, unless `text` is given.
+    /// JSON, unless `text` or `bytes` is given.
     pub(crate) body: Option<Value>,
     pub(crate) text: Option<String>,
+    pub(crate) bytes: Option<Vec<u8>>,
 }
 
 /// How it ends.

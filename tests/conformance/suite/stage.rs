@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::boxes::Boxes;
 use crate::counterparts::StandIns;
 use crate::partners::Partners;
-use crate::row::{Expectation, Row, agrees, has};
+use crate::row::{Expectation, Row, agrees, has, nothing};
 
 /// Far more than any row takes: one that takes this long hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -238,6 +238,7 @@ impl Stage {
     async fn follow(&self, run: RunId, row: &Row) -> Result<Outcome, String> {
         let mut journal = Vec::new();
         let mut batches = row.events.iter();
+        let mut interrupts = row.interrupts.as_deref();
         let stream = self.client.follow_run(run, 0).await;
         let mut stream = pin!(stream.map_err(|error| error.to_string())?);
         while let Some(event) = stream.next().await {
@@ -248,6 +249,10 @@ impl Stage {
             let kind = entry.kind;
             journal.push(entry);
             if kind == JournalType::ListenStarted
+                && let Some(name) = interrupts.take()
+            {
+                self.interrupt(name, row).await?;
+            } else if kind == JournalType::ListenStarted
                 && let Some(batch) = batches.next()
             {
                 self.post(batch).await?;
@@ -262,6 +267,30 @@ impl Stage {
             "the stream ends without an end; the agent said: {}",
             self.agent.log()
         ))
+    }
+
+    /// Begins a run of a workflow beside, and suspends, resumes and cancels it while it waits.
+    async fn interrupt(&self, name: &str, row: &Row) -> Result<(), String> {
+        let of_name = |document: &&Value| document["document"]["name"] == name;
+        let document = row.beside.iter().find(of_name);
+        let id = workflow_id(document.ok_or("it has no such workflow beside it")?)?;
+        let run = self.start(&id, &nothing()).await?;
+        let stream = self.client.follow_run(run, 0).await;
+        let mut stream = pin!(stream.map_err(|error| error.to_string())?);
+        while let Some(event) = stream.next().await {
+            match event.map_err(|error| error.to_string())? {
+                RunEvent::Journal(entry) if entry.kind == JournalType::TimerArmed => break,
+                RunEvent::Journal(_) => {}
+                RunEvent::End(_) => return Err(format!("{name} does not wait")),
+            }
+        }
+        let interrupted = async {
+            self.client.suspend_run(run).await?;
+            self.client.resume_run(run).await?;
+            self.client.cancel_run(run, false).await
+        };
+        let interrupted = interrupted.await;
+        interrupted.map(drop).map_err(|error| error.to_string())
     }
 
     /// Cancels the run where all that was to happen before has happened; another entry comes otherwise.

@@ -79,7 +79,7 @@ impl Podman {
         name
     }
 
-    /// An image with the Python of this machine.
+    /// An image with the Python and the shell of this machine.
     pub fn python_image(&self) -> String {
         let name = "localhost/python:1".to_owned();
         let library = std::fs::read_dir("/usr/lib")
@@ -88,7 +88,7 @@ impl Podman {
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .find(|name| name.starts_with("python3."))
             .expect("a Python of the system");
-        self.import(&["python3"], &[&format!("usr/lib/{library}")], &name);
+        self.import(&["sh", "python3"], &[&format!("usr/lib/{library}")], &name);
         name
     }
 
