@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::{deploy, error, open, output, run, start, until};
-use crate::server::{Server, answer};
+use crate::server::{Asked, Server, answer};
 
 fn yaml(text: &str) -> Vec<u8> {
     answer("200 OK", "application/yaml", text)
@@ -81,6 +81,43 @@ async fn a_function_out_of_the_network_does_not_reach_the_users_own() {
     let error = error(&run(&handle, &workflow, json!({})).await);
     assert_ne!(error, Value::Null);
     assert_eq!(there.asked().len(), 1, "{error}");
+    assert!(inner.asked().is_empty(), "{error}");
+    handle.drain(Duration::ZERO).await;
+}
+
+/// What a schema refers to is fetched beside it, but not from the user's own network.
+#[tokio::test]
+async fn a_schema_out_of_the_network_does_not_reach_the_users_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let inner = Server::saying(crate::server::json("200 OK", "{}")).await;
+    let private = inner.url("/inner.json");
+    let there = Server::start(move |_, request, mut stream| {
+        let text = match request.path() {
+            "/order.json" => json!({"$ref": "id.json"}),
+            _ => json!({"$ref": private}),
+        };
+        async move {
+            let answer = crate::server::json("200 OK", &text.to_string());
+            stream.write_all(&answer).await.unwrap_or_default();
+        }
+    })
+    .await;
+    // The texts name 127.0.0.1 by another name than the document does.
+    let address = there.url("/order.json").replace("127.0.0.1", "localhost");
+    let tasks = format!(
+        "- say: {{ set: {{ x: 1 }}, output: {{ schema: {{ document: {{ $ref: '{address}' }} }} }} }}"
+    );
+    let workflow = deploy(&handle, "foreign", &tasks).await;
+    let error = error(&run(&handle, &workflow, json!({})).await);
+    assert!(
+        error["type"].as_str().unwrap().ends_with("/authorization"),
+        "{error}"
+    );
+    assert_eq!(error["instance"], "/do/0/say/output/schema/document");
+    let asked = there.asked();
+    let asked: Vec<&str> = asked.iter().map(Asked::path).collect();
+    assert_eq!(asked, ["/order.json", "/id.json"]);
     assert!(inner.asked().is_empty(), "{error}");
     handle.drain(Duration::ZERO).await;
 }

@@ -1,4 +1,4 @@
-//! Texts from outside: functions at an address or in a catalog, and schemas by `resource`.
+//! Texts from outside: functions at an address or in a catalog, and schemas by `resource` or reference.
 //!
 //! They are fetched when a run begins, not when a document is read: until then what they stand for is empty,
 //! and the model says what is missing. A function out of the network is a stranger: it sees no secret and
@@ -11,6 +11,7 @@ use url::Url;
 
 use super::Lowering;
 use super::flow::Targets;
+use super::referred::Compiled;
 use crate::problem::{Problem, Problems, Rule};
 use crate::process::{Process, ScriptCode, ScriptLanguage};
 use crate::shape::{self, Shape, did_you_mean};
@@ -36,9 +37,11 @@ pub(super) struct Outside {
 }
 
 /// Where a text is, and how whoever asks for it proves who it is.
-struct Place {
-    address: String,
-    authentication: Option<Authentication>,
+pub(super) struct Place {
+    pub(super) address: String,
+    pub(super) authentication: Option<Authentication>,
+    /// What stands here names it, not a text from outside.
+    pub(super) named: bool,
 }
 
 impl Lowering<'_> {
@@ -79,28 +82,37 @@ impl Lowering<'_> {
         let Some(text) = self.text_at(endpoint, &place, &pointer)? else {
             return Some(None);
         };
-        let compiled = source::read(&text, format_of(&text))
-            .map_err(|problems| problems[0].to_string())
-            .and_then(|node| {
-                let source = node.to_json();
-                let built = jsonschema::options().build(&source);
-                built
-                    .map(|validator| Schema {
-                        source: Arc::new(source),
-                        validator: Arc::new(validator),
-                    })
-                    .map_err(|error| error.to_string())
-            });
+        let read = source::read(&text, format_of(&text));
+        let compiled = match read {
+            Ok(read) => {
+                self.compile_schema(endpoint, read.to_json(), Some(&place.address), &pointer)
+            }
+            Err(problems) => {
+                return self.no_schema(endpoint, &place, &pointer, &problems[0].to_string());
+            }
+        };
         match compiled {
-            Ok(schema) => Some(Some(schema)),
-            Err(reason) => {
-                let message = format!("{} is no JSON Schema: {reason}", place.address);
-                let problem = Problem::new(Rule::Strict, endpoint.span, &pointer, message);
-                self.refuse(problem.value(&place.address).hint(
-                    "let the address give a JSON Schema as JSON or YAML, or write it out under 'document'",
-                ))
+            Compiled::Whole(schema) => Some(Some(schema)),
+            Compiled::Waits => Some(None),
+            Compiled::Refused => None,
+            Compiled::Wrong(error) => {
+                self.no_schema(endpoint, &place, &pointer, &error.to_string())
             }
         }
+    }
+
+    fn no_schema<T>(
+        &mut self,
+        endpoint: &Node,
+        place: &Place,
+        pointer: &str,
+        reason: &str,
+    ) -> Option<T> {
+        let message = format!("{} is no JSON Schema: {reason}", place.address);
+        let problem = Problem::new(Rule::Strict, endpoint.span, pointer, message);
+        self.refuse(problem.value(&place.address).hint(
+            "let the address give a JSON Schema as JSON or YAML, or write it out under 'document'",
+        ))
     }
 
     /// Checks every catalog, also those that nobody calls.
@@ -176,6 +188,7 @@ impl Lowering<'_> {
         Some(Place {
             address,
             authentication: None,
+            named: true,
         })
     }
 
@@ -190,6 +203,7 @@ impl Lowering<'_> {
         is_readable(address).then(|| Place {
             address: raw(address),
             authentication,
+            named: true,
         })
     }
 
@@ -206,7 +220,12 @@ impl Lowering<'_> {
     }
 
     /// `Some(None)` where the text is not there yet.
-    fn text_at(&mut self, node: &Node, place: &Place, pointer: &str) -> Option<Option<Arc<str>>> {
+    pub(super) fn text_at(
+        &mut self,
+        node: &Node,
+        place: &Place,
+        pointer: &str,
+    ) -> Option<Option<Arc<str>>> {
         if let Some(text) = self.outside.texts.get(place.address.as_str()) {
             return Some(Some(Arc::clone(text)));
         }
@@ -230,7 +249,7 @@ impl Lowering<'_> {
             address: place.address.as_str().into(),
             authentication: place.authentication.clone(),
             reference: pointer.into(),
-            named: self.outside.around.is_empty(),
+            named: place.named && self.outside.around.is_empty(),
         });
         Some(None)
     }
@@ -332,7 +351,7 @@ impl Lowering<'_> {
     }
 }
 
-fn is_readable(address: &str) -> bool {
+pub(super) fn is_readable(address: &str) -> bool {
     let known = ["http://", "https://", "file://"];
     known.iter().any(|scheme| address.starts_with(scheme)) && Url::parse(address).is_ok()
 }
@@ -381,7 +400,7 @@ fn is_name(part: &str) -> bool {
     !part.is_empty() && part.chars().all(plain) && part != "." && part != ".."
 }
 
-fn format_of(text: &str) -> Format {
+pub(super) fn format_of(text: &str) -> Format {
     if text.trim_start().starts_with('{') {
         Format::Json
     } else {
@@ -390,7 +409,7 @@ fn format_of(text: &str) -> Format {
 }
 
 /// Where GitHub and GitLab serve the text that a page of theirs shows (DSL 1.0.3, "Catalogs").
-fn raw(address: &str) -> String {
+pub(super) fn raw(address: &str) -> String {
     if let Some(rest) = address.strip_prefix("https://github.com/") {
         let parts: Vec<&str> = rest.splitn(5, '/').collect();
         match parts.as_slice() {

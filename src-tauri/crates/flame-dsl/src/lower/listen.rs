@@ -220,7 +220,7 @@ impl Lowering<'_> {
         let assignee = self.optional(node, "assignee", pointer, Self::template);
         let kind = self.asked_for(node, pointer, to);
         let schema = match (node.get("schema"), &kind) {
-            (Some(schema), _) => self.schema_document(schema, &pointer_step(pointer, "schema")),
+            (Some(schema), _) => self.form(schema, &pointer_step(pointer, "schema")),
             (None, Some(kind)) => shipped(kind),
             (None, None) => None,
         };

@@ -16,6 +16,7 @@ mod http;
 mod listen;
 mod policy;
 mod protocol;
+mod referred;
 mod run;
 mod schedule;
 mod schema;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ReferencingError, ValidationError};
 use serde_json::Value;
 
 use super::Lowering;
+use super::referred::Compiled;
 use crate::problem::{Problem, Rule};
 use crate::source::{Node, pointer_step};
 use crate::{Export, Filter, Schema};
@@ -55,24 +56,41 @@ impl Lowering<'_> {
             return self.required(node, "resource", pointer, Self::schema_from);
         }
         self.required(node, "document", pointer, Self::schema_document)
-            .map(Some)
     }
 
-    pub(super) fn schema_document(&mut self, node: &Node, pointer: &str) -> Option<Schema> {
+    /// `Some(None)` where what it refers to is not there yet.
+    fn schema_document(&mut self, node: &Node, pointer: &str) -> Option<Option<Schema>> {
+        match self.compile_schema(node, node.to_json(), None, pointer) {
+            Compiled::Whole(schema) => Some(Some(schema)),
+            Compiled::Waits => Some(None),
+            Compiled::Refused => None,
+            Compiled::Wrong(first) => self.wrong_schema(node, &first, pointer),
+        }
+    }
+
+    /// A schema that refers to nothing outside of itself, since a form is made of it.
+    pub(super) fn form(&mut self, node: &Node, pointer: &str) -> Option<Schema> {
         let source = node.to_json();
-        match jsonschema::options().build(&source) {
+        match jsonschema::options().offline().build(&source) {
             Ok(validator) => Some(Schema {
                 source: Arc::new(source),
                 validator: Arc::new(validator),
             }),
-            Err(first) => {
-                let wrong = self.problems_of_schema(node, &source, pointer);
-                if wrong == 0 {
-                    self.problem_of_schema(node, &first, pointer);
-                }
-                None
-            }
+            Err(first) => self.wrong_schema(node, &first, pointer),
         }
+    }
+
+    fn wrong_schema<T>(
+        &mut self,
+        node: &Node,
+        first: &ValidationError<'_>,
+        pointer: &str,
+    ) -> Option<T> {
+        let wrong = self.problems_of_schema(node, &node.to_json(), pointer);
+        if wrong == 0 {
+            self.problem_of_schema(node, first, pointer);
+        }
+        None
     }
 
     /// Reports everything that the schema of schemas refuses; how much that is.
@@ -92,15 +110,23 @@ impl Lowering<'_> {
         let path = error.instance_path().to_string();
         let place = node.at_pointer(&path);
         let pointer = format!("{pointer}{path}");
-        let is_reference = matches!(error.kind(), ValidationErrorKind::Referencing(_));
-        let problem = if is_reference {
-            let message = "a reference that leads out of this schema is not supported yet";
-            Problem::new(Rule::Unsupported, place.span, &pointer, message)
-                .hint("put what it refers to into $defs and write '#/$defs/name'")
-        } else {
-            let message = format!("not a JSON Schema: {error}");
-            Problem::new(Rule::Strict, place.span, &pointer, message)
-                .hint("JSON Schema 2020-12 is read unless $schema names another draft")
+        let problem = match error.kind() {
+            ValidationErrorKind::Referencing(error) => {
+                let message = match error {
+                    ReferencingError::Unretrievable { uri, source } => {
+                        format!("a reference to {uri} that can't be followed: {source}")
+                    }
+                    error => format!("a reference that leads nowhere: {error}"),
+                };
+                Problem::new(Rule::Strict, place.span, &pointer, message).hint(
+                    "put what it refers to into $defs and write '#/$defs/name', or write the address of a JSON Schema",
+                )
+            }
+            _ => {
+                let message = format!("not a JSON Schema: {error}");
+                Problem::new(Rule::Strict, place.span, &pointer, message)
+                    .hint("JSON Schema 2020-12 is read unless $schema names another draft")
+            }
         };
         self.problems.push(problem.value(place.shown()));
     }

@@ -2,7 +2,7 @@
 
 use flame_dsl::{
     EXPRESSIONS_MAX, Format, NESTING_MAX, PROBLEMS_MAX, Problem, Rule, TEXT_BYTES_MAX, VALUES_MAX,
-    document_kind, parse, parse_bytes, parse_pipeline, to_json,
+    document_kind, link, parse, parse_bytes, parse_pipeline, to_json,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -186,4 +186,32 @@ proptest! {
         let expected: Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(to_json(&text, Format::Json).unwrap(), expected);
     }
+}
+
+#[test]
+fn schemas_that_refer_to_ever_more_are_refused() {
+    let text = "{document: {dsl: 1.0.3, namespace: test, name: chain, version: 1.0.0}, \
+                input: {schema: {document: {$ref: 'https://example.com/0.json'}}}, do: [{a: {set: {b: 1}}}]}";
+    let mut workflow = parse(text, Format::Yaml).unwrap();
+    let mut texts = flame_dsl::Externals::new();
+    let refused = loop {
+        let [missing] = workflow.missing.as_slice() else {
+            panic!("one text after the other, not {:?}", workflow.missing);
+        };
+        let (address, count) = (missing.address.to_string(), texts.len());
+        assert_eq!(address, format!("https://example.com/{count}.json"));
+        let next = format!(r#"{{"$ref": "{}.json"}}"#, count + 1);
+        texts.insert(address.into(), next.into());
+        match link(&workflow, texts.clone()) {
+            Ok(linked) => workflow = linked,
+            Err(problems) => break problems,
+        }
+    };
+    assert_eq!(texts.len(), 32);
+    assert_eq!(refused[0].rule, Rule::Limit);
+    assert!(
+        refused[0].message.contains("more than 32 texts"),
+        "{}",
+        refused[0]
+    );
 }

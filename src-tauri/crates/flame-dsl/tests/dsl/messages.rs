@@ -979,7 +979,7 @@ do:
         r#"
 schedule: {cron: CRON_TZ=Mars/City 0 7 * * *}
 input: {schema: {document: {type: objct, properties: {a: {minimum: x}}}}}
-output: {schema: {document: {$ref: 'https://e.com/s.json'}}}
+output: {schema: {document: {$ref: s.json}}}
 do: []
 "#,
         expect![[r#"
@@ -989,8 +989,8 @@ do: []
               hint: JSON Schema 2020-12 is read unless $schema names another draft
             3:68: error: not a JSON Schema: "x" is not of type "number" (value: "x")
               hint: JSON Schema 2020-12 is read unless $schema names another draft
-            4:29: error: a reference that leads out of this schema is not supported yet (value: {"$ref":"https://e.com/s.json"})
-              hint: put what it refers to into $defs and write '#/$defs/name'
+            4:29: error: a reference to s.json that can't be followed: No base URI is available (value: {"$ref":"s.json"})
+              hint: put what it refers to into $defs and write '#/$defs/name', or write the address of a JSON Schema
         "#]],
     );
 }
