@@ -5,20 +5,22 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::Error;
 use crate::file::translate;
 
 /// Takes the file over; whoever had it before writes no more.
 pub(crate) fn raise(connection: &Connection, path: &Path) -> Result<i64, Error> {
-    connection
-        .query_row(
-            "UPDATE owner SET epoch = epoch + 1 RETURNING epoch",
-            [],
-            |row| row.get(0),
-        )
-        .map_err(|error| translate("open", path, &error))
+    let take = || {
+        // By itself the statement would be committed once its row is read, and nobody would hear of a failure.
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let raise = "UPDATE owner SET epoch = epoch + 1 RETURNING epoch";
+        let epoch = transaction.query_row(raise, [], |row| row.get(0))?;
+        transaction.commit()?;
+        Ok(epoch)
+    };
+    take().map_err(|error| translate("open", path, &error))
 }
 
 /// Inside a transaction: refuses it where the file was opened since by somebody else.

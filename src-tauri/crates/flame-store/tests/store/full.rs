@@ -80,6 +80,50 @@ async fn a_full_disk_is_over_when_there_is_space() {
     store.close();
 }
 
+/// An opening that could not be written down is none: its commits would be those of somebody else.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_is_not_opened_where_its_opening_finds_no_space() {
+    let mount = match Tmpfs::mount("12m") {
+        Ok(mount) => mount,
+        Err(reason) => {
+            return flame_testkit::skipped(format_args!(
+                "a small tmpfs can't be mounted here: {reason}"
+            ));
+        }
+    };
+    let data = mount.path().join("data");
+    let store = open(&data);
+    store.commit(create(1)).await.unwrap();
+    store.close();
+    drop(store);
+    let ballast = mount.path().join("ballast");
+    let (mut end, mut refused) = (0, 0);
+    // From no room at all to enough for the log and its index.
+    for room in (0..=64 * 1024).step_by(4 * 1024) {
+        // Fails for want of space, which is what it is for.
+        let _ = std::fs::write(&ballast, vec![0_u8; 12 * 1024 * 1024]);
+        let file = std::fs::OpenOptions::new().write(true).open(&ballast);
+        let taken = std::fs::metadata(&ballast).unwrap().len();
+        file.unwrap().set_len(taken - room).unwrap();
+        let opened = Store::open(&options(&data));
+        std::fs::remove_file(&ballast).unwrap();
+        match opened {
+            Ok(store) => {
+                let outcome = store.commit(append(1, end, 1)).await;
+                outcome.unwrap_or_else(|error| panic!("opened with {room} bytes: {error}"));
+                end += 1;
+                store.close();
+            }
+            Err(error) => {
+                assert!(matches!(error, Error::Full { .. }), "{room}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0 && end > 0, "{refused} were refused, {end} not");
+}
+
 #[cfg(target_os = "linux")]
 struct Tmpfs(tempfile::TempDir);
 
