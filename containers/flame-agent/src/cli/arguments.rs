@@ -34,6 +34,8 @@ impl Arguments {
         match (&self.log, &self.command) {
             (Some(filter), _) => filter,
             (None, Command::Serve(_)) => "info",
+            // It says in words of its own why nothing can be written.
+            (None, Command::Run(_)) => "warn,flame_store::health=off",
             (None, _) => "warn",
         }
     }

@@ -4,7 +4,7 @@ use flame_store::{Options, Store};
 use flame_types::Timestamp;
 
 use super::arguments::{Backup, Restore};
-use super::{Exit, terminal};
+use super::{Exit, stopped, terminal};
 
 pub(super) async fn backup(arguments: Backup) -> Exit {
     match try_backup(&arguments).await {
@@ -20,7 +20,6 @@ pub(super) async fn backup(arguments: Backup) -> Exit {
 }
 
 async fn try_backup(arguments: &Backup) -> Result<(), String> {
-    let coded = |error: flame_store::Error| format!("{}: {error}", error.code());
     if arguments.file.exists() {
         return Err(format!(
             "{} exists; choose another name",
@@ -33,10 +32,10 @@ async fn try_backup(arguments: &Backup) -> Result<(), String> {
             arguments.data_dir.display()
         ));
     }
-    let store = Store::open(&Options::new(&arguments.data_dir, Timestamp::now)).map_err(coded)?;
+    let store = Store::open(&Options::new(&arguments.data_dir, Timestamp::now)).map_err(stopped)?;
     let written = store.backup_to(&arguments.file).await;
     store.close();
-    written.map_err(coded)
+    written.map_err(stopped)
 }
 
 pub(super) fn restore(arguments: Restore) -> Exit {
@@ -54,7 +53,7 @@ pub(super) fn restore(arguments: Restore) -> Exit {
             Exit::Done
         }
         Err(error) => {
-            terminal::complain(&format!("{}: {error}", error.code()));
+            terminal::complain(&stopped(error));
             Exit::Stopped
         }
     }

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::arguments::{Arguments, Command};
+use crate::runtime::Error;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,16 @@ impl From<Exit> for ExitCode {
             Exit::Stopped => 3,
         })
     }
+}
+
+/// What stopped a command, with its code and what to do.
+fn stopped(error: impl Into<Error>) -> String {
+    let error = error.into();
+    let again = match &error {
+        Error::Store(flame_store::Error::Full { .. }) => ", then give the command again",
+        _ => "",
+    };
+    format!("{}: {error}{again}", error.code())
 }
 
 /// Runs the command that the arguments name.

@@ -1,19 +1,20 @@
 //! `run`: one workflow from a file, to its end.
 
-use std::future::Future;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flame_dsl::DocumentKind;
 use flame_engine::StandardError;
-use flame_store::{Page, Run};
+use flame_store::{Error as StoreError, Page, Run};
 use flame_types::RunStatus;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use super::arguments::Run as Arguments;
-use super::{Exit, signals, source, terminal, validate};
-use crate::runtime::{Error, Handle, StartRequest};
+use super::{Exit, signals, source, stopped, terminal, validate};
+use crate::runtime::{Error, Handle, Held, StartRequest};
 
 /// How long calls that are under way may go on after the run has ended.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -68,9 +69,15 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, String> {
     let output_folder = options.output_folder.clone();
     let stop =
         signals::listen().map_err(|error| format!("signals can't be listened for: {error}"))?;
-    let handle = Handle::open(options).await.map_err(|error| coded(&error))?;
+    let handle = Handle::open(options).await.map_err(stopped)?;
     report_unfinished(&handle).await;
-    let finished = drive(&handle, &text, file, request, stop).await;
+    let finished = tokio::select! {
+        // First, so that what held the run is said to be over before the run ends.
+        biased;
+        never = tell_of_holds(handle.held()) => match never {},
+        finished = drive(&handle, &text, file, request) => finished.map_err(stopped),
+        signal = stop => Err(interrupted(signal, is_held(&handle.held().borrow()), arguments)),
+    };
     handle.drain(PATIENCE).await;
     if arguments.loses_files() && has_files(&output_folder) {
         terminal::say(
@@ -104,35 +111,69 @@ fn data_folder(arguments: &Arguments) -> Result<(PathBuf, Option<TempDir>), Stri
     let temporary = tempfile::Builder::new()
         .prefix("flame-agent-")
         .tempdir()
-        .map_err(|error| format!("a temporary folder can't be made: {error}"))?;
+        .map_err(|error| stopped(flame_store::failed("create", &std::env::temp_dir(), &error)))?;
     Ok((temporary.path().to_owned(), Some(temporary)))
 }
 
-/// Starts the run and waits for its end, or for a signal that stops the command.
+/// Starts the run and waits for its end.
 async fn drive(
     handle: &Handle,
     text: &str,
     file: &Path,
     request: StartRequest,
-    stop: impl Future<Output = &'static str>,
-) -> Result<Run, String> {
+) -> Result<Run, Error> {
     let content_type = match source::format(file) {
         flame_dsl::Format::Json => "application/json",
         flame_dsl::Format::Yaml => "application/yaml",
     };
-    let work = async {
-        handle.deploy(text, content_type, None).await?;
-        let mut run = handle.start_and_wait(request, WAIT).await?.run;
-        while !run.summary.status.is_terminal() {
-            run = handle.wait(run.summary.id, WAIT).await?;
+    handle.deploy(text, content_type, None).await?;
+    let mut run = handle.start_and_wait(request, WAIT).await?.run;
+    while !run.summary.status.is_terminal() {
+        run = handle.wait(run.summary.id, WAIT).await?;
+    }
+    Ok(run)
+}
+
+/// Says when what was decided can't be written, and when it can again.
+async fn tell_of_holds(mut held: watch::Receiver<Held>) -> Infallible {
+    while let Ok(why) = held.wait_for(is_held).await.map(|held| held.why.clone()) {
+        let why = why.map(|why| format!("{}: {why}", why.code()));
+        terminal::say(&format!(
+            "note: the run is held: {}; it goes on by itself once it can be written, or is ended with Ctrl-C",
+            why.unwrap_or_default()
+        ));
+        if held.wait_for(|held| held.runs == 0).await.is_ok() {
+            terminal::say("note: the run goes on: it can be written again");
         }
-        Ok::<_, Error>(run)
+    }
+    // The runtime is gone, and nobody has more to tell.
+    std::future::pending().await
+}
+
+/// Whether runs wait for more than their turn.
+fn is_held(held: &Held) -> bool {
+    held.why
+        .as_ref()
+        .is_some_and(|why| !matches!(why, StoreError::Busy { .. }))
+}
+
+/// What a person is told whose signal ended the command, and what became of the run.
+fn interrupted(signal: &str, is_held: bool, arguments: &Arguments) -> String {
+    let when = if is_held {
+        "while the run was held"
+    } else {
+        "before the end"
     };
-    tokio::select! {
-        run = work => run.map_err(|error| coded(&error)),
-        signal = stop => Err(format!(
-            "{signal} came before the end; with --data-dir the run goes on at the next start of this folder"
-        )),
+    match &arguments.data_dir {
+        Some(folder) => format!(
+            "{signal} came {when}; nothing is lost, the next `flame-agent run` or `flame-agent serve` with \
+             --data-dir {} goes on with it",
+            folder.display()
+        ),
+        None => format!(
+            "{signal} came {when}, and the run went with its temporary folder; with --data-dir the next \
+             start of the folder goes on with it"
+        ),
     }
 }
 
@@ -185,8 +226,4 @@ fn tell(run: &Run) -> Result<Exit, String> {
 
 fn has_files(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
-}
-
-fn coded(error: &Error) -> String {
-    format!("{}: {error}", error.code())
 }

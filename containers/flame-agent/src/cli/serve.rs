@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::arguments::Serve;
-use super::{Exit, signals, terminal};
+use super::{Exit, signals, stopped, terminal};
 use crate::http::{AllowLists, Listener, Server, ServerOptions, Token};
 use crate::runtime::Handle;
 
@@ -47,9 +47,7 @@ async fn try_serve(arguments: &Serve) -> Result<(), String> {
         .map(Token::read)
         .transpose()
         .map_err(server_error)?;
-    let runtime = Handle::open(arguments.options())
-        .await
-        .map_err(|error| format!("{}: {error}", error.code()))?;
+    let runtime = Handle::open(arguments.options()).await.map_err(stopped)?;
     let token = match given {
         Some(token) => token,
         // Only now is the folder this process's alone.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::loopback::{Ask, exchange};
-use super::{Exit, terminal};
+use super::{Exit, stopped, terminal};
 use crate::http::{AllowLists, Listener, Server, ServerOptions, Token};
 use crate::runtime::{Handle, Options};
 
@@ -53,9 +53,7 @@ async fn try_tour() -> Result<Exit, String> {
     let lists = AllowLists::new(address, &[], &[]).map_err(coded)?;
     let options = Options::new(folder.path());
     let databases = options.databases_folder.clone();
-    let runtime = Handle::open(options)
-        .await
-        .map_err(|e| format!("{}: {e}", e.code()))?;
+    let runtime = Handle::open(options).await.map_err(stopped)?;
     let token = Token::make(folder.path()).map_err(coded)?;
     let bearer = std::fs::read_to_string(token.file())
         .map_err(|error| format!("{} can't be read: {error}", token.file().display()))?;

@@ -14,6 +14,9 @@ use futures::FutureExt;
 
 use crate::runtime;
 
+/// What to do where the disk is full.
+pub(super) const SPACE: &str = "Free some space; runs in flight go on by themselves.";
+
 /// A refusal on its way out. The outermost layer writes it, with the path that was asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Failure(Box<Problem>);
@@ -66,6 +69,7 @@ impl From<runtime::Error> for Failure {
             runtime::Error::InputInvalid { problems } => {
                 failure.problems(problems.iter().map(misfit).collect())
             }
+            runtime::Error::Store(flame_store::Error::Full { .. }) => failure.hint(SPACE),
             _ => failure,
         }
     }

@@ -10,7 +10,7 @@ use flame_engine::{CompensationProgress, Record};
 use flame_store::{FieldCondition, Found, Page, Run, RunFilter, RunSummary, Store};
 use flame_types::{RunId, WorkflowId};
 use serde_json::Value;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::connections::Connections;
 use super::events;
@@ -20,7 +20,7 @@ use super::people;
 use super::shared::{Shared, decode, now, stopping};
 use super::start::{self, Begin};
 use super::value::{
-    Change, Deployed, Inspection, JournalEntry, Load, OutboundHost, PersonTask, StartRequest,
+    Change, Deployed, Held, Inspection, JournalEntry, Load, OutboundHost, PersonTask, StartRequest,
     Started,
 };
 use super::{ContainerOrders, ContainerOutcome, Error, HostGrants, Options, retention};
@@ -363,6 +363,11 @@ impl Handle {
         shared
             .counters
             .snapshot(shared.options.in_flight_max, shared.calls.under_way())
+    }
+
+    /// Runs that wait for the store, now and from now on.
+    pub fn held(&self) -> watch::Receiver<Held> {
+        self.shared.counters.held()
     }
 
     /// Most recent first.

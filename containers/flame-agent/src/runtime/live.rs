@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use super::Error;
 use super::depth::{JOURNAL_DEPTH_MAX, is_unreadable};
 use super::events;
-use super::load::Place;
+use super::load::{Hold, Place};
 use super::message::{Command, Loaded};
 use super::process::Stored;
 use super::shared::now;
@@ -47,6 +47,8 @@ pub(super) struct Live {
     pub(super) pending: Option<Pending>,
     /// A commit that the store could not take yet.
     pub(super) held: Option<Commit>,
+    /// From the first time that the store could not take a commit until it has.
+    pub(super) hold: Option<Hold>,
     pub(super) effects: BTreeMap<EffectId, AbortHandle>,
     /// Child runs that are waited for; told where the run has no use for them any more.
     pub(super) children: BTreeMap<EffectId, oneshot::Sender<()>>,
@@ -223,6 +225,7 @@ impl Live {
             inbox: VecDeque::new(),
             pending: None,
             held: None,
+            hold: None,
             effects: BTreeMap::new(),
             children: BTreeMap::new(),
             streams: BTreeMap::new(),
@@ -241,6 +244,7 @@ impl Live {
         self.effects.clear();
         self.streams.clear();
         self.timers.clear();
+        self.hold = None;
         let pending = self.pending.replace(Pending::default());
         for reply in pending.into_iter().flat_map(|pending| pending.replies) {
             // Whoever asked may have gone.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use flame_types::RunStatus;
+use tokio::sync::watch;
 
 use super::Error;
-use super::value::Load;
+use super::value::{Held, Load};
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -17,7 +18,7 @@ pub(super) struct Counters {
     resting_suspended: AtomicU64,
     waiting: AtomicU64,
     suspended: AtomicU64,
-    held: AtomicU64,
+    held: watch::Sender<Held>,
     started: AtomicU64,
     completed: AtomicU64,
     faulted: AtomicU64,
@@ -40,6 +41,10 @@ enum Shown {
     Waiting,
     Suspended,
 }
+
+/// Counts a run that waits for the store; ends with it.
+#[derive(Debug)]
+pub(super) struct Hold(Arc<Counters>);
 
 /// Counts a run that waits out of memory; ends with it.
 #[derive(Debug)]
@@ -110,12 +115,28 @@ impl Counters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn held(&self) {
-        self.held.fetch_add(1, Ordering::Relaxed);
+    /// Counts a run that the store refused for now, once however often it is refused; true where it was not
+    /// counted yet.
+    pub(super) fn hold(
+        self: &Arc<Self>,
+        hold: &mut Option<Hold>,
+        why: &flame_store::Error,
+    ) -> bool {
+        let is_new = hold.is_none();
+        self.held.send_if_modified(|held| {
+            let is_known = held.why.as_ref().map(flame_store::Error::code) == Some(why.code());
+            held.runs += u64::from(is_new);
+            if !is_known {
+                held.why = Some(why.clone());
+            }
+            is_new || !is_known
+        });
+        hold.get_or_insert_with(|| Hold(Arc::clone(self)));
+        is_new
     }
 
-    pub(super) fn released(&self) {
-        self.held.fetch_sub(1, Ordering::Relaxed);
+    pub(super) fn held(&self) -> watch::Receiver<Held> {
+        self.held.subscribe()
     }
 
     pub(super) fn snapshot(&self, in_flight_max: usize, calls: usize) -> Load {
@@ -129,7 +150,7 @@ impl Counters {
             waiting: waiting + resting,
             suspended: suspended + resting_suspended,
             in_flight_max: in_flight_max as u64,
-            held: read(&self.held),
+            held: self.held.borrow().runs,
             calls: calls as u64,
             started: read(&self.started),
             completed: read(&self.completed),
@@ -189,6 +210,17 @@ impl Resting {
     /// Until somebody asks for it, whatever the clock says.
     pub(super) const fn is_suspended(&self) -> bool {
         self.is_suspended
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.held.send_modify(|held| {
+            held.runs -= 1;
+            if held.runs == 0 {
+                held.why = None;
+            }
+        });
     }
 }
 

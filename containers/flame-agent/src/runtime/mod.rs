@@ -47,6 +47,6 @@ pub use process::{
 };
 pub(crate) use process::{PYTHON_IMAGE, SHELL_IMAGE};
 pub use value::{
-    Change, CurrentTask, Deployed, IdempotencyKey, Inspection, JournalEntry, Load, OutboundHost,
-    PersonTask, StartRequest, Started, Trigger,
+    Change, CurrentTask, Deployed, Held, IdempotencyKey, Inspection, JournalEntry, Load,
+    OutboundHost, PersonTask, StartRequest, Started, Trigger,
 };

@@ -173,13 +173,8 @@ async fn recover(shared: &Shared) -> Result<(), Error> {
 
 fn folders(options: &Options) -> Result<Folders, Error> {
     let make = |folder: &Path| {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Error::Store(flame_store::Error::Failed {
-                operation: "create",
-                path: folder.to_owned(),
-                detail: error.to_string().into(),
-            })
-        })
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::Store(flame_store::failed("create", folder, &error)))
     };
     make(&options.output_folder)?;
     make(&options.databases_folder)?;

@@ -351,7 +351,7 @@ impl Shard {
                 }],
             );
         };
-        if live.held.is_some() {
+        if live.hold.is_some() {
             let full = flame_store::Error::Full {
                 path: self.shared.store.path().to_owned(),
             };
@@ -452,6 +452,7 @@ impl Shard {
         };
         match outcome {
             Ok(()) => {
+                live.hold = None;
                 if let Some(pending) = live.pending.take() {
                     let summary = &live.summary;
                     self.shared
@@ -478,10 +479,9 @@ impl Shard {
             return;
         }
         if error.is_transient() {
-            let first = live.held.replace(commit).is_none();
-            if first {
-                self.shared.counters.held();
-                tracing::warn!(%run, %error, "A run waits for the store");
+            live.held = Some(commit);
+            if self.shared.counters.hold(&mut live.hold, &error) {
+                tracing::info!(%run, %error, "A run waits for the store");
             }
             self.held.push_back((Instant::now() + HELD_INTERVAL, run));
             return;
@@ -521,7 +521,6 @@ impl Shard {
             self.held.pop_front();
             let commit = self.live.get_mut(&run).and_then(|live| live.held.take());
             if let Some(commit) = commit {
-                self.shared.counters.released();
                 self.store(run, commit);
             }
         }

@@ -53,13 +53,17 @@ pub(super) async fn run(
 }
 
 async fn start(shared: &Arc<Shared>, call: &SubflowCall) -> Result<(), Error> {
+    let mut hold = None;
     loop {
         if shared.store.run(call.run).await?.is_some() {
             return Ok(());
         }
         match begin(shared, call).await?.send(shared).await {
             Ok(_) | Err(Error::Store(flame_store::Error::RunExists { .. })) => return Ok(()),
-            Err(Error::Store(error)) if error.is_transient() => pause(shared).await?,
+            Err(Error::Store(error)) if error.is_transient() => {
+                shared.counters.hold(&mut hold, &error);
+                pause(shared).await?;
+            }
             Err(error) => return Err(error),
         }
     }

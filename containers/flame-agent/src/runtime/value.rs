@@ -201,6 +201,14 @@ pub struct Load {
     pub cancelled: u64,
 }
 
+/// Runs that wait for the store.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    pub runs: u64,
+    /// What the store said last to one of them.
+    pub why: Option<flame_store::Error>,
+}
+
 /// A host that was called since the agent started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutboundHost {

@@ -13,6 +13,8 @@ mod compensations;
 mod crash;
 mod events;
 mod feeds;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod hardening;
 mod harness;
 mod help;

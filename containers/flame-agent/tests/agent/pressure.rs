@@ -162,39 +162,15 @@ async fn an_agent_that_stops_takes_nothing_new() {
 
 #[cfg(target_os = "linux")]
 mod full_disk {
-    use std::path::Path;
-
     use super::*;
     use crate::feeds;
     use crate::server::json as answer;
     use crate::tmpfs::Tmpfs;
     use tokio::io::AsyncWriteExt as _;
 
-    fn disk() -> Option<Tmpfs> {
-        match Tmpfs::mount("24m") {
-            Ok(mount) => Some(mount),
-            Err(reason) => {
-                flame_testkit::skipped(format_args!(
-                    "a small tmpfs can't be mounted here: {reason}"
-                ));
-                None
-            }
-        }
-    }
-
-    /// Takes all space but so many bytes; removing the file gives it back.
-    fn fill(folder: &Path, but: u64) -> std::path::PathBuf {
-        let ballast = folder.join("ballast");
-        // Fails for want of space where nothing is to be left, which is what it is for.
-        let free = rustix::fs::statvfs(folder).unwrap();
-        let bytes = (free.f_bavail * free.f_frsize).saturating_sub(but);
-        let _ = std::fs::write(&ballast, vec![1_u8; usize::try_from(bytes).unwrap()]);
-        ballast
-    }
-
     #[tokio::test]
     async fn new_runs_are_refused_and_those_in_flight_wait_for_space() {
-        let Some(mount) = disk() else { return };
+        let Some(mount) = Tmpfs::small() else { return };
         let (go, wait) = tokio::sync::watch::channel(false);
         let server = Server::start(move |_, _, mut stream| {
             let mut wait = wait.clone();
@@ -216,7 +192,7 @@ mod full_disk {
         let asking = agent.begin("ask", &json!({})).await;
         server.until(1).await;
 
-        let ballast = fill(mount.path(), 0);
+        let ballast = mount.fill(0);
         // The database has slack of its own.
         let refused = loop {
             let runs = "/api/v1/workflows/test/fat/1.0.0/runs";
@@ -269,10 +245,10 @@ mod full_disk {
     #[tokio::test]
     async fn a_feed_stops_and_goes_on_where_it_was() {
         const ROWS: u64 = 100_000;
-        let Some(mount) = disk() else { return };
+        let Some(mount) = Tmpfs::small() else { return };
         let (_agent, client) = feeds::with_pipeline(mount.path(), feeds::PIPELINE).await;
         let file = feeds::file(ROWS);
-        let ballast = fill(mount.path(), 2 * 1024 * 1024);
+        let ballast = mount.fill(2 * 1024 * 1024);
         let refused = feeds::feed(&client, &file, 0, None).await.unwrap_err();
         assert_eq!(refused.code(), Code::StorageFull, "{refused}");
         let offset = feeds::checkpoint(&client).await;

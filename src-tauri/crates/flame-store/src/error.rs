@@ -10,7 +10,7 @@ use flame_types::{RunId, RunStatus};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// Nothing was written; the same commit may be sent again when there is space.
-    #[error("the disk that holds {} is full; free some space, the work goes on by itself", .path.display())]
+    #[error("the disk that holds {} is full; free some space", .path.display())]
     Full { path: PathBuf },
     /// The writer's queue is full.
     #[error("{waiting} commits wait already; try again in a moment")]

@@ -101,7 +101,7 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
 }
 
 /// A failure of the file system, as an error that tells a full disk apart.
-pub(crate) fn failed(operation: &'static str, path: &Path, error: &io::Error) -> Error {
+pub fn failed(operation: &'static str, path: &Path, error: &io::Error) -> Error {
     if matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded

@@ -29,6 +29,7 @@ mod writer;
 
 pub use backup::{Backup, latest as latest_backup, restore};
 pub use error::Error;
+pub use file::failed;
 pub use health::Health;
 pub use operation::{
     AppendedEvent, Child, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed,

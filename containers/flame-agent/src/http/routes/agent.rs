@@ -14,7 +14,7 @@ use flame_errors::Code;
 use flame_store::DeadLetterState;
 use flame_types::Timestamp;
 
-use crate::http::failure::Failure;
+use crate::http::failure::{Failure, SPACE};
 use crate::http::router::Context;
 use crate::http::{body, follow, metrics as exposition, process, view};
 use crate::runtime::Handle;
@@ -39,7 +39,7 @@ pub(in crate::http) async fn ready(State(runtime): State<Handle>) -> Result<Stat
             Code::StorageFull,
             "the disk that holds the data folder is full",
         )
-        .hint("Free some space; runs in flight go on by themselves."));
+        .hint(SPACE));
     }
     match health.failure {
         Some(failure) => Err(Failure::new(Code::StorageFailed, failure)),

@@ -97,13 +97,8 @@ async fn nothing_starts_after_the_end() {
 async fn a_full_disk_holds_runs_until_there_is_space() {
     use tokio::io::AsyncWriteExt;
 
-    let mount = match crate::tmpfs::Tmpfs::mount("24m") {
-        Ok(mount) => mount,
-        Err(reason) => {
-            return flame_testkit::skipped(format_args!(
-                "a small tmpfs can't be mounted here: {reason}"
-            ));
-        }
+    let Some(mount) = crate::tmpfs::Tmpfs::small() else {
+        return;
     };
     let (go, wait) = tokio::sync::watch::channel(false);
     let server = crate::server::Server::start(move |_, _, mut stream| {
@@ -135,8 +130,7 @@ async fn a_full_disk_holds_runs_until_there_is_space() {
     )
     .await;
     // No room for anything more: the file system is full, then the database's own slack.
-    let ballast = mount.path().join("ballast");
-    let _ = std::fs::write(&ballast, vec![1_u8; 24 * 1024 * 1024]);
+    let ballast = mount.fill(0);
     let refused = loop {
         match handle
             .start(StartRequest::new(fat.clone(), json!({})))
