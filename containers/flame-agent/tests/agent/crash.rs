@@ -20,7 +20,7 @@ const STEPS: usize = 6;
 const FRESH: usize = 4;
 
 /// Far longer than any life takes; a run that is stuck is found by it.
-const LIFE_MAX: Duration = Duration::from_secs(60);
+pub(crate) const LIFE_MAX: Duration = Duration::from_secs(60);
 
 fn document(effects: &str) -> String {
     format!(
@@ -64,10 +64,20 @@ fn client(agent: &Agent) -> AgentClient {
 }
 
 /// A small generator (SplitMix64), so that a failure can be run again from its seed.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    /// Where chance begins. A test says it, so that a failure can be run again.
+    pub(crate) fn seed() -> u64 {
+        let given = std::env::var("MASTRA_SEED").ok();
+        given.and_then(|seed| seed.parse().ok()).unwrap_or(7)
+    }
+
+    pub(crate) const fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -120,12 +130,9 @@ async fn top_up(agent: &AgentClient, started: &mut BTreeMap<u64, Option<RunId>>)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_effect_is_lost_or_doubled_over_two_hundred_kills() {
-    let seed = std::env::var("MASTRA_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or(7);
+    let seed = Dice::seed();
     println!("seed {seed} (set MASTRA_SEED to try another)");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::of(seed);
     let folder = tempfile::tempdir().unwrap();
     let effects = Effects::start().await.unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_flame-agent"));
@@ -219,10 +226,24 @@ async fn no_effect_is_lost_or_doubled_over_two_hundred_kills() {
         Some(0),
         "SIGTERM drains and exits 0"
     );
+    let expected: Vec<(i64, i64)> = started
+        .keys()
+        .map(|run| (i64::try_from(*run).unwrap(), STEPS as i64))
+        .collect();
+    assert_eq!(rows(folder.path()), expected, "seed {seed}: one row a run");
 }
 
-/// Each execution of a task completes once and is not asked for again after that.
-async fn completed_once(client: &AgentClient, run: RunId) {
+/// What the runs wrote into their table: number and steps, by number.
+fn rows(data: &Path) -> Vec<(i64, i64)> {
+    let database = rusqlite::Connection::open(data.join("databases/crash.db")).unwrap();
+    let sql = "select run, steps from runs order by run";
+    let mut statement = database.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+/// Each execution of a task completes once and is not asked for again after that, but in another attempt.
+pub(crate) async fn completed_once(client: &AgentClient, run: RunId) {
     let query = JournalQuery {
         limit: Some(900),
         ..Default::default()
@@ -239,7 +260,12 @@ async fn completed_once(client: &AgentClient, run: RunId) {
             index as u64 + 1,
             "the journal of {run} has a gap"
         );
-        let task = (entry.task.clone(), entry.iteration.clone(), entry.visit);
+        let task = (
+            entry.task.clone(),
+            entry.iteration.clone(),
+            entry.visit,
+            entry.attempt,
+        );
         match entry.kind {
             JournalType::TaskCompleted => {
                 assert!(done.insert(task), "{run}: {entry:?} completed twice");

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flame_agent::warehouse;
-use flame_agent_api::{ConnectionPut, FeedQuery, FeedState, RunView, SecretText};
+use flame_agent_api::{ConnectionPut, FeedQuery, FeedState, RunView, SecretText, Trigger};
 use flame_agent_client::{AgentClient, Format, StartOptions};
 use flame_errors::Code;
 use flame_testkit::{Agent, Encryption, Postgres};
-use flame_types::{RunId, WorkflowId};
+use flame_types::{RunId, RunStatus, WorkflowId};
 use flame_workspace::{CUSTOMERS, DocumentKind, SAMPLES};
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::harness::program;
 
-fn sample(name: &str) -> &'static str {
+pub(crate) fn sample(name: &str) -> &'static str {
     SAMPLES
         .iter()
         .find(|sample| sample.name == name)
@@ -26,7 +26,7 @@ fn sample(name: &str) -> &'static str {
         .body
 }
 
-fn id(name: &str) -> WorkflowId {
+pub(crate) fn id(name: &str) -> WorkflowId {
     WorkflowId {
         namespace: "samples".parse().unwrap(),
         name: name.parse().unwrap(),
@@ -34,7 +34,7 @@ fn id(name: &str) -> WorkflowId {
     }
 }
 
-fn client(agent: &Agent) -> AgentClient {
+pub(crate) fn client(agent: &Agent) -> AgentClient {
     AgentClient::new(&agent.url, SecretText::new(agent.token.clone())).unwrap()
 }
 
@@ -76,7 +76,7 @@ fn order(name: &str, sku: &str, quantity: u32) -> Value {
 }
 
 /// A warehouse that outlives the agent; gives its URL.
-async fn warehouse(fail_first: u32) -> String {
+pub(crate) async fn warehouse(fail_first: u32) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(warehouse::serve(
@@ -93,7 +93,7 @@ fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-async fn ledger(address: &str) -> Vec<Value> {
+pub(crate) async fn ledger(address: &str) -> Vec<Value> {
     let ledger = http()
         .get(format!("http://{address}/ledger"))
         .send()
@@ -103,7 +103,7 @@ async fn ledger(address: &str) -> Vec<Value> {
     ledger["entries"].as_array().unwrap().clone()
 }
 
-fn database(folder: &Path, name: &str, sql: &str) -> Vec<String> {
+pub(crate) fn database(folder: &Path, name: &str, sql: &str) -> Vec<String> {
     let database = rusqlite::Connection::open(folder.join("data/databases").join(name)).unwrap();
     let mut statement = database.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| row.get(0)).unwrap();
@@ -123,8 +123,32 @@ async fn orders_run_out_of_the_box_by_webhook_too() {
         .body(input);
     let answer = hook.send().await.unwrap();
     assert_eq!(answer.status(), 202);
-
+    let accepted: Value = answer.json().await.unwrap();
     let input: Value = serde_json::from_str(input).unwrap();
+    let by_hook = ended(
+        &client,
+        accepted["runId"].as_str().unwrap().parse().unwrap(),
+    )
+    .await;
+    assert_eq!(
+        (by_hook.status, by_hook.trigger),
+        (RunStatus::Completed, Trigger::Webhook)
+    );
+    assert_eq!(by_hook.input.unwrap(), input);
+    assert_eq!(
+        by_hook.output.unwrap(),
+        json!({
+            "id": "ord-1001", "customer": "Ada Lovelace", "pieces": 8, "total": 123.7, "method": "standard",
+            "reservation": "ord-1001", "shipment": "ship-ord-1001", "status": "shipped"
+        })
+    );
+    let rows = database(
+        folder.path(),
+        "orders.db",
+        "select concat_ws(' ', id, customer, pieces, total, method, status) from orders",
+    );
+    assert_eq!(rows, ["ord-1001 Ada Lovelace 8 123.7 standard shipped"]);
+
     let again = run(&client, "orders", &input).await;
     let output = again.output.unwrap();
     assert_eq!(
@@ -378,15 +402,21 @@ async fn orders_that_are_killed_with_the_warehouse_are_shipped() {
     assert_shipped(&client(&agent), &runs).await;
 }
 
-/// Follows each run to its end.
 async fn assert_shipped(client: &AgentClient, runs: &[RunId]) {
-    for run in runs.iter().copied() {
-        let mut view = client.run(run).await.unwrap();
-        while !view.status.is_terminal() {
-            let mut events = std::pin::pin!(client.follow_run(run, 0).await.unwrap());
-            while events.next().await.is_some_and(|event| event.is_ok()) {}
-            view = client.run(run).await.unwrap();
-        }
+    for run in runs {
+        let view = ended(client, *run).await;
         assert_eq!(view.output.unwrap()["status"], "shipped");
+    }
+}
+
+/// Follows a run to its end.
+pub(crate) async fn ended(client: &AgentClient, run: RunId) -> RunView {
+    loop {
+        let view = client.run(run).await.unwrap();
+        if view.status.is_terminal() {
+            return view;
+        }
+        let mut events = std::pin::pin!(client.follow_run(run, 0).await.unwrap());
+        while events.next().await.is_some_and(|event| event.is_ok()) {}
     }
 }
