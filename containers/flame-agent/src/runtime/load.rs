@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use flame_types::RunStatus;
 use tokio::sync::watch;
 
 use super::Error;
 use super::value::{Held, Load};
+
+/// Until what the store refused is tried again: at first, and at last.
+const HELD_INTERVAL: Duration = Duration::from_millis(250);
+const HELD_INTERVAL_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -44,7 +49,10 @@ enum Shown {
 
 /// Counts a run that waits for the store; ends with it.
 #[derive(Debug)]
-pub(super) struct Hold(Arc<Counters>);
+pub(super) struct Hold {
+    counters: Arc<Counters>,
+    refusals: u32,
+}
 
 /// Counts a run that waits out of memory; ends with it.
 #[derive(Debug)]
@@ -131,7 +139,11 @@ impl Counters {
             }
             is_new || !is_known
         });
-        hold.get_or_insert_with(|| Hold(Arc::clone(self)));
+        let hold = hold.get_or_insert_with(|| Hold {
+            counters: Arc::clone(self),
+            refusals: 0,
+        });
+        hold.refusals += 1;
         is_new
     }
 
@@ -213,9 +225,17 @@ impl Resting {
     }
 }
 
+impl Hold {
+    /// Until it is tried again: a large commit that finds no space is work each time.
+    pub(super) fn pause(&self) -> Duration {
+        let doubled = self.refusals.saturating_sub(1).min(8);
+        (HELD_INTERVAL * 2_u32.pow(doubled)).min(HELD_INTERVAL_MAX)
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.held.send_modify(|held| {
+        self.counters.held.send_modify(|held| {
             held.runs -= 1;
             if held.runs == 0 {
                 held.why = None;
@@ -234,5 +254,46 @@ impl Drop for Resting {
 impl Drop for Place {
     fn drop(&mut self) {
         self.vacate();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_held_once_however_often_it_is_refused() {
+        let counters = Arc::new(Counters::default());
+        let held = counters.held();
+        let code = || held.borrow().why.as_ref().map(flame_store::Error::code);
+        let busy = flame_store::Error::Busy { waiting: 1 };
+        let full = flame_store::Error::Full {
+            path: "/data/agent.db".into(),
+        };
+        let (mut one, mut other) = (None, None);
+        assert!(counters.hold(&mut one, &busy));
+        assert_eq!(code(), Some(busy.code()));
+        assert!(!counters.hold(&mut one, &full), "it is known");
+        assert_eq!(code(), Some(full.code()), "what was said last counts");
+        assert!(counters.hold(&mut other, &full));
+        assert_eq!(held.borrow().runs, 2);
+        one = None;
+        assert_eq!((held.borrow().runs, code()), (1, Some(full.code())));
+        other = None;
+        assert_eq!((held.borrow().runs, code()), (0, None));
+        assert!(one.is_none() && other.is_none());
+    }
+
+    #[test]
+    fn what_is_refused_is_tried_less_and_less_often() {
+        let counters = Arc::new(Counters::default());
+        let mut hold = None;
+        let mut pauses = Vec::new();
+        for _ in 0..20 {
+            counters.hold(&mut hold, &flame_store::Error::Busy { waiting: 1 });
+            pauses.push(hold.as_ref().unwrap().pause().as_millis());
+        }
+        assert_eq!(pauses[..5], [250, 500, 1_000, 2_000, 2_000]);
+        assert_eq!(pauses[19], 2_000);
     }
 }

@@ -7,7 +7,7 @@
 mod timers;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use super::Error;
 use super::calls::Invoked;
 use super::lanes::Queue;
 use super::live::{Item, Live, Opening, Pending, Rest, Turn};
-use super::load::Resting;
+use super::load::{Hold, Resting};
 use super::message::{Command, Loaded, Message};
 use super::process::Stored;
 use super::shared::{Shared, now};
@@ -34,8 +34,6 @@ use super::value::{Change, CurrentTask, Inspection};
 
 /// Deep expressions need room; untouched pages of it cost nothing.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
-/// Until a commit that found no space or a full queue is tried again.
-const HELD_INTERVAL: Duration = Duration::from_millis(250);
 /// Until a resting run whose journal could not be read is tried again.
 const LOAD_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 /// The wall clock may jump: with timers armed nobody sleeps longer without a look.
@@ -56,7 +54,8 @@ pub(super) struct Shard {
     /// of them is old.
     asked_early: Option<HashSet<RunId>>,
     timers: BinaryHeap<Reverse<(Timestamp, RunId, TimerId)>>,
-    held: VecDeque<(Instant, RunId)>,
+    /// When commits that found no space or a full queue are tried again.
+    held: BinaryHeap<Reverse<(Instant, RunId)>>,
     /// What the clock showed when it was last looked at.
     looked: Timestamp,
     /// Resting runs that are to be read, since the clock went back.
@@ -97,7 +96,7 @@ impl Shard {
             loading: HashMap::new(),
             asked_early: Some(HashSet::new()),
             timers: BinaryHeap::new(),
-            held: VecDeque::new(),
+            held: BinaryHeap::new(),
             looked: now(),
             turned_back: Vec::new(),
             draining: None,
@@ -483,7 +482,8 @@ impl Shard {
             if self.shared.counters.hold(&mut live.hold, &error) {
                 tracing::info!(%run, %error, "A run waits for the store");
             }
-            self.held.push_back((Instant::now() + HELD_INTERVAL, run));
+            let pause = live.hold.as_ref().map_or(Duration::ZERO, Hold::pause);
+            self.held.push(Reverse((Instant::now() + pause, run)));
             return;
         }
         self.broken(run, &error.into());
@@ -514,11 +514,11 @@ impl Shard {
 
     /// Sends commits again whose time has come.
     fn send_held(&mut self) {
-        while let Some((at, run)) = self.held.front().copied() {
+        while let Some(Reverse((at, run))) = self.held.peek().copied() {
             if at > Instant::now() {
                 return;
             }
-            self.held.pop_front();
+            self.held.pop();
             let commit = self.live.get_mut(&run).and_then(|live| live.held.take());
             if let Some(commit) = commit {
                 self.store(run, commit);

@@ -20,8 +20,8 @@ impl Shard {
         });
         let held = self
             .held
-            .front()
-            .map(|(at, _)| at.saturating_duration_since(Instant::now()));
+            .peek()
+            .map(|Reverse((at, _))| at.saturating_duration_since(Instant::now()));
         match (timer, held) {
             (Some(timer), Some(held)) => Some(timer.min(held)),
             (timer, held) => timer.or(held),
