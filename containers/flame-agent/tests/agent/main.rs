@@ -15,12 +15,14 @@ mod events;
 mod feeds;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod gate;
 mod hardening;
 mod harness;
 mod help;
 mod hooks;
 mod host_execution;
 mod http;
+mod killed;
 mod operations;
 mod people;
 mod pipelines;
