@@ -49,9 +49,18 @@ fn run_inside(case: &str, stage: &[&str], home: &Path) {
     );
 }
 
-fn is_installed(program: &str) -> bool {
-    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .any(|folder| folder.join(program).is_file())
+/// Whether a session with a keyring can be had here; says what is missing where it can't.
+fn has_keyring() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_missing =
+        |program: &&str| !std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    let missing = ["dbus-run-session", "gnome-keyring-daemon"]
+        .into_iter()
+        .find(is_missing);
+    if let Some(program) = missing {
+        flame_testkit::skipped(format_args!("{program} is not installed"));
+    }
+    missing.is_none()
 }
 
 #[test]
@@ -62,8 +71,7 @@ fn without_a_session_bus_the_file_is_used() {
 
 #[test]
 fn with_a_keychain_nothing_is_written_to_a_file() {
-    if !(is_installed("dbus-run-session") && is_installed("gnome-keyring-daemon")) {
-        println!("skipped: dbus-run-session or gnome-keyring-daemon is not installed");
+    if !has_keyring() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
@@ -75,8 +83,7 @@ fn with_a_keychain_nothing_is_written_to_a_file() {
 
 #[test]
 fn a_keychain_that_was_never_unlocked_is_not_used() {
-    if !(is_installed("dbus-run-session") && is_installed("gnome-keyring-daemon")) {
-        println!("skipped: dbus-run-session or gnome-keyring-daemon is not installed");
+    if !has_keyring() {
         return;
     }
     let home = tempfile::tempdir().unwrap();
