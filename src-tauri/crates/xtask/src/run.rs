@@ -22,12 +22,41 @@ pub struct Options {
     release: bool,
 }
 
-pub fn run(options: &Options) -> Result<()> {
-    if options.app || display(|name| std::env::var_os(name)) {
-        window(options)
-    } else {
-        terminal(options)
+/// What a person gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Window,
+    /// The sample on the terminal, and how to open the window.
+    Sample,
+}
+
+impl Shown {
+    fn of(is_forced: bool, has_display: bool) -> Self {
+        match is_forced || has_display {
+            true => Self::Window,
+            false => Self::Sample,
+        }
     }
+
+    /// What is said after it.
+    const fn last_words(self) -> Option<&'static str> {
+        match self {
+            Self::Window => None,
+            Self::Sample => Some(NO_DISPLAY),
+        }
+    }
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let shown = Shown::of(options.app, display(|name| std::env::var_os(name)));
+    match shown {
+        Shown::Window => window(options)?,
+        Shown::Sample => terminal(options)?,
+    }
+    if let Some(words) = shown.last_words() {
+        println!("\n{words}");
+    }
+    Ok(())
 }
 
 /// Whether a display is announced.
@@ -49,9 +78,7 @@ fn terminal(options: &Options) -> Result<()> {
     let mut build = cargo();
     build.args(["build", "--package", "flame-agent"]);
     exec(in_profile(&mut build, options.release))?;
-    exec(command(built(profile(options), "flame-agent")).arg("tour"))?;
-    println!("\n{NO_DISPLAY}");
-    Ok(())
+    exec(command(built(profile(options), "flame-agent")).arg("tour"))
 }
 
 /// The window's pages, as files that the app embeds.
@@ -88,7 +115,56 @@ fn profile(options: &Options) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::display;
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::{Options, Shown, display};
+
+    /// The choice as the command line and the environment make it.
+    fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> Shown {
+        let command = Options::augment_args(clap::Command::new("run").no_binary_name(true));
+        let matches = command.try_get_matches_from(arguments).unwrap();
+        let options = Options::from_arg_matches(&matches).unwrap();
+        let variable = |asked: &str| {
+            let found = variables.iter().find(|(name, _)| *name == asked);
+            found.map(|(_, value)| value.into())
+        };
+        Shown::of(options.app, display(variable))
+    }
+
+    #[test]
+    fn the_window_opens_where_there_is_a_display_or_it_is_forced() {
+        let x11 = [("DISPLAY", ":0")];
+        let none = [("DISPLAY", "")];
+        for (arguments, variables, expected) in [
+            (&[][..], &x11[..], Shown::Window),
+            (&["--app"], &x11, Shown::Window),
+            (&["--app"], &none, Shown::Window),
+            (&["--app"], &[], Shown::Window),
+            (&["--release", "--app"], &[], Shown::Window),
+            (&["--release"], &x11, Shown::Window),
+            (&[], &none, Shown::Sample),
+            (&[], &[], Shown::Sample),
+            (&["--release"], &[], Shown::Sample),
+        ] {
+            let case = format!("{arguments:?} {variables:?}");
+            assert_eq!(shown(arguments, variables), expected, "{case}");
+        }
+    }
+
+    /// Without a window a person is told why, and each way to open it.
+    #[test]
+    fn without_a_display_the_way_to_the_window_is_told() {
+        let words = Shown::Sample.last_words().unwrap();
+        for part in [
+            "no display",
+            "ran on the terminal",
+            "`cargo xtask run` in a desktop session",
+            "cargo xtask run --app",
+        ] {
+            assert!(words.replace('\n', " ").contains(part), "{part}: {words}");
+        }
+        assert_eq!(Shown::Window.last_words(), None);
+    }
 
     #[test]
     fn a_display_is_one_that_is_named() {
