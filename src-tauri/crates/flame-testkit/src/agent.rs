@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// A serving agent. Dropping it kills it; the data folder stays with the test.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Agent {
     pub url: String,
     pub token: String,
     data_dir: PathBuf,
+    /// What it leaves there when it is killed goes with this value.
+    _temporary: TempDir,
 }
 
 impl Agent {
@@ -38,11 +41,13 @@ impl Agent {
             .append(true)
             .open(data_dir.join("agent.log"))
             .map_err(|error| error.to_string())?;
+        let temporary = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mut child = Command::new(program)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(arguments)
+            .env("TMPDIR", temporary.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -72,6 +77,7 @@ impl Agent {
             url,
             token,
             data_dir: data_dir.to_owned(),
+            _temporary: temporary,
         })
     }
 

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use tempfile::TempDir;
+
 use crate::absent::skipped;
 
 /// A server of somebody else's as a child process. Dropping it kills it.
@@ -14,6 +16,8 @@ pub struct Counterpart {
     child: Child,
     /// By which it said that it is ready.
     line: String,
+    /// Some leave caches and data behind.
+    _temporary: TempDir,
 }
 
 impl Counterpart {
@@ -133,7 +137,9 @@ impl Counterpart {
     fn attempt(command: &mut Command, ready: &str) -> Result<Self, String> {
         let (reader, writer) = std::io::pipe().map_err(|error| error.to_string())?;
         let errors = writer.try_clone().map_err(|error| error.to_string())?;
+        let temporary = tempfile::tempdir().map_err(|error| error.to_string())?;
         let child = command
+            .env("TMPDIR", temporary.path())
             .stdin(Stdio::null())
             .stdout(writer)
             .stderr(errors)
@@ -144,6 +150,7 @@ impl Counterpart {
         let mut server = Self {
             child,
             line: String::new(),
+            _temporary: temporary,
         };
         let mut lines = BufReader::new(reader).lines();
         let mut said = Vec::new();

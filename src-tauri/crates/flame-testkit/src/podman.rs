@@ -148,7 +148,8 @@ impl Podman {
 
     /// Once no other test has one.
     fn launch() -> std::io::Result<Self> {
-        let turn = File::open(std::env::temp_dir())?;
+        // The same for tests with other temporary folders.
+        let turn = File::open("/run")?;
         turn.lock()?;
         let storage = TempDir::with_prefix("mastra-podman-")?;
         // The path of a socket is at most 108 bytes, so its folder is not the deep temporary one.

@@ -13,6 +13,7 @@ mod check;
 mod codegen;
 mod images;
 mod run;
+mod scratch;
 mod setup;
 mod shell;
 mod test;

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::scratch::Scratch;
 use crate::shell::{built, cargo, exec};
 use crate::times::Times;
 use crate::{check, images, run, setup};
@@ -63,9 +64,11 @@ fn rust(times: &Times) -> Result<()> {
     setup::counterparts()?;
     build()?;
     times.remember()?;
+    let scratch = Scratch::make()?;
     let mut test = cargo();
     test.args(["test", "--workspace", "--no-fail-fast"])
         .args(["--features", "tauri/custom-protocol"])
+        .env("TMPDIR", scratch.path())
         .env("MASTRA_AGENT", built("debug", "flame-agent"))
         .env("MASTRA_STATIC_AGENT", static_agent)
         .env("RUST_TEST_THREADS", (2 * cores()).to_string());
