@@ -85,6 +85,8 @@ fn start(command: &mut Command, folder: &Path) -> Result<Process> {
     let log = std::fs::File::create(folder.join("log"))?;
     let child = command
         .current_dir(folder)
+        // Restate leaves a folder for each of its partitions there.
+        .env("TMPDIR", folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
