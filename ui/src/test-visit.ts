@@ -3,7 +3,7 @@ import { render } from "@testing-library/svelte";
 import App from "./App.svelte";
 
 /** Sets the address and waits until the router has read it. */
-async function address(hash: string): Promise<void> {
+export async function address(hash: string): Promise<void> {
   if (window.location.hash === hash) return;
   const read = new Promise((resolve) => window.addEventListener("hashchange", resolve, { once: true }));
   window.location.hash = hash;

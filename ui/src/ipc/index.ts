@@ -4,6 +4,7 @@ import { transport } from "$transport";
 import { commandsOver, listenOver, type Commands, type ErrorView, type Events, type Result } from "./bindings";
 
 export type * from "./bindings";
+export { answered } from "./answered";
 export { Resource } from "./resource.svelte";
 export { Failure, viewOf } from "./failure";
 

@@ -1,5 +1,6 @@
 //! Data that is read from the shell, kept while it is read again, and shown with its age when reading fails.
 import type { ErrorView } from "./bindings";
+import { answered } from "./answered";
 import { viewOf } from "./failure";
 
 export class Resource<T> {
@@ -15,6 +16,7 @@ export class Resource<T> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastAt = 0;
   #epoch = 0;
+  #asked: Promise<T> | null = null;
 
   constructor(load: () => Promise<T>) {
     this.#load = load;
@@ -62,12 +64,19 @@ export class Resource<T> {
       this.#lastAt = Date.now();
       const epoch = this.#epoch;
       try {
-        const data = await this.#load();
-        if (epoch === this.#epoch) this.put(data);
+        await answered(this.#ask(epoch));
       } catch (thrown) {
         if (epoch === this.#epoch) this.error = viewOf(thrown);
       }
     } while (this.#again);
     this.busy = false;
+  }
+
+  /** Asks and takes the answer, also one that comes after the wait was given up, unless it was asked again since. */
+  async #ask(epoch: number): Promise<void> {
+    const asked = this.#load();
+    this.#asked = asked;
+    const data = await asked;
+    if (epoch === this.#epoch && asked === this.#asked) this.put(data);
   }
 }

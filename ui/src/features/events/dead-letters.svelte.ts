@@ -2,7 +2,7 @@
 import { whenBack } from "$features/runtime/runtime.svelte";
 import { plural } from "$components/format";
 import { done, failed } from "$components/toasts.svelte";
-import { commands, listen, viewOf, type DeadLetter, type ErrorView } from "$ipc";
+import { answered, commands, listen, viewOf, type DeadLetter, type ErrorView } from "$ipc";
 
 const PAGE = 200;
 /** The most that one command takes. */
@@ -55,7 +55,7 @@ export class DeadLetterList {
     const epoch = ++this.#epoch;
     this.#busy = true;
     try {
-      const page = await commands.deadLettersList({ source: this.source, text: this.text.trim() || null, cursor, limit: PAGE });
+      const page = await answered(commands.deadLettersList({ source: this.source, text: this.text.trim() || null, cursor, limit: PAGE }));
       if (epoch !== this.#epoch) return;
       this.items = cursor === null ? page.items : [...(this.items ?? []), ...page.items];
       this.#next = page.next;

@@ -1,5 +1,5 @@
 //! Emitted events in the order in which they came, read page by page; new ones follow when the end is known.
-import { commands, listen, viewOf, type EmittedEvent, type ErrorView } from "$ipc";
+import { answered, commands, listen, viewOf, type EmittedEvent, type ErrorView } from "$ipc";
 
 const PAGE = 200;
 const FOLLOW_MS = 1000;
@@ -57,7 +57,7 @@ export class EventList {
     this.#busy = true;
     const epoch = this.#epoch;
     try {
-      const page = await commands.eventsList({ kind: this.kind.trim() || null, after: this.items?.at(-1)?.seq ?? null, limit: PAGE });
+      const page = await answered(commands.eventsList({ kind: this.kind.trim() || null, after: this.items?.at(-1)?.seq ?? null, limit: PAGE }));
       if (epoch !== this.#epoch) return;
       if (this.items === undefined || page.items.length > 0) this.items = [...(this.items ?? []), ...page.items];
       this.error = null;

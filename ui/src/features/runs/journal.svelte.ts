@@ -1,5 +1,5 @@
 //! The journal of one run, read page by page.
-import { commands, viewOf, type ErrorView, type JournalEntry } from "$ipc";
+import { answered, commands, viewOf, type ErrorView, type JournalEntry } from "$ipc";
 
 const PAGE = 200;
 
@@ -22,7 +22,7 @@ export class JournalList {
     this.#busy = true;
     try {
       const after = this.items?.at(-1)?.seq ?? null;
-      const page = await commands.runJournal({ id: this.id, after, limit: PAGE });
+      const page = await answered(commands.runJournal({ id: this.id, after, limit: PAGE }));
       if (this.items === undefined) this.compacted = page.compacted;
       if (page.items.length > 0 || this.items === undefined) this.items = [...(this.items ?? []), ...page.items];
       this.error = null;

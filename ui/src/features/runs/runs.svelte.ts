@@ -1,5 +1,5 @@
 //! The list of runs: filters, pages that load as one scrolls, and rows that follow the stream.
-import { commands, listen, viewOf, type ErrorView, type RunStatus, type RunSummary } from "$ipc";
+import { answered, commands, listen, viewOf, type ErrorView, type RunStatus, type RunSummary } from "$ipc";
 import { whenBack } from "$features/runtime/runtime.svelte";
 import { merged } from "./merge";
 
@@ -71,14 +71,14 @@ export class RunList {
     const { statuses, workflow, text, since } = this.filter;
     this.loading = true;
     try {
-      const page = await commands.runsList({
+      const page = await answered(commands.runsList({
         statuses,
         workflow,
         text: text.trim() === "" ? null : text.trim(),
         since: since === "any" ? null : new Date(Date.now() - SINCE_MS[since]).toISOString(),
         cursor,
         limit: PAGE,
-      });
+      }));
       if (epoch !== this.#epoch) return;
       this.items = cursor === null ? page.items : [...(this.items ?? []), ...page.items];
       this.#next = page.next;

@@ -1,5 +1,5 @@
 //! The lines of the agent's log that are known here; the shell keeps 2,000, and so do we.
-import { commands, viewOf, type ErrorView, type LogLine } from "$ipc";
+import { answered, commands, viewOf, type ErrorView, type LogLine } from "$ipc";
 
 const LINES_MAX = 2000;
 
@@ -14,7 +14,7 @@ export class AgentLog {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      const fresh = await commands.runtimeLogs({ after: this.lines.at(-1)?.seq ?? null });
+      const fresh = await answered(commands.runtimeLogs({ after: this.lines.at(-1)?.seq ?? null }));
       if (fresh.length > 0) this.lines = [...this.lines, ...fresh].slice(-LINES_MAX);
       this.error = null;
     } catch (thrown) {

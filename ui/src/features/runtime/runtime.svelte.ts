@@ -32,9 +32,10 @@ export function isAway(status: RuntimeStatus | undefined): boolean {
   return status?.phase === "stopped" || status?.phase === "failed";
 }
 
-/** Whether the agent is on its way: what fails now is read again when it is there. */
+/** Whether the agent is on its way: what fails now is read again when it is there. Not so where nobody says how it is. */
 export function isComing(status: RuntimeStatus | undefined): boolean {
-  return status === undefined || status.phase === "starting" || status.phase === "switching";
+  if (status === undefined) return runtime.error === null;
+  return status.phase === "starting" || status.phase === "switching";
 }
 
 /** Calls the handler when the agent answers again after it was away; the returned function ends it. */
