@@ -17,4 +17,5 @@ super::adapters! {
     document_sample_input: DocumentSampleInput,
     feeds_list: FeedsList,
     feeds_rescan: FeedsRescan,
+    feed_open_folder: FeedOpenFolder,
 }

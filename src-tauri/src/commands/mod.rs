@@ -54,6 +54,7 @@ macro_rules! handler {
             $crate::commands::documents::document_sample_input,
             $crate::commands::documents::feeds_list,
             $crate::commands::documents::feeds_rescan,
+            $crate::commands::documents::feed_open_folder,
             $crate::commands::runs::run_start,
             $crate::commands::runs::runs_list,
             $crate::commands::runs::run_get,

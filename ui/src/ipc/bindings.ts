@@ -434,6 +434,11 @@ export type FeedFile = {
 	error: ErrorView | null,
 };
 
+/**  Opens the folder that a deployed pipeline watches, made first where it is missing. */
+export type FeedOpenFolder = {
+	documentId: string,
+};
+
 export type FeedProgress = {
 	documentId: string,
 	file: FeedFile,
@@ -1162,6 +1167,8 @@ export interface Commands {
   feedsList(): Promise<Result<Feed[]>>;
   /** Looks into the watched folders again, for files that no notice came for. */
   feedsRescan(): Promise<Result<null>>;
+  /** Opens the folder that a deployed pipeline watches, made first where it is missing. */
+  feedOpenFolder(input: FeedOpenFolder): Promise<Result<null>>;
   /** Starts a run of a document; it is deployed first when its text is newer and has no errors. */
   runStart(input: RunStart): Promise<Result<RunSummary>>;
   /** Runs, newest first. */
@@ -1291,6 +1298,7 @@ export function commandsOver(transport: Transport): Commands {
     documentSampleInput: (input) => settle(transport.call("document_sample_input", input)),
     feedsList: () => settle(transport.call("feeds_list", {})),
     feedsRescan: () => settle(transport.call("feeds_rescan", {})),
+    feedOpenFolder: (input) => settle(transport.call("feed_open_folder", input)),
     runStart: (input) => settle(transport.call("run_start", input)),
     runsList: (input) => settle(transport.call("runs_list", input)),
     runGet: (input) => settle(transport.call("run_get", input)),

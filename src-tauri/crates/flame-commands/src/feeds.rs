@@ -10,8 +10,8 @@ use flame_agent_client::{AgentClient, Error as AgentError};
 use flame_dsl::PipelineSource;
 use flame_errors::Code;
 use flame_ipc::{
-    ErrorView, Event, Feed, FeedFile, FeedProgressPayload, FeedState, FeedsList, FeedsRescan,
-    Moment, Whole,
+    ErrorView, Event, Feed, FeedFile, FeedOpenFolder, FeedProgressPayload, FeedState, FeedsList,
+    FeedsRescan, Moment, Whole,
 };
 use flame_launcher::watch::{
     Checkpoint, FeedError, FeedPart, FeedSink, FileProgress, FileState, FolderError, WatchedFolder,
@@ -22,6 +22,7 @@ use tokio_util::io::ReaderStream;
 use crate::app::{App, lock, now};
 use crate::documents::{self, Deployment};
 use crate::execute::Execute;
+use crate::general;
 
 /// Files that are remembered of each pipeline.
 const FILES_MAX: usize = 100;
@@ -196,6 +197,32 @@ impl Execute for FeedsList {
 impl Execute for FeedsRescan {
     async fn execute(self, app: Arc<App>) -> Result<(), ErrorView> {
         try_again(&app).await;
+        Ok(())
+    }
+}
+
+impl Execute for FeedOpenFolder {
+    async fn execute(self, app: Arc<App>) -> Result<(), ErrorView> {
+        let id = documents::parse_id(&self.document_id)?;
+        let (document, deployment) = app
+            .with_workspace(move |workspace| {
+                let document = documents::get(workspace, id)?;
+                Ok((document, documents::deployed(workspace, id)?))
+            })
+            .await?;
+        // What the agent was given counts, not what was typed since.
+        let watched =
+            deployment.and_then(|deployment| watching(&app, self.document_id, &deployment));
+        let Some((_, watched)) = watched else {
+            let detail = format!("no folder is watched for {}", document.name);
+            return Err(ErrorView::new(Code::NotFound, detail)
+                .with_hint("Name a folder in watch.folder and deploy the pipeline."));
+        };
+        let is_missing = !watched.folder.is_dir();
+        general::open(&app, &watched.folder)?;
+        if is_missing {
+            try_again(&app).await;
+        }
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The app itself: its facts, its folders and search.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flame_agent_client::api::RunQuery;
@@ -38,18 +38,28 @@ impl Execute for AppInfo {
 impl Execute for OpenFolder {
     async fn execute(self, app: Arc<App>) -> Result<(), ErrorView> {
         let path = folder(&app, self.folder);
-        let failed = |error: std::io::Error| {
-            let detail = format!("{} can't be opened: {error}", path.display());
-            ErrorView::new(Code::WatchFailed, detail)
-                .with_hint("Open it in your file manager by this path.")
-        };
         let is_in_container = app.runtime.mode() == RuntimeMode::Podman;
         if is_in_container && self.folder == Folder::Output {
             app.runtime.copy_output(&path).await?;
         }
-        std::fs::create_dir_all(&path).map_err(failed)?;
-        app.host().open_folder(&path).map_err(failed)
+        open(&app, &path)
     }
+}
+
+/// Shows a folder in the file manager, made first where it is missing.
+pub(crate) fn open(app: &App, path: &Path) -> Result<(), ErrorView> {
+    let failed = |what: &str, hint: &str, error: &std::io::Error| {
+        let detail = format!("{} can't be {what}: {error}", path.display());
+        ErrorView::new(Code::WatchFailed, detail).with_hint(hint)
+    };
+    std::fs::create_dir_all(path).map_err(|error| {
+        let hint = "Check what stands at this path and who owns the folder around it.";
+        failed("made", hint, &error)
+    })?;
+    app.host().open_folder(path).map_err(|error| {
+        let hint = "Open it in your file manager by this path.";
+        failed("opened", hint, &error)
+    })
 }
 
 impl Execute for Search {
@@ -105,7 +115,7 @@ pub(crate) const fn search_kind(kind: DocumentKind) -> SearchKind {
     }
 }
 
-fn shown(path: &std::path::Path) -> String {
+fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 

@@ -101,6 +101,8 @@ contract! {
     "feeds_list" FeedsList {} -> Vec<Feed>;
     /// Looks into the watched folders again, for files that no notice came for.
     "feeds_rescan" FeedsRescan {} -> ();
+    /// Opens the folder that a deployed pipeline watches, made first where it is missing.
+    "feed_open_folder" FeedOpenFolder { document_id: String } -> ();
 
     // Runs
     /// Starts a run of a document; it is deployed first when its text is newer and has no errors.

@@ -40,6 +40,8 @@ export class Home {
     const ends = [
       listen("runsChanged", ({ runs }) => this.#moved(runs)),
       listen("feedProgress", () => this.feeds.reloadSoon(500)),
+      // A deploy or a repaired folder changes what is watched.
+      listen("documentsChanged", () => this.feeds.reloadSoon()),
       whenBack(() => void this.reload()),
     ];
     return () => ends.forEach((end) => end());

@@ -6,8 +6,8 @@ import { address, go } from "../../routes/router.svelte";
 import { documents } from "./documents.svelte";
 
 const say = (what: string, thrown: unknown) => {
-  const view = viewOf(thrown);
-  failed(`${what}: ${view.detail}${view.hint ? ` ${view.hint}` : ""}`);
+  const { detail, hint } = viewOf(thrown);
+  failed(`${what}: ${hint ? `${detail.replace(/\.?$/, ".")} ${hint}` : detail}`);
 };
 
 /** Gives the saved text to the agent; says which runs stay on the older version. */
@@ -43,6 +43,15 @@ export async function removeDocument(document: DocumentSummary): Promise<boolean
   } catch (thrown) {
     say(`${document.title} was not deleted`, thrown);
     return false;
+  }
+}
+
+/** Shows the folder that the pipeline watches. */
+export async function openInbox(document: Pick<DocumentSummary, "id" | "title">): Promise<void> {
+  try {
+    await commands.feedOpenFolder({ documentId: document.id });
+  } catch (thrown) {
+    say(`The folder of ${document.title} was not opened`, thrown);
   }
 }
 

@@ -9,7 +9,7 @@ type Part = Pick<
   Handlers,
   | "documentsList" | "documentGet" | "documentSave" | "documentCreate" | "documentDuplicate" | "documentDelete" | "documentRestore"
   | "documentHistory" | "documentRevision" | "templatesList" | "validate" | "editorSchema" | "documentDeploy" | "documentSampleInput"
-  | "feedsList" | "feedsRescan"
+  | "feedsList" | "feedsRescan" | "feedOpenFolder"
 >;
 
 const TEMPLATES: DocumentTemplate[] = [
@@ -91,6 +91,13 @@ export function documentHandlers(world: World): Part {
     },
     feedsList: () => world.feeds,
     feedsRescan: () => null,
+    feedOpenFolder: ({ documentId }) => {
+      const { title } = world.document(documentId).summary;
+      const feed = world.feeds.find((known) => known.documentId === documentId);
+      if (!feed) throw failure("MD-201", "There is nothing at this address", `no folder is watched for ${title}`, { hint: "Name a folder in watch.folder and deploy the pipeline." });
+      world.opened.push(feed.folder);
+      return null;
+    },
   };
 }
 

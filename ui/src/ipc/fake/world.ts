@@ -55,6 +55,8 @@ export class World {
   deadLetters: DeadLetter[] = [];
   trash = new Map<string, StoredDocument | Connection>();
   feeds: Feed[] = [];
+  /** The watched folders that the file manager was asked to show. */
+  opened: string[] = [];
   inputs = new Map<string, string>();
   /** How many entries of a run's journal are not kept any more. */
   compacted = new Map<string, number>();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use flame_errors::Code;
 use flame_ipc::*;
 
 use crate::stage::{Stage, folder};
@@ -110,5 +111,113 @@ async fn a_file_that_came_while_the_app_was_closed_is_found_and_one_that_is_done
         .map(|letter| letter.id);
     let discard = DeadLettersDiscard { ids: ids.collect() };
     assert_eq!(stage.run(discard).await.unwrap().get(), 2);
+    stage.close().await;
+}
+
+async fn pipeline(stage: &Stage, name: &str, watched: &str) -> DocumentSummary {
+    let text = format!(
+        "pipeline: {{namespace: test, name: {name}, version: 1.0.0}}\n\
+         watch: {{folder: {watched}, pattern: '*.csv'}}\n\
+         source: {{csv: {{header: true}}}}\n\
+         sink: {{connector: sqlite, database: rows.db, table: {name}, key: [id]}}\n"
+    );
+    let kind = DocumentKind::Pipeline;
+    stage.run(DocumentCreate { kind, text }).await.unwrap()
+}
+
+async fn deploy(stage: &Stage, document: &DocumentSummary) {
+    let id = document.id.clone();
+    stage.run(DocumentDeploy { id }).await.unwrap();
+}
+
+fn open(document: &DocumentSummary) -> FeedOpenFolder {
+    FeedOpenFolder {
+        document_id: document.id.clone(),
+    }
+}
+
+async fn feed(stage: &Stage, document: &DocumentSummary) -> Feed {
+    let feeds = stage.run(FeedsList {}).await.unwrap();
+    let found = feeds
+        .into_iter()
+        .find(|feed| feed.document_id == document.id);
+    found.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_folder_that_opens_is_the_one_that_the_deployed_pipeline_watches() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let data = folder.path().join("data");
+    let elsewhere = folder.path().join("elsewhere");
+    let below = pipeline(&stage, "below", "inbox/below").await;
+    let outside = pipeline(&stage, "outside", elsewhere.to_str().unwrap()).await;
+    deploy(&stage, &below).await;
+    deploy(&stage, &outside).await;
+    assert!(!elsewhere.exists());
+
+    stage.run(open(&below)).await.unwrap();
+    stage.run(open(&outside)).await.unwrap();
+    assert_eq!(
+        stage.opened(),
+        [data.join("inbox/below"), elsewhere.clone()]
+    );
+
+    // What is typed and not deployed is not watched.
+    let id = outside.id.clone();
+    let text = stage.run(DocumentGet { id }).await.unwrap();
+    let save = DocumentSave {
+        id: outside.id.clone(),
+        text: text.text.replace("/elsewhere", "/typed"),
+        base_revision: text.summary.revision,
+    };
+    stage.run(save).await.unwrap();
+    stage.run(open(&outside)).await.unwrap();
+    assert_eq!(stage.opened(), [elsewhere]);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_missing_is_made_and_then_watched() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let rows = pipeline(&stage, "rows", "rows").await;
+    deploy(&stage, &rows).await;
+    let told = |event| match event {
+        Event::DocumentsChanged(changed) if changed.ids == [rows.id.clone()] => Some(()),
+        _ => None,
+    };
+    while feed(&stage, &rows).await.error.is_none() {
+        stage.event(told).await;
+    }
+    stage.run(open(&rows)).await.unwrap();
+    while feed(&stage, &rows).await.error.is_some() {
+        stage.event(told).await;
+    }
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_folder_can_be_opened_it_is_said_why() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let rows = pipeline(&stage, "rows", "in-the-way/rows").await;
+
+    let error = stage.run(open(&rows)).await.unwrap_err();
+    assert!(error.is(Code::NotFound), "{error}");
+    assert!(error.detail.contains("test/rows") && error.hint.is_some());
+
+    deploy(&stage, &rows).await;
+    let file = folder.path().join("data/in-the-way");
+    std::fs::write(&file, "a file").unwrap();
+    let error = stage.run(open(&rows)).await.unwrap_err();
+    assert!(error.is(Code::WatchFailed), "{error}");
+    assert!(error.detail.contains("in-the-way/rows") && error.hint.is_some());
+
+    let documents = stage.run(DocumentsList {}).await.unwrap();
+    let orders = documents.iter().find(|known| known.name == "orders");
+    let error = stage.run(open(orders.unwrap())).await.unwrap_err();
+    assert!(error.is(Code::NotFound), "{error}");
+    assert_eq!(stage.opened(), Vec::<std::path::PathBuf>::new());
     stage.close().await;
 }

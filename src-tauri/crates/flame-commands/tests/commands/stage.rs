@@ -1,6 +1,6 @@
 //! An app on a folder of its own, the events it tells, and a way to wait for them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,20 @@ use tokio::sync::{Mutex, mpsc};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Records what the window would see.
-struct Recorder(mpsc::UnboundedSender<Event>);
+/// Records what the window would see, and which folders the file manager would show.
+struct Recorder {
+    events: mpsc::UnboundedSender<Event>,
+    opened: Arc<std::sync::Mutex<Vec<PathBuf>>>,
+}
 
 impl Host for Recorder {
     fn emit(&self, event: &Event) {
-        let _ = self.0.send(event.clone());
+        let _ = self.events.send(event.clone());
     }
 
     fn open_folder(&self, folder: &Path) -> std::io::Result<()> {
         assert!(folder.is_dir(), "{} is no folder", folder.display());
+        self.opened.lock().unwrap().push(folder.to_owned());
         Ok(())
     }
 }
@@ -30,6 +34,7 @@ impl Host for Recorder {
 pub(crate) struct Stage {
     pub(crate) app: Arc<App>,
     events: Mutex<mpsc::UnboundedReceiver<Event>>,
+    opened: Arc<std::sync::Mutex<Vec<PathBuf>>>,
 }
 
 impl Stage {
@@ -39,10 +44,16 @@ impl Stage {
 
     pub(crate) async fn try_open(options: Options) -> Result<Self, ErrorView> {
         let (events, seen) = mpsc::unbounded_channel();
-        let app = App::open(options, Arc::new(Recorder(events))).await?;
+        let opened = Arc::default();
+        let host = Recorder {
+            events,
+            opened: Arc::clone(&opened),
+        };
+        let app = App::open(options, Arc::new(host)).await?;
         Ok(Self {
             app,
             events: Mutex::new(seen),
+            opened,
         })
     }
 
@@ -70,6 +81,11 @@ impl Stage {
         tokio::time::timeout(PATIENCE, found)
             .await
             .expect("the event comes")
+    }
+
+    /// The folders that were shown since this was last asked.
+    pub(crate) fn opened(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.opened.lock().unwrap())
     }
 
     pub(crate) async fn close(self) {
