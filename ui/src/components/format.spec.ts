@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, count, duration, durationParts, middle, percent, plural, sentence, shortId, soon, span, taskTitle, when } from "./format";
+import { bytes, count, duration, durationParts, listed, middle, percent, plural, sentence, shortId, soon, span, taskTitle, when } from "./format";
 
 describe("a message as a sentence", () => {
   it("begins with a capital", () => expect(sentence("the map failed: 7 is no text")).toBe("The map failed: 7 is no text"));
@@ -8,6 +8,15 @@ describe("a message as a sentence", () => {
     "%s stays as it is",
     (text) => expect(sentence(text)).toBe(text),
   );
+});
+
+describe("words one after the other", () => {
+  it.each([
+    [[], ""],
+    [["id"], "id"],
+    [["id", "name"], "id and name"],
+    [["id", "name", "city"], "id, name and city"],
+  ])("%j", (words, text) => expect(listed(words)).toBe(text));
 });
 
 describe("numbers in words", () => {

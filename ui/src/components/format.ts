@@ -112,6 +112,11 @@ export function taskTitle(name: string): string {
   return text === "" ? name : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Words as one would say them: "a, b and c". */
+export function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
 /** A message as a sentence: its first word gets a capital, unless it is a name, a path or a piece of code. */
 export function sentence(text: string): string {
   return /^[a-z]+(?=[\s,;:]|$)/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;

@@ -420,6 +420,8 @@ export type Feed = {
 	error: ErrorView | null,
 	/**  Newest first, at most 100. */
 	files: FeedFile[],
+	/**  The file that comes with the sample, as long as both are as they came. */
+	sample: FeedSample | null,
 };
 
 export type FeedFile = {
@@ -442,6 +444,14 @@ export type FeedOpenFolder = {
 export type FeedProgress = {
 	documentId: string,
 	file: FeedFile,
+};
+
+/**  A file to drop into a watched folder. */
+export type FeedSample = {
+	/**  Where it is. */
+	path: string,
+	/**  Of its first line. */
+	columns: string[],
 };
 
 export type FeedState = 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::SeekFrom;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use flame_agent_client::api::{FeedQuery, FeedState as AgentState, FeedStatus, media};
@@ -10,13 +10,13 @@ use flame_agent_client::{AgentClient, Error as AgentError};
 use flame_dsl::PipelineSource;
 use flame_errors::Code;
 use flame_ipc::{
-    ErrorView, Event, Feed, FeedFile, FeedOpenFolder, FeedProgressPayload, FeedState, FeedsList,
-    FeedsRescan, Moment, Whole,
+    ErrorView, Event, Feed, FeedFile, FeedOpenFolder, FeedProgressPayload, FeedSample, FeedState,
+    FeedsList, FeedsRescan, Moment, Whole,
 };
 use flame_launcher::watch::{
     Checkpoint, FeedError, FeedPart, FeedSink, FileProgress, FileState, FolderError, WatchedFolder,
 };
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, BufReader};
 use tokio_util::io::ReaderStream;
 
 use crate::app::{App, lock, now};
@@ -28,6 +28,8 @@ use crate::general;
 const FILES_MAX: usize = 100;
 /// Bytes that are read of a file at once.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// The first line of a sample's file is not longer.
+const HEAD_BYTES_MAX: u64 = 4096;
 
 /// What is known of each watching pipeline by `namespace/name`.
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ struct Watching {
     folder: PathBuf,
     pattern: String,
     content_type: &'static str,
+    /// The file that comes with the sample.
+    sample: Option<PathBuf>,
     error: Option<ErrorView>,
     /// Newest first, with their identities.
     files: VecDeque<(Option<String>, FeedFile)>,
@@ -62,23 +66,13 @@ impl FeedBoard {
         *pipelines = wanted;
     }
 
-    fn list(&self) -> Vec<Feed> {
-        let mut feeds: Vec<Feed> = lock(&self.pipelines)
+    /// With the place of the file that comes with each; the file was not looked at.
+    fn list(&self) -> Vec<(Feed, Option<PathBuf>)> {
+        let mut feeds: Vec<(Feed, Option<PathBuf>)> = lock(&self.pipelines)
             .values()
-            .map(|watching| Feed {
-                document_id: watching.document_id.clone(),
-                title: watching.title.clone(),
-                folder: watching.folder.to_string_lossy().into_owned(),
-                pattern: watching.pattern.clone(),
-                error: watching.error.clone(),
-                files: watching
-                    .files
-                    .iter()
-                    .map(|(_, file)| file.clone())
-                    .collect(),
-            })
+            .map(|watching| (feed(watching), watching.sample.clone()))
             .collect();
-        feeds.sort_by(|one, other| one.title.cmp(&other.title));
+        feeds.sort_by(|(one, _), (other, _)| one.title.cmp(&other.title));
         feeds
     }
 
@@ -190,8 +184,40 @@ impl FeedBoard {
 
 impl Execute for FeedsList {
     async fn execute(self, app: Arc<App>) -> Result<Vec<Feed>, ErrorView> {
-        Ok(app.board.list())
+        let mut feeds = Vec::new();
+        for (mut feed, sample) in app.board.list() {
+            if let Some(path) = sample {
+                feed.sample = read_sample(&path).await;
+            }
+            feeds.push(feed);
+        }
+        Ok(feeds)
     }
+}
+
+fn feed(watching: &Watching) -> Feed {
+    let files = watching.files.iter().map(|(_, file)| file.clone());
+    Feed {
+        document_id: watching.document_id.clone(),
+        title: watching.title.clone(),
+        folder: watching.folder.to_string_lossy().into_owned(),
+        pattern: watching.pattern.clone(),
+        error: watching.error.clone(),
+        files: files.collect(),
+        sample: None,
+    }
+}
+
+/// A sample's file and its columns, as long as it is there.
+async fn read_sample(path: &Path) -> Option<FeedSample> {
+    let file = tokio::fs::File::open(path).await.ok()?;
+    let mut lines = BufReader::new(file.take(HEAD_BYTES_MAX)).lines();
+    let head = lines.next_line().await.ok()??;
+    let columns = head.split(',').map(|column| column.trim().to_owned());
+    Some(FeedSample {
+        path: path.to_string_lossy().into_owned(),
+        columns: columns.collect(),
+    })
 }
 
 impl Execute for FeedsRescan {
@@ -310,6 +336,8 @@ fn watching(app: &App, document_id: String, deployment: &Deployment) -> Option<(
             PipelineSource::Csv { .. } => media::CSV,
             PipelineSource::Ndjson => media::NDJSON,
         },
+        sample: documents::sample_file(&name, &deployment.text)
+            .map(|file| app.options.data_dir.join(file)),
         error: None,
         files: VecDeque::new(),
     };

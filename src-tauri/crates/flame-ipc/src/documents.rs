@@ -158,6 +158,18 @@ pub struct Feed {
     pub error: Option<crate::ErrorView>,
     /// Newest first, at most 100.
     pub files: Vec<FeedFile>,
+    /// The file that comes with the sample, as long as both are as they came.
+    pub sample: Option<FeedSample>,
+}
+
+/// A file to drop into a watched folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedSample {
+    /// Where it is.
+    pub path: String,
+    /// Of its first line.
+    pub columns: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]

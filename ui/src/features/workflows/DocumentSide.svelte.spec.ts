@@ -21,7 +21,7 @@ const INVOICES = "pipeline:\n  namespace: shop\n  name: invoices\n  version: 1.0
 function invoices(deployed: boolean) {
   const world = restart("full");
   world.addDocument("doc-invoices", INVOICES, { deployedVersion: deployed ? "1.0.0" : null, trigger: { kind: "folder", detail: "/srv/invoices/*.csv", nextAt: null } });
-  if (deployed) world.feeds.push({ documentId: "doc-invoices", title: "Invoices", folder: "/srv/invoices", pattern: "*.csv", error: null, files: [] });
+  if (deployed) world.feeds.push({ documentId: "doc-invoices", title: "Invoices", folder: "/srv/invoices", pattern: "*.csv", error: null, files: [], sample: null });
   return world;
 }
 
@@ -41,7 +41,7 @@ it("a pipeline that is not deployed has no folder to open until it is", async ()
   await visit("workflows/doc-invoices");
   await screen.findByText("Deploy it and its folder is watched.");
   expect(screen.queryByTestId("open-watched")).toBeNull();
-  world.feeds.push({ documentId: "doc-invoices", title: "Invoices", folder: "/srv/invoices", pattern: "*.csv", error: null, files: [] });
+  world.feeds.push({ documentId: "doc-invoices", title: "Invoices", folder: "/srv/invoices", pattern: "*.csv", error: null, files: [], sample: null });
   emitter.emit("documentsChanged", { ids: ["doc-invoices"] });
   await screen.findByTestId("open-watched");
 });

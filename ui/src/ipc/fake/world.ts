@@ -243,11 +243,13 @@ export class World {
         files: reading
           ? [{ file: "customers-2026-11.csv", state: "reading", bytes: 8_400_000, bytesDone: 5_140_000, rows: 61_240, rowsDead: 12, updatedAt: iso(Date.now()), error: null }]
           : [],
+        sample: { path: "/home/ada/.local/share/mastra/samples/customers.csv", columns: ["id", "name", "email", "city", "spent"] },
       },
     ];
   }
 
   #seedConnections(): void {
+    if (this.scene === "empty") return;
     const base = { revision: 1, error: null, checkedAt: iso(Date.now() - 8000) };
     const local: Connection = {
       ...base,
@@ -265,7 +267,6 @@ export class World {
       ],
     };
     this.connections.set(local.id, local);
-    if (this.scene === "empty") return;
     this.connections.set("con-orders", {
       ...base,
       id: "con-orders",

@@ -11,7 +11,7 @@ mod templates;
 pub(crate) use browse::{millis, search, titles};
 pub(crate) use deploy::{Deployment, deploy_missing, deployed, ensure_deployed};
 pub(crate) use facts::{facts, model};
-pub(crate) use seed::{NAME_FACT, NAME_FIRST, seed};
+pub(crate) use seed::{NAME_FACT, NAME_FIRST, sample_file, seed};
 
 use flame_errors::Code;
 use flame_ipc::{DocumentKind as KindView, ErrorView};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flame_ipc::ErrorView;
-use flame_workspace::{CUSTOMERS, DocumentKind, NewDocument, SAMPLES, Workspace};
+use flame_workspace::{CUSTOMERS, DocumentKind, NewDocument, SAMPLES, Sample, Workspace};
 
 use super::deploy::{self, Deployment};
 use super::facts::facts_of;
@@ -14,12 +14,17 @@ use crate::failure::OrView;
 pub(crate) const NAME_FACT: &str = "workspace:name";
 pub(crate) const NAME_FIRST: &str = "My workspace";
 
+/// The file to drop into a folder, below the data folder, and the pipeline that it is for.
+const CUSTOMERS_FILE: &str = "samples/customers.csv";
+const CUSTOMERS_PIPELINE: &str = "samples/folder-to-table";
+
 /// Puts the samples in, deployed, so that the first one can be run at once, and a file to drop into
 /// the inbox beside it.
 pub(crate) fn seed(workspace: &Workspace, data_dir: &Path) -> Result<(), ErrorView> {
-    let folder = data_dir.join("samples");
-    if let Err(error) = std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(folder.join("customers.csv"), CUSTOMERS))
+    let file = data_dir.join(CUSTOMERS_FILE);
+    let folder = file.parent().unwrap_or(data_dir);
+    if let Err(error) =
+        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&file, CUSTOMERS))
     {
         tracing::warn!(%error, "the sample file could not be written");
     }
@@ -55,6 +60,13 @@ pub(super) fn sample_input(name: &str) -> Option<&'static str> {
         .iter()
         .find(|sample| sample.name == name)
         .and_then(|sample| sample.input)
+}
+
+/// The file that comes with a pipeline, below the data folder. One that was changed may want other columns.
+pub(crate) fn sample_file(name: &str, text: &str) -> Option<&'static str> {
+    let is_sample = |sample: &&Sample| sample.name == name && sample.body == text;
+    let sample = SAMPLES.iter().find(is_sample)?;
+    (sample.name == CUSTOMERS_PIPELINE).then_some(CUSTOMERS_FILE)
 }
 
 #[cfg(test)]

@@ -221,3 +221,54 @@ async fn where_no_folder_can_be_opened_it_is_said_why() {
     assert_eq!(stage.opened(), Vec::<std::path::PathBuf>::new());
     stage.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_says_which_file_comes_with_it_and_its_columns_are_all_that_a_file_needs() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let data = folder.path().join("data");
+    let documents = stage.run(DocumentsList {}).await.unwrap();
+    let sample = documents
+        .iter()
+        .find(|known| known.name == "folder-to-table");
+    let sample = sample.unwrap();
+    let id = sample.id.clone();
+    let text = stage.run(DocumentGet { id }).await.unwrap();
+    let told = feed(&stage, sample).await.sample.unwrap();
+    assert_eq!(Path::new(&told.path), data.join("samples/customers.csv"));
+    assert_eq!(told.columns, ["id", "name", "email", "city", "spent"]);
+
+    let file = format!(
+        "{}\n7,Own,own@example.com,Berlin,1\n",
+        told.columns.join(",")
+    );
+    std::fs::write(data.join("inbox/own.csv"), file).unwrap();
+    let own = done(&stage, "own.csv").await;
+    assert_eq!((own.rows.get(), own.rows_dead.get()), (1, 0));
+    for column in &told.columns {
+        let read = format!(".{column}");
+        assert!(text.text.contains(&read), "the map does not read {read}");
+    }
+
+    // Of a sample that was changed nobody knows what it needs.
+    let save = DocumentSave {
+        id: sample.id.clone(),
+        text: text.text.replace(".spent", ".paid"),
+        base_revision: text.summary.revision,
+    };
+    stage.run(save).await.unwrap();
+    assert!(feed(&stage, sample).await.sample.is_some(), "not deployed");
+    deploy(&stage, sample).await;
+    assert_eq!(feed(&stage, sample).await.sample, None);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_file_that_was_removed_is_not_named() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    std::fs::remove_file(folder.path().join("data/samples/customers.csv")).unwrap();
+    let feeds = stage.run(FeedsList {}).await.unwrap();
+    assert_eq!(feeds[0].sample, None);
+    stage.close().await;
+}
