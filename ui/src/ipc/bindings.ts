@@ -21,7 +21,7 @@ export type AppInfoView = {
 	dataFolder: string,
 	/**  Where the sample pipeline looks for files. */
 	inboxFolder: string,
-	/**  Where `file.write` puts files. */
+	/**  Where what `file.write` wrote can be looked at: the folder itself, or in Podman that of the copy. */
 	outputFolder: string,
 	/**  Whether this start made the workspace. */
 	firstStart: boolean,

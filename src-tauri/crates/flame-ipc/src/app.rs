@@ -12,7 +12,7 @@ pub struct AppInfoView {
     pub data_folder: String,
     /// Where the sample pipeline looks for files.
     pub inbox_folder: String,
-    /// Where `file.write` puts files.
+    /// Where what `file.write` wrote can be looked at: the folder itself, or in Podman that of the copy.
     pub output_folder: String,
     /// Whether this start made the workspace.
     pub first_start: bool,

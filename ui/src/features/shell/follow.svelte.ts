@@ -27,7 +27,10 @@ function follow(): () => void {
   const ends = [
     listen("runtimeStatus", (status) => {
       const back = runtime.data && runtime.data.phase !== "ready" && status.phase === "ready";
+      const moved = runtime.data && runtime.data.mode !== status.mode;
       runtime.put(status);
+      // Where the output is shown changes with the runtime.
+      if (moved) void app.reload();
       if (back) {
         void documents.reload();
         void tasks.reload();

@@ -14,8 +14,8 @@ import { restartAgent } from "$features/runtime/runtime.svelte";
 import { runWithLastInput } from "$features/runs/start.svelte";
 import { change, settings } from "$features/settings/settings.svelte";
 import { workflows } from "$features/workflows/documents.svelte";
-import { commands } from "$ipc";
 import { address, go } from "../../routes/router.svelte";
+import { openFolder, openWords, ownFolders } from "./folders.svelte";
 import { FOOT, PLACES } from "./nav";
 import { keysPage, palette } from "./palette.svelte";
 
@@ -50,8 +50,7 @@ function general(): Action[] {
       run: () => void change({ theme: dark ? "light" : "dark" }, dark ? "Light theme" : "Dark theme"),
     },
     { id: "outbound", label: "Open the outbound ledger", icon: ArrowUpRight, run: () => go(address("settings", "outbound")) },
-    { id: "open-data", label: "Open the data folder", icon: FolderOpen, run: () => void commands.openFolder({ folder: "data" }) },
-    { id: "open-output", label: "Open the output folder", icon: FolderOpen, run: () => void commands.openFolder({ folder: "output" }) },
+    ...ownFolders().map((own) => ({ id: `open-${own.folder}`, label: openWords(own), icon: FolderOpen, run: () => void openFolder(own.folder) })),
   ];
 }
 

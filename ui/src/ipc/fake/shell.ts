@@ -21,10 +21,13 @@ export function shellHandlers(world: World): Part {
       workspaceName: "Shop operations",
       dataFolder: "/home/ada/.local/share/mastra",
       inboxFolder: "/home/ada/.local/share/mastra/inbox",
-      outputFolder: "/home/ada/.local/share/mastra/output",
+      outputFolder: `/home/ada/.local/share/mastra/${world.runtime.mode === "podman" ? "output-copy" : "agent/files"}`,
       firstStart: world.scene === "empty",
     }),
-    openFolder: () => null,
+    openFolder: ({ folder }) => {
+      if (folder === "output" && world.runtime.mode === "podman") world.needAgent();
+      return null;
+    },
     search: ({ text, limit }) => search(world, text, limit),
     overview: ({ window }) => overview(world, { "1h": 3_600_000, "24h": 86_400_000, "7d": 604_800_000, "30d": 2_592_000_000 }[window]),
     settingsGet: () => world.settings,
