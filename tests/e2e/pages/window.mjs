@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { refusals, watchPolicy } from "../harness/policy.mjs";
 
 const TIMEOUT_MS = 20_000;
+const LOOK_EVERY_MS = 5;
 
 /** The window of an open app, with one method per thing a person does in it. */
 export class Window {
@@ -82,6 +83,22 @@ export class Window {
     );
     assert.equal(outcome.error, undefined, `${name}: ${JSON.stringify(outcome.error)}`);
     return outcome.value;
+  }
+
+  /** Waits until Orders can be run; gives the page's age in ms then, and when it was first looked at. */
+  runnable() {
+    return this.browser.executeAsync((everyMs, done) => {
+      const age = () => Math.round(performance.now());
+      const lookedMs = age();
+      // Not by frames: none comes while nothing is drawn.
+      const look = () => {
+        const button = document.querySelector('[data-testid="run-orders"]:enabled');
+        const agent = document.querySelector('[data-testid="runtime-pill"][data-phase="ready"]');
+        if (button && agent) done({ runnableMs: age(), lookedMs });
+        else setTimeout(look, everyMs);
+      };
+      look();
+    }, LOOK_EVERY_MS);
   }
 
   async go(place) {

@@ -1,11 +1,12 @@
 //! `cargo xtask bench`: the figures of the product, in release mode, the durability beside each.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
-use crate::setup;
 use crate::shell::{built, cargo, command, exec, root, target_dir};
+use crate::{run, setup};
 
 #[derive(clap::Args)]
 #[command(
@@ -44,7 +45,7 @@ pub fn run(options: &Options) -> Result<()> {
         "--package",
         "benches",
     ]))?;
-    let mut bench = command(built("release", "benches"));
+    let mut bench = setup::with_node(command(built("release", "benches")))?;
     bench
         .arg(match options.suite {
             Suite::Product => "product",
@@ -52,10 +53,35 @@ pub fn run(options: &Options) -> Result<()> {
         })
         .arg("--agent")
         .arg(built("release", "flame-agent"));
+    if matches!(options.suite, Suite::Product) && wants_window(&options.arguments) {
+        window(&mut bench)?;
+    }
     if options.peers {
         bench.arg("--peers").arg(peers()?);
     }
     exec(bench.args(&options.arguments))
+}
+
+/// Whether what goes to the bench program leaves the window in.
+fn wants_window(arguments: &[String]) -> bool {
+    let chosen = |name: &String| name == "--only" || name.starts_with("--only=");
+    let is_window = |name: &String| name.trim_start_matches("--only=") == "window";
+    !arguments.iter().any(chosen) || arguments.iter().any(is_window)
+}
+
+/// Builds the app in release mode and lets the tests' harness measure in its window.
+fn window(bench: &mut Command) -> Result<()> {
+    setup::apt(&[setup::WINDOW, setup::DRIVE])?;
+    let driver = setup::tauri_driver()?;
+    setup::npm("tests/e2e")?;
+    run::build_ui()?;
+    run::build_app(true)?;
+    bench
+        .arg("--first-run")
+        .arg(root().join("tests/e2e/measure/first-run.mjs"))
+        .env("MASTRA_APP", built("release", "mastra"))
+        .env("TAURI_DRIVER", driver);
+    Ok(())
 }
 
 /// The folder with the others and with our programs that play a part for them.
@@ -74,4 +100,24 @@ fn peers() -> Result<PathBuf> {
             .current_dir(&source),
     )?;
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wants_window;
+
+    #[test]
+    fn the_window_is_built_only_where_it_is_measured() {
+        for (arguments, expected) in [
+            ("", true),
+            ("--rounds 3", true),
+            ("--only cold", false),
+            ("--only=cold --only csv", false),
+            ("--only window", true),
+            ("--only cold --only=window", true),
+        ] {
+            let arguments: Vec<String> = arguments.split_whitespace().map(Into::into).collect();
+            assert_eq!(wants_window(&arguments), expected, "{arguments:?}");
+        }
+    }
 }

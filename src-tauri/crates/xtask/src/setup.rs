@@ -21,13 +21,17 @@ pub const WINDOW: &[&str] = &[
     "libssl-dev",
 ];
 
-/// To drive the window, a keychain, PostgreSQL and Podman in tests.
-pub const TESTS: &[&str] = &[
+/// To drive the window where nobody looks, with a keychain.
+pub const DRIVE: &[&str] = &[
     "webkit2gtk-driver",
     "xvfb",
     "xauth",
     "dbus-x11",
     "gnome-keyring",
+];
+
+/// PostgreSQL, Podman and what else the tests need.
+pub const TESTS: &[&str] = &[
     "postgresql",
     "strace",
     "podman",
@@ -119,7 +123,11 @@ pub fn npm(folder: impl AsRef<Path>) -> Result<()> {
 
 /// `program` of Node's, from a Node that is new enough (20.19), installed beside the build if need be.
 pub fn node_command(program: &str) -> Result<Command> {
-    let mut command = command(program);
+    with_node(command(program))
+}
+
+/// Lets a program find that Node on its path.
+pub fn with_node(mut command: Command) -> Result<Command> {
     if node_is_recent() {
         return Ok(command);
     }
@@ -151,6 +159,11 @@ pub fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
         )?;
     }
     Ok(program)
+}
+
+/// What speaks WebDriver to the window.
+pub fn tauri_driver() -> Result<PathBuf> {
+    cargo_tool("tauri-driver", "2.1.0")
 }
 
 /// libjq, which the tests hold our jq against: a Python environment of its own, beside the build.

@@ -29,7 +29,7 @@ enum Part {
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    setup::apt(&[setup::AGENT, setup::WINDOW, setup::TESTS])?;
+    setup::apt(&[setup::AGENT, setup::WINDOW, setup::DRIVE, setup::TESTS])?;
     let times = Times::restore()?;
     let wanted = |part| options.only.is_none_or(|only| only == part);
     // The pages come first: the shell embeds them, so that nothing of it compiles without.
@@ -101,7 +101,7 @@ fn build() -> Result<()> {
 }
 
 fn window(times: &Times) -> Result<()> {
-    let driver = setup::cargo_tool("tauri-driver", "2.1.0")?;
+    let driver = setup::tauri_driver()?;
     setup::npm("tests/e2e")?;
     let static_agent = images::for_tests()?;
     build()?;

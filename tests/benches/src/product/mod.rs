@@ -2,6 +2,9 @@
 
 mod cold;
 mod csv;
+mod window;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -18,12 +21,17 @@ pub struct Options {
     /// Rows of the CSV file, at most 5,000,000
     #[arg(long, default_value_t = 100_000, value_parser = rows)]
     rows: usize,
+    /// The script that measures in the window, for Node, with MASTRA_APP and TAURI_DRIVER set
+    #[arg(long, value_name = "SCRIPT")]
+    first_run: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Figure {
     /// Start to ready and to the first 200, and idle memory
     Cold,
+    /// Load of the window's page until Orders can be run
+    Window,
     /// Webhook to synchronous answer
     Webhook,
     /// Durable runs of five effects
@@ -40,6 +48,9 @@ pub async fn measure(options: &Options) -> Result<()> {
     let wanted = |figure| options.only.is_empty() || options.only.contains(&figure);
     if wanted(Figure::Cold) {
         cold::measure(&options.method).await?;
+    }
+    if wanted(Figure::Window) {
+        window::measure(options.method.rounds, options.first_run.as_deref())?;
     }
     if wanted(Figure::Webhook) {
         engine::webhook::measure(&options.method, None).await?;
