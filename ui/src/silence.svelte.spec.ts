@@ -44,3 +44,19 @@ it.each(PAGES)("%s says that no answer came, and shows its content when it is tr
   for (const button of await screen.findAllByText("Try again")) if (button.isConnected) await userEvent.click(button);
   await waitFor(() => expect(screen.queryByTestId("error-note")).toBeNull());
 });
+
+it.each(["home", "settings/data"])("one click on %s brings the frame back too", async (page) => {
+  restart("full");
+  await address(`#/${page}`);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const silent = vi.spyOn(transport, "call").mockReturnValue(new Promise<never>(() => undefined));
+  await visit(page);
+  for (let turn = 0; turn < 3; turn += 1) await vi.advanceTimersByTimeAsync(ANSWER_MAX_MS);
+  const [button] = await screen.findAllByText("Try again");
+  silent.mockRestore();
+  vi.useRealTimers();
+  await userEvent.click(button!);
+  await waitFor(() => expect(screen.getByTestId("runtime-pill").textContent).toContain("Native"));
+  await screen.findAllByText("Shop operations");
+  await waitFor(() => expect(screen.queryByTestId("error-note")).toBeNull());
+});

@@ -17,6 +17,11 @@ export function followShell(): void {
   $effect(() => untrack(follow));
 }
 
+/** Reads what could not be read so far, of all that pages share. */
+export function readMissing(): void {
+  for (const shared of [app, runtime, documents, connections, tasks, settings]) if (shared.data === undefined) void shared.reload();
+}
+
 function follow(): () => void {
   void app.reload();
   void runtime.reload().then(() => doctor.reload());
