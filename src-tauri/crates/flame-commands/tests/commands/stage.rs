@@ -60,7 +60,8 @@ impl Stage {
     /// A session that nobody has opened yet; its events go nowhere.
     pub(crate) fn session(options: Options) -> Session {
         let (events, _) = mpsc::unbounded_channel();
-        Session::new(options, Arc::new(Recorder(events)))
+        let opened = Arc::default();
+        Session::new(options, Arc::new(Recorder { events, opened }))
     }
 
     pub(crate) async fn run<C: Execute>(&self, command: C) -> Result<C::Output, ErrorView> {
