@@ -36,7 +36,7 @@ impl Shell {
         };
         let session = Arc::new(Session::new(options, Arc::new(Desktop(handle.clone()))));
         let opening = Arc::clone(&session);
-        async_runtime::spawn(async move { opening.open().await.is_ok() });
+        async_runtime::spawn(async move { drop(opening.open().await) });
         Self {
             session,
             closing: AtomicBool::new(false),

@@ -420,7 +420,7 @@ export type Feed = {
 	error: ErrorView | null,
 	/**  Newest first, at most 100. */
 	files: FeedFile[],
-	/**  The file that comes with the sample, as long as both are as they came. */
+	/**  The file that comes with the sample, as long as the pipeline is as it came and the file is there. */
 	sample: FeedSample | null,
 };
 

@@ -52,6 +52,7 @@ enum Shown {
 pub(super) struct Hold {
     counters: Arc<Counters>,
     refusals: u32,
+    why: flame_store::Error,
 }
 
 /// Counts a run that waits out of memory; ends with it.
@@ -142,8 +143,10 @@ impl Counters {
         let hold = hold.get_or_insert_with(|| Hold {
             counters: Arc::clone(self),
             refusals: 0,
+            why: why.clone(),
         });
         hold.refusals += 1;
+        hold.why = why.clone();
         is_new
     }
 
@@ -230,6 +233,11 @@ impl Hold {
     pub(super) fn pause(&self) -> Duration {
         let doubled = self.refusals.saturating_sub(1).min(8);
         (HELD_INTERVAL * 2_u32.pow(doubled)).min(HELD_INTERVAL_MAX)
+    }
+
+    /// The last refusal.
+    pub(super) fn why(&self) -> &flame_store::Error {
+        &self.why
     }
 }
 

@@ -350,11 +350,9 @@ impl Shard {
                 }],
             );
         };
-        if live.hold.is_some() {
-            let full = flame_store::Error::Full {
-                path: self.shared.store.path().to_owned(),
-            };
-            let _ = reply.send(Err(full.into()));
+        if let Some(hold) = &live.hold {
+            // Whoever asked may have gone.
+            let _ = reply.send(Err(hold.why().clone().into()));
             return;
         }
         live.inbox.push_back(Item::Command(command, reply));

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::load::Hold;
 use super::message::{Command, Message};
 use super::shared::{Shared, now, stopping};
 use super::start::{Begin, First, complete, subject};
@@ -62,7 +63,7 @@ async fn start(shared: &Arc<Shared>, call: &SubflowCall) -> Result<(), Error> {
             Ok(_) | Err(Error::Store(flame_store::Error::RunExists { .. })) => return Ok(()),
             Err(Error::Store(error)) if error.is_transient() => {
                 shared.counters.hold(&mut hold, &error);
-                pause(shared).await?;
+                pause(shared, hold.as_ref().map_or(RETRY_INTERVAL, Hold::pause)).await?;
             }
             Err(error) => return Err(error),
         }
@@ -232,9 +233,9 @@ async fn is_abandoned(shared: &Shared, child: &Child) -> Result<bool, Error> {
     Ok(awaited.await.is_ok_and(|awaited| !awaited))
 }
 
-async fn pause(shared: &Shared) -> Result<(), Error> {
+async fn pause(shared: &Shared, pause: Duration) -> Result<(), Error> {
     tokio::select! {
-        () = tokio::time::sleep(RETRY_INTERVAL) => Ok(()),
+        () = tokio::time::sleep(pause) => Ok(()),
         () = stopping(shared) => Err(Error::ShuttingDown),
     }
 }

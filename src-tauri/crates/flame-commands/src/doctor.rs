@@ -33,7 +33,7 @@ impl Execute for DoctorCheck {
         session: &Session,
         why: ErrorView,
     ) -> Result<DoctorReport, ErrorView> {
-        Ok(shut(session, why))
+        shut(session, why).await
     }
 }
 
@@ -74,15 +74,15 @@ impl Execute for DoctorRepair {
         if self.id != "workspace" {
             return Err(why);
         }
-        if why.is(Code::StorageCorrupt) {
-            let folder = session.options.data_dir.clone();
-            let restored = tokio::task::spawn_blocking(move || restore(&folder, now()))
-                .await
-                .or_view()?
-                .or_view()?;
-            tracing::warn!(?restored, "a damaged workspace was replaced");
-        }
-        report(&session.open().await?).await
+        let folder = session.options.data_dir.clone();
+        let mend = move |why: &ErrorView| {
+            if why.is(Code::StorageCorrupt) {
+                let restored = restore(&folder, now()).or_view()?;
+                tracing::warn!(?restored, "a damaged workspace was replaced");
+            }
+            Ok(())
+        };
+        report(&session.open_after(mend).await?).await
     }
 }
 
@@ -120,7 +120,7 @@ async fn report(app: &Arc<App>) -> Result<DoctorReport, ErrorView> {
         podman_check(app, &podman),
     ];
     checks.push(workspace);
-    checks.extend(own_machine(app).await?);
+    checks.extend(own_machine(app).await);
     checks.push(folders(app));
     checks.extend(file_watches());
     if let Some(status) = &agent {
@@ -138,11 +138,15 @@ async fn report(app: &Arc<App>) -> Result<DoctorReport, ErrorView> {
 }
 
 /// What can be said while the workspace is shut: what keeps it shut.
-fn shut(session: &Session, why: ErrorView) -> DoctorReport {
-    let repair = match why.is(Code::StorageCorrupt) {
-        false => "Try again",
-        true if newest_whole(&session.options.data_dir).is_some() => "Put the last backup in place",
-        true => "Keep it aside and begin an empty workspace",
+async fn shut(session: &Session, why: ErrorView) -> Result<DoctorReport, ErrorView> {
+    let folder = session.options.data_dir.clone();
+    let has_backup = move || newest_whole(&folder).is_some();
+    let repair = if !why.is(Code::StorageCorrupt) {
+        "Try again"
+    } else if tokio::task::spawn_blocking(has_backup).await.or_view()? {
+        "Put the last backup in place"
+    } else {
+        "Keep it aside and begin an empty workspace"
     };
     let words = [Some(why.detail), why.kept].into_iter().flatten();
     let check = DoctorCheckView {
@@ -155,11 +159,11 @@ fn shut(session: &Session, why: ErrorView) -> DoctorReport {
             words.collect::<Vec<_>>().join(". "),
         )
     };
-    DoctorReport {
+    Ok(DoctorReport {
         checked_at: now().into(),
         took_ms: Whole::new(0),
         checks: vec![check],
-    }
+    })
 }
 
 async fn agent_status(app: &App) -> Option<AgentStatus> {
@@ -357,13 +361,14 @@ async fn workspace(app: &App) -> DoctorCheckView {
 }
 
 /// In a container, what is on this computer has another name.
-async fn own_machine(app: &App) -> Result<Option<DoctorCheckView>, ErrorView> {
+async fn own_machine(app: &App) -> Option<DoctorCheckView> {
     if app.runtime.mode() != RuntimeMode::Podman {
-        return Ok(None);
+        return None;
     }
-    let names = app.with_workspace(connections::to_own_machine).await?;
+    // A workspace that can't be read has its own finding.
+    let names = app.with_workspace(connections::to_own_machine).await.ok()?;
     if names.is_empty() {
-        return Ok(None);
+        return None;
     }
     let detail = format!(
         "{}: the agent runs in a container, and localhost is the container itself. Put \
@@ -372,13 +377,13 @@ async fn own_machine(app: &App) -> Result<Option<DoctorCheckView>, ErrorView> {
     );
     let title = "Connections to this computer don't reach it";
     let code = Code::ConnectionRefused;
-    Ok(Some(found(
+    Some(found(
         "own-machine",
         title,
         CheckState::Warning,
         code,
         detail,
-    )))
+    ))
 }
 
 fn folders(app: &App) -> DoctorCheckView {

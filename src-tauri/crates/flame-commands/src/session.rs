@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::app::{App, Options};
 use crate::execute::Execute;
+use crate::failure::OrView;
 use crate::host::Host;
 
 /// The app of one data folder.
@@ -30,11 +31,24 @@ impl Session {
         }
     }
 
-    /// Opens the app, unless it is open; again after what kept it shut was mended.
+    /// Opens the app, unless it is open.
     pub async fn open(&self) -> Result<Arc<App>, ErrorView> {
+        self.open_after(|_| Ok(())).await
+    }
+
+    /// Opens the app after what keeps it shut was mended; `mend` is told what that is and may block.
+    pub(crate) async fn open_after(
+        &self,
+        mend: impl FnOnce(&ErrorView) -> Result<(), ErrorView> + Send + 'static,
+    ) -> Result<Arc<App>, ErrorView> {
         let _alone = self.opening.lock().await;
-        if let Some(app) = self.app_now() {
-            return Ok(app);
+        let known = self.opened.borrow().clone();
+        match known {
+            Some(Ok(app)) => return Ok(app),
+            Some(Err(why)) => tokio::task::spawn_blocking(move || mend(&why))
+                .await
+                .or_view()??,
+            None => {}
         }
         let app = App::open(self.options.clone(), Arc::clone(&self.host)).await;
         if let Err(error) = &app {

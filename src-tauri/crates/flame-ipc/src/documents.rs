@@ -158,7 +158,7 @@ pub struct Feed {
     pub error: Option<crate::ErrorView>,
     /// Newest first, at most 100.
     pub files: Vec<FeedFile>,
-    /// The file that comes with the sample, as long as both are as they came.
+    /// The file that comes with the sample, as long as the pipeline is as it came and the file is there.
     pub sample: Option<FeedSample>,
 }
 

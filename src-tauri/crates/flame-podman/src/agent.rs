@@ -1,6 +1,7 @@
 //! The agent's container: made, verified, started, stopped; its data carried in and out.
 
 use std::path::Path;
+use std::time::Duration;
 
 use flame_types::Timestamp;
 use futures::{StreamExt, TryStreamExt};
@@ -14,6 +15,9 @@ use crate::image::encode;
 use crate::raw::{Raw, whole};
 use crate::spec::PORT;
 use crate::{AgentImage, Error, LABEL, Place, Spec, archive};
+
+/// As long as a restore outside a container may take.
+const RESTORE_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// Everything needed to drive one workspace's agent in Podman.
 #[derive(Debug)]
@@ -61,11 +65,11 @@ pub struct LogLine {
 impl LogLine {
     /// Reads what Podman gives: the moment, a space, the line.
     fn read(error_stream: bool, text: &str) -> Self {
-        let text = text.trim_end();
         let parts = text
             .split_once(' ')
             .and_then(|(at, rest)| Some((at.parse().ok()?, rest)));
         let (at, text) = parts.map_or((None, text), |(at, rest)| (Some(at), rest));
+        let text = text.trim_end();
         Self {
             error_stream,
             at,
@@ -98,22 +102,37 @@ impl AgentContainer {
     pub async fn restore(&self, image: &AgentImage, token: &str) -> Result<(), Error> {
         let command = ["restore", "--data-dir", "/data"].map(str::to_owned);
         self.make(image, token, command.into()).await?;
+        let outcome = self.one_off("putting the backup in place").await;
+        // It is no agent: the next start makes one.
+        self.remove_container().await?;
+        outcome
+    }
+
+    /// Starts the container for its one command and waits for its end.
+    async fn one_off(&self, operation: &str) -> Result<(), Error> {
         let name = self.spec.container();
-        let operation = "putting the backup in place";
         let start = format!("/containers/{name}/start");
         self.raw.json(operation, Method::POST, &start, None).await?;
         let wait =
             format!("/containers/{name}/wait?condition=exited&condition=stopped&interval=50ms");
         let raw = self.raw.patient();
-        let code = raw.json(operation, Method::POST, &wait, None).await?;
-        let said = self.logs(1).await?.pop().map(|line| line.text);
-        self.remove_container().await?;
+        let ended = raw.json(operation, Method::POST, &wait, None);
+        let Ok(code) = tokio::time::timeout(RESTORE_MAX, ended).await else {
+            let said = format!("it did not end within {} s", RESTORE_MAX.as_secs());
+            let operation = operation.to_owned();
+            return Err(Error::Command { operation, said });
+        };
+        let code = code?;
         if code == 0 {
             return Ok(());
         }
+        let said = self.logs(1).await.ok().and_then(|mut lines| lines.pop());
         Err(Error::Command {
             operation: operation.to_owned(),
-            said: said.unwrap_or_else(|| format!("the agent ended with exit code {code}")),
+            said: said.map_or_else(
+                || format!("the agent ended with exit code {code}"),
+                |line| line.text,
+            ),
         })
     }
 
@@ -152,11 +171,11 @@ impl AgentContainer {
     /// Gives what was verified, in words; [`Error::Ended`] where the agent has ended already.
     pub async fn verify(&self) -> Result<Vec<String>, Error> {
         match self.look().await {
-            Err(error @ Error::Hardening { .. }) => {
+            looked @ (Ok(_) | Err(Error::Ended { .. })) => looked,
+            Err(error) => {
                 self.remove_container().await?;
                 Err(error)
             }
-            looked => looked,
         }
     }
 

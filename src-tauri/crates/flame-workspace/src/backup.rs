@@ -65,22 +65,27 @@ pub struct Restored {
 
 /// Puts the newest whole backup in the place of `workspace.db`, which is kept in a folder beside it.
 ///
-/// Takes the folder's lock: [`Error::Locked`] while a workspace is open there. On any error the folder
-/// is as it was.
+/// Takes the folder's lock: [`Error::Locked`] while a workspace is open there. The copy is complete before
+/// anything moves, so a full disk leaves the folder as it was; after a failure on the way it can be called
+/// again, and nothing is deleted.
 pub fn restore(data_folder: &Path, now: Timestamp) -> Result<Restored, Error> {
     let _lock = workspace::lock(data_folder)?;
     let path = data_folder.join(workspace::FILE);
     let backup = newest_whole(data_folder);
     let damaged = data_folder.join(format!("damaged-{}", now.as_millisecond()));
     let copy = path.with_extension("restoring");
-    if let Some(backup) = &backup {
-        // Complete and on disk before anything moves.
-        fs::copy(backup, &copy).map_err(Error::io("cannot write", &copy))?;
-        File::open(&copy)
-            .and_then(|file| file.sync_all())
-            .map_err(Error::io("cannot write", &copy))?;
+    let ready = match &backup {
+        Some(backup) => copy_whole(backup, &copy),
+        None => Ok(()),
+    };
+    let ready = ready.and_then(|()| {
+        fs::create_dir_all(&damaged).map_err(Error::io("cannot make the folder", &damaged))
+    });
+    if let Err(error) = ready {
+        // Half a copy is of no use.
+        let _ = fs::remove_file(&copy);
+        return Err(error);
     }
-    fs::create_dir_all(&damaged).map_err(Error::io("cannot make the folder", &damaged))?;
     for suffix in ["", "-wal", "-shm"] {
         let name = format!("{}{suffix}", workspace::FILE);
         let from = data_folder.join(&name);
@@ -93,6 +98,13 @@ pub fn restore(data_folder: &Path, now: Timestamp) -> Result<Restored, Error> {
         None => set_aside_backups(&path, &damaged)?,
     }
     Ok(Restored { backup, damaged })
+}
+
+fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::copy(from, to).map_err(Error::io("cannot write", to))?;
+    let file = File::options().write(true).open(to);
+    file.and_then(|file| file.sync_all())
+        .map_err(Error::io("cannot write", to))
 }
 
 /// Backups that are damaged too would keep an empty workspace from being begun.

@@ -28,7 +28,7 @@ impl Times {
             return Ok(Self(None));
         }
         let target = target_dir();
-        let seen = note(&target).unwrap_or_default();
+        let seen = note(&target, &root()).unwrap_or_default();
         let changed: BTreeSet<String> =
             read(command("git").args(["diff", "--name-only", "-z", "HEAD"]))?
                 .split_terminator('\0')
@@ -73,11 +73,11 @@ impl Times {
     }
 }
 
-/// The files of the note, if it counts.
-fn note(target: &Path) -> Option<Map<String, Value>> {
+/// The files of the note, if it counts for a checkout there.
+fn note(target: &Path, root: &Path) -> Option<Map<String, Value>> {
     let text = fs::read_to_string(target.join(NOTE)).ok()?;
     let mut note: Value = serde_json::from_str(&text).ok()?;
-    let is_here = note["root"].as_str().map(PathBuf::from) == Some(root());
+    let is_here = note["root"].as_str().map(Path::new) == Some(root);
     let built = UNIX_EPOCH + Duration::from_nanos(note["built"].as_u64()?);
     if !is_here || last_build(target) > built {
         return None;
@@ -125,4 +125,49 @@ fn last_build(target: &Path) -> SystemTime {
         })
         .max()
         .unwrap_or(UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A unit that cargo built so many seconds after 1970.
+    fn build(target: &Path, unit: &str, second: u64) {
+        let folder = target.join(unit);
+        fs::create_dir_all(&folder).unwrap();
+        let file = File::create(folder.join("invoked.timestamp")).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(second))
+            .unwrap();
+    }
+
+    #[test]
+    fn a_note_counts_in_its_place_until_something_else_is_built() {
+        let target = tempfile::tempdir().unwrap();
+        let target = target.path();
+        let here = Path::new("/checkout");
+        let counts = |root: &Path| note(target, root).is_some();
+        assert!(!counts(here), "there is none");
+        let text = json!({ "root": here, "built": 100_000_000_000_u64, "files": {} });
+        fs::write(target.join(NOTE), text.to_string()).unwrap();
+        assert!(counts(here));
+        assert!(!counts(Path::new("/elsewhere")));
+        build(target, "debug/.fingerprint/flame-dsl-1", 99);
+        build(target, "debug/.fingerprint/xtask-1", 200);
+        assert!(counts(here), "before it, and this program");
+        build(target, "triple/quick/.fingerprint/flame-dsl-2", 101);
+        assert!(!counts(here));
+        fs::write(target.join(NOTE), "{").unwrap();
+        assert!(!counts(here));
+    }
+
+    #[test]
+    fn a_file_that_changed_has_no_time() {
+        let Value::Object(seen) = json!({ "a.rs": ["1f", 5_000_000_000_u64] }) else {
+            unreachable!()
+        };
+        let time = UNIX_EPOCH + Duration::from_secs(5);
+        assert_eq!(time_of(&seen, "a.rs", "1f"), Some(time));
+        assert_eq!(time_of(&seen, "a.rs", "2f"), None);
+        assert_eq!(time_of(&seen, "b.rs", "1f"), None);
+    }
 }

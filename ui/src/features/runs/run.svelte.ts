@@ -20,13 +20,12 @@ export class RunView {
   #chosen = false;
 
   constructor(readonly id: string) {
-    this.detail = new Resource(() => commands.runGet({ id }));
+    this.detail = new Resource(() => this.#read());
   }
 
   /** Reads and follows until the returned function is called. */
   start(): () => void {
     void this.detail.reload().then(() => {
-      this.#chooseFirst();
       if (this.detail.data) sawRun();
     });
     void commands.runFollow({ id: this.id }).catch(() => undefined);
@@ -51,8 +50,7 @@ export class RunView {
 
   /** The task at which the run faulted. */
   get faulted(): TaskView | undefined {
-    const tasks = this.detail.data?.tasks ?? [];
-    return [...tasks].reverse().find((task) => task.status === "faulted" && !task.compensation);
+    return faultedOf(this.detail.data);
   }
 
   get ended(): boolean {
@@ -80,10 +78,19 @@ export class RunView {
     this.attempt = Math.min(attempts.length, Math.max(1, at + by));
   }
 
-  /** A faulted run opens at its fault. */
-  #chooseFirst(): void {
-    if (this.#chosen) return;
-    const fault = this.faulted;
-    if (fault) this.task = fault.key;
+  async #read(): Promise<RunDetail> {
+    const detail = await commands.runGet({ id: this.id });
+    if (!this.#chosen) this.#openAtFault(detail);
+    return detail;
   }
+
+  /** Before the first answer is shown, so that nothing jumps. */
+  #openAtFault(detail: RunDetail): void {
+    this.#chosen = true;
+    this.task = faultedOf(detail)?.key ?? null;
+  }
+}
+
+function faultedOf(detail: RunDetail | undefined): TaskView | undefined {
+  return [...(detail?.tasks ?? [])].reverse().find((task) => task.status === "faulted" && !task.compensation);
 }

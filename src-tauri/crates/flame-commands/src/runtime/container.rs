@@ -166,8 +166,8 @@ impl Container {
         }
     }
 
-    /// Copies the output folder out of the container, in place of the last copy. What is in a copy can't
-    /// be changed, as nothing would come of it.
+    /// Copies the output folder out of the container, in place of the last copy. The files in a copy
+    /// can't be written, as nothing would come of it.
     pub(super) async fn copy_output(&self, to: &Path) -> Result<(), ErrorView> {
         let _alone = self.copying.lock().await;
         let known = lock(&self.driver).clone();
@@ -177,10 +177,12 @@ impl Container {
         };
         let fresh = fresh_folder(to.with_extension("new"))?;
         driver.container.export("files", &fresh).await.or_view()?;
-        set_writable(to, true)?;
         remove_folder(to)?;
         rename(&fresh, to)?;
-        set_writable(to, false)
+        let copy = to.to_owned();
+        tokio::task::spawn_blocking(move || protect(&copy))
+            .await
+            .or_view()
     }
 
     /// Starts the container and keeps it running within a budget.
@@ -492,8 +494,8 @@ async fn ended(driver: &Driver) -> Option<Failure> {
         code: Code::AgentDown,
         detail: format!("the container is {} ({})", state.status, state.exit_code),
     };
-    let said = driver.container.logs(1).await.ok()?.pop();
-    Some(match said {
+    let lines = driver.container.logs(1).await.ok();
+    Some(match lines.and_then(|mut lines| lines.pop()) {
         Some(line) => {
             let said = flame_launcher::agent::LogLine::parse(0, &line.text).message;
             failure.with_last_words(&said)
@@ -510,40 +512,23 @@ fn base(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// Lets nobody write below a folder, if it is there, or its owner again.
-fn set_writable(path: &Path, writable: bool) -> Result<(), ErrorView> {
-    let refused = |error: std::io::Error| {
-        ErrorView::new(
-            Code::StorageFailed,
-            format!("can't open {}: {error}", path.display()),
-        )
-    };
-    let Ok(metadata) = path.symlink_metadata() else {
-        return Ok(());
-    };
-    if metadata.is_symlink() {
-        return Ok(());
-    }
-    let mut permissions = metadata.permissions();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let write = if writable {
-            permissions.mode() | 0o200
-        } else {
-            permissions.mode() & !0o222
+/// Lets nobody write the files below a folder; where that fails they are there all the same.
+fn protect(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Ok(found) = path.symlink_metadata() else {
+            continue;
         };
-        permissions.set_mode(write);
-    }
-    #[cfg(not(unix))]
-    permissions.set_readonly(!writable);
-    std::fs::set_permissions(path, permissions).map_err(refused)?;
-    if metadata.is_dir() {
-        for entry in std::fs::read_dir(path).map_err(refused)? {
-            set_writable(&entry.map_err(refused)?.path(), writable)?;
+        if found.is_dir() {
+            protect(&path);
+        } else if found.is_file() {
+            let mut permissions = found.permissions();
+            permissions.set_readonly(true);
+            if let Err(error) = std::fs::set_permissions(&path, permissions) {
+                tracing::warn!(file = %path.display(), %error, "a copy can still be written");
+            }
         }
     }
-    Ok(())
 }
 
 fn port_of(endpoint: &Endpoint) -> Option<u16> {

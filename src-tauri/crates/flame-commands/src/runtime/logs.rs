@@ -31,13 +31,16 @@ impl Execute for RuntimeLogs {
     }
 }
 
-/// A container's log has no numbers. The microsecond of a line is one that stays however far back is
-/// read; lines of the same one follow each other.
+/// Lines of one microsecond that have numbers of their own.
+const AT_ONCE: u64 = 4;
+
+/// A container's log has no numbers. The microsecond of a line makes one that stays however far back is
+/// read; up to four lines of the same one follow each other in it.
 fn numbered(lines: Vec<LineOfContainer>) -> impl Iterator<Item = (u64, String)> {
     let mut last = 0;
     lines.into_iter().map(move |line| {
         let micros = line.at.map_or(0, Timestamp::as_microsecond);
-        last = u64::try_from(micros).unwrap_or(0).max(last + 1);
+        last = (u64::try_from(micros).unwrap_or(0) * AT_ONCE).max(last + 1);
         (last, line.text)
     })
 }
@@ -66,7 +69,17 @@ mod tests {
         let numbers = |lines: &[LineOfContainer]| -> Vec<u64> {
             numbered(lines.to_vec()).map(|(seq, _)| seq).collect()
         };
-        assert_eq!(numbers(&all), [5, 7, 8, 9, 20]);
-        assert_eq!(numbers(&all[1..]), [7, 8, 9, 20]);
+        assert_eq!(numbers(&all), [20, 28, 29, 32, 80]);
+        for begin in 1..all.len() {
+            let seen = numbers(&all[..begin]);
+            let after = *seen.last().unwrap();
+            for tail in 0..=begin {
+                let new: Vec<u64> = numbers(&all[tail..])
+                    .into_iter()
+                    .filter(|number| *number > after)
+                    .collect();
+                assert_eq!(new, numbers(&all)[begin..], "{begin} {tail}");
+            }
+        }
     }
 }

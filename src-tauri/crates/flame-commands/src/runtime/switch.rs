@@ -97,11 +97,9 @@ impl Execute for RuntimeSwitchCancel {
         let cancel = lock(&app.runtime.switching)
             .as_mut()
             .and_then(|s| s.cancel.take());
-        match cancel.filter(|_| is_cancellable) {
-            Some(cancel) => {
-                let _ = cancel.send(());
-                Ok(())
-            }
+        let cancel = cancel.filter(|_| is_cancellable);
+        match cancel.and_then(|cancel| cancel.send(()).ok()) {
+            Some(()) => Ok(()),
             None => Err(ErrorView::new(
                 Code::RunNotInState,
                 "the journal is being handed over; it can't be stopped halfway",
@@ -223,7 +221,8 @@ impl Mover {
         };
         let driver = found?;
         let made = self.make(&driver).await;
-        // Whoever cancelled while the container was made did so in time.
+        // Whoever cancelled while the container was made did so in time; later is too late.
+        cancelled.close();
         let made = match cancelled.try_recv() {
             Ok(()) => made.and(Err(given_up())),
             Err(_) => made,

@@ -140,9 +140,9 @@ async fn runs_and_tables_move_into_the_container_and_back() {
     let known = lines[lines.len() / 2].seq;
     let after = Some(known);
     let later = stage.run(RuntimeLogs { after }).await.unwrap();
-    assert_eq!(
-        later[..],
-        lines[lines.len() / 2 + 1..][..later.len()],
+    let expected = &lines[lines.len() / 2 + 1..];
+    assert!(
+        !expected.is_empty() && later.starts_with(expected),
         "only what is new"
     );
     let native = folder.path().join("data/agent");
@@ -167,9 +167,11 @@ async fn runs_and_tables_move_into_the_container_and_back() {
     stage.close().await;
 }
 
+/// One that nobody else is given: below those that the system hands out.
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    let first = 12_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 10;
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (first..first + 10).find(is_free).unwrap()
 }
 
 async fn address(stage: &Stage) -> String {
@@ -244,21 +246,26 @@ async fn a_move_that_is_cancelled_leaves_nothing_in_podman() {
     };
     let stage = Stage::try_open(options).await.unwrap();
     run_orders(&stage).await;
-    let mode = RuntimeMode::Podman;
-    stage.run(RuntimeSwitch { mode }).await.unwrap();
-    let moved = |wanted: fn(&SwitchProgress) -> bool| {
-        move |event| match event {
-            Event::SwitchMoved(progress) if wanted(&progress) => Some(progress),
+    // While the image is looked for, and while the container is made.
+    for step in [1, 2] {
+        let mode = RuntimeMode::Podman;
+        stage.run(RuntimeSwitch { mode }).await.unwrap();
+        let reached = |event| match event {
+            Event::SwitchMoved(progress) => {
+                Some(progress).filter(|progress| progress.steps[step].status == StepStatus::Running)
+            }
             _ => None,
-        }
-    };
-    let at_image = moved(|progress| progress.steps[1].status == StepStatus::Running);
-    assert!(stage.event(at_image).await.cancellable);
-    stage.run(RuntimeSwitchCancel {}).await.unwrap();
-    let ended = stage.event(moved(|progress| progress.done)).await;
-    let error = ended.error.unwrap();
-    assert!(error.kept.unwrap().contains("nothing was moved"));
-    assert_nothing_left(&podman);
+        };
+        assert!(stage.event(reached).await.cancellable);
+        stage.run(RuntimeSwitchCancel {}).await.unwrap();
+        let ended = |event| match event {
+            Event::SwitchMoved(progress) => Some(progress).filter(|progress| progress.done),
+            _ => None,
+        };
+        let error = stage.event(ended).await.error.unwrap();
+        assert!(error.kept.unwrap().contains("nothing was moved"));
+        assert_nothing_left(&podman);
+    }
     run_orders(&stage).await;
     assert_eq!(runs(&stage).await, 2, "the agent never stopped");
     stage.close().await;

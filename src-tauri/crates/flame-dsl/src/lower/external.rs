@@ -229,12 +229,12 @@ impl Lowering<'_> {
         if let Some(text) = self.outside.texts.get(place.address.as_str()) {
             return Some(Some(Arc::clone(text)));
         }
-        if self
-            .outside
-            .missing
-            .iter()
-            .any(|known| *known.address == *place.address)
-        {
+        let named = place.named && self.outside.around.is_empty();
+        let mut missing = self.outside.missing.iter_mut();
+        if let Some(known) = missing.find(|known| *known.address == *place.address) {
+            // It is fetched once, with the rights of all who want it.
+            known.named |= named;
+            known.authentication = known.authentication.take().or(place.authentication.clone());
             return Some(None);
         }
         if self.outside.texts.len() + self.outside.missing.len() >= TEXTS_MAX {
@@ -249,7 +249,7 @@ impl Lowering<'_> {
             address: place.address.as_str().into(),
             authentication: place.authentication.clone(),
             reference: pointer.into(),
-            named: place.named && self.outside.around.is_empty(),
+            named,
         });
         Some(None)
     }

@@ -19,11 +19,13 @@ impl Failure {
         }
     }
 
-    /// Adds what the agent said last, and takes its code where it names one.
+    /// Adds what the agent said last, and takes its code where that is why it ended: `error: MD-302: ...`.
     #[must_use]
     pub fn with_last_words(self, said: &str) -> Self {
-        let mut codes = Code::ALL.iter().copied();
-        let named = codes.find(|code| said.contains(code.as_str()));
+        let named = said
+            .strip_prefix("error: ")
+            .and_then(|why| why.split(':').next())
+            .and_then(|name| Code::ALL.iter().copied().find(|code| code.as_str() == name));
         Self {
             code: named
                 .filter(|_| self.code == Code::AgentDown)
