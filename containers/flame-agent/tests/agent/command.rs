@@ -151,6 +151,10 @@ fn a_fault_is_the_last_line_of_stderr() {
         (&error["status"], &error["instance"]),
         (&json!(409), &json!("/do/0/stop"))
     );
+    assert_eq!(
+        (&error["title"], &error["detail"]),
+        (&json!("Sold out"), &json!("none left"))
+    );
 }
 
 #[test]
@@ -400,8 +404,12 @@ fn a_tour_shows_every_task_and_the_rows_on_a_terminal() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     for task in [
         "Compute totals",
+        "Choose shipping",
+        "Ship small order",
+        "Fulfil",
         "Reserve stock",
         "Upsert order",
+        "Ship order",
         "Write result",
     ] {
         for side in [format!("\n> {task}  ("), format!("\n< {task}  (")] {

@@ -566,8 +566,9 @@ async fn a_token_file_is_read_and_stays() {
         flame_agent_api::SecretText::new(token.clone()),
     );
     let status = client.unwrap().status().await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(status.unwrap().pid, ready.pid);
     assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), token);
     assert!(

@@ -146,6 +146,25 @@ async fn files_from_before_and_after_the_start_are_fed_whole_and_once() {
     watch.close().await;
 }
 
+/// Without the rounds that find what a watch has missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_seen_as_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("before.csv"), "id\n1\n").unwrap();
+    let (store, mut seen) = store(usize::MAX, Vec::new());
+    let rare = WatchOptions {
+        rescan_every: Duration::from_secs(3_600),
+        ..OPTIONS
+    };
+    let watch = FolderWatch::start(rare, Arc::clone(&store));
+    watch.set_folders(watched(folder.path())).await;
+    // The only round has passed once this one is through.
+    until(&mut seen, "before.csv", |state| *state == FileState::Done).await;
+    std::fs::write(folder.path().join("new.csv"), "id\n2\n").unwrap();
+    until(&mut seen, "new.csv", |state| *state == FileState::Done).await;
+    watch.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_copied_file_is_not_read_half() {
     use std::io::Write;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::shell::{command, read, root};
 
-/// What may stand at the top level; dot-files besides.
+/// What stands at the top level, and nothing else but dot-files.
 const TOP_LEVEL: &[&str] = &[
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -23,6 +23,17 @@ const TOP_LEVEL: &[&str] = &[
     "src-tauri",
     "tests",
     "ui",
+];
+
+/// What stands below it in any case.
+const NEEDED: &[&str] = &[
+    ".ci/run",
+    ".editorconfig",
+    ".github/workflows/ci.yml",
+    "installers/linux",
+    "tests/benches",
+    "tests/conformance",
+    "tests/e2e",
 ];
 
 /// A longer file does more than one thing.
@@ -61,7 +72,7 @@ const KEPT: &[(&str, &[&str], &str)] = &[
 pub fn broken() -> Result<Vec<String>> {
     let listing =
         read(command("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]))?;
-    let mut broken = Vec::new();
+    let mut broken = missing(&root());
     for path in listing.lines().filter(|path| root().join(path).is_file()) {
         broken.extend(misplaced(path));
         let code = [".rs", ".ts", ".svelte"]
@@ -74,6 +85,15 @@ pub fn broken() -> Result<Vec<String>> {
         }
     }
     Ok(broken)
+}
+
+fn missing(root: &Path) -> Vec<String> {
+    TOP_LEVEL
+        .iter()
+        .chain(NEEDED)
+        .filter(|path| !root.join(path).exists())
+        .map(|path| format!("layout: {path} is missing"))
+        .collect()
 }
 
 fn misplaced(path: &str) -> Option<String> {
@@ -131,6 +151,14 @@ mod tests {
         assert!(misplaced("scripts/build.sh").is_some());
         assert!(misplaced("ui/src/main.ts").is_none());
         assert!(misplaced(".github/workflows/ci.yml").is_none());
+    }
+
+    #[test]
+    fn what_is_prescribed_and_missing_is_named() {
+        assert_eq!(missing(&root()), Vec::<String>::new());
+        let empty = tempfile::tempdir().unwrap();
+        let all = TOP_LEVEL.len() + NEEDED.len();
+        assert_eq!(missing(empty.path()).len(), all);
     }
 
     #[test]
