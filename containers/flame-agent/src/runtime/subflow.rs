@@ -138,7 +138,7 @@ async fn end(shared: &Shared, run: RunId) -> Option<Run> {
             () = stopping(shared) => return None,
         };
         if parked {
-            pause(shared).await.ok()?;
+            pause(shared, RETRY_INTERVAL).await.ok()?;
         }
     }
 }
@@ -181,7 +181,7 @@ async fn cancel(shared: &Shared, run: RunId) {
         );
         match outcome.await {
             Ok(Err(Error::Store(error))) if error.is_transient() => {
-                if pause(shared).await.is_err() {
+                if pause(shared, RETRY_INTERVAL).await.is_err() {
                     return;
                 }
             }
