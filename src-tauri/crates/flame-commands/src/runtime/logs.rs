@@ -73,7 +73,8 @@ mod tests {
         for begin in 1..all.len() {
             let seen = numbers(&all[..begin]);
             let after = *seen.last().unwrap();
-            for tail in 0..=begin {
+            // However far back is read, as long as the last known line is still there.
+            for tail in 0..begin {
                 let new: Vec<u64> = numbers(&all[tail..])
                     .into_iter()
                     .filter(|number| *number > after)
