@@ -38,7 +38,7 @@ fn main() {
             std::process::exit(101);
         }
         "newer" => {
-            eprintln!("MD-303 the data folder was written by version 9");
+            eprintln!("error: MD-303: the data folder was written by version 9");
             std::process::exit(3);
         }
         "babble" => println!("hello"),
