@@ -36,17 +36,22 @@ function missing(t) {
 async function runOrders() {
   await window.go("workflows");
   await window.click("row-run-orders");
-  await window.reads("run-status", /Completed/);
 }
 
-async function runs() {
+/** Waits until the list has that many runs, all of them completed. */
+async function completed(count) {
   await window.go("runs");
-  await window.see("run-row");
-  return (await window.parts("run-row")).length;
+  const all = async () => Promise.all(await (await window.parts("run-row")).map((row) => window.text(row)));
+  let rows = [];
+  await app.browser
+    .waitUntil(async () => (rows = await all()).length === count && rows.every((row) => /Completed/.test(row)), { timeout: 20_000 })
+    .catch(() => assert.fail(`not ${count} completed runs: ${JSON.stringify(rows)}`));
 }
 
 async function move(to, mode) {
   await app.browser.execute((hash) => (globalThis.location.hash = hash), "#/settings/runtime");
+  // Until Podman was looked for it can't be chosen.
+  await window.reads(`runtime-${to}`, /Ready/);
   await window.click(`runtime-${to}`);
   await window.reads("switch-card", new RegExp(`Switched to ${mode}`), MOVE_MS);
   await window.reads("runtime-pill", new RegExp(mode), MOVE_MS);
@@ -55,19 +60,21 @@ async function move(to, mode) {
 test("the agent moves into a container with its runs, and works there", async (t) => {
   if (missing(t)) return;
   await runOrders();
+  await completed(1);
   await move("podman", "Podman");
   await window.reads("container-card", /running/);
   await window.reads("container-card", /a port on loopback only/);
+  await window.reads("container-card", /MB of 537 MB/);
   await window.reads("agent-log", /\S/);
-  assert.equal(await runs(), 1);
+  await completed(1);
   await runOrders();
-  assert.equal(await runs(), 2);
+  await completed(2);
 });
 
 test("it moves back with what it did there", async (t) => {
   if (missing(t)) return;
   await move("native", "Native");
-  assert.equal(await runs(), 2);
+  await completed(2);
   await runOrders();
-  assert.equal(await runs(), 3);
+  await completed(3);
 });
