@@ -1,5 +1,5 @@
 //! A private Podman for a test that is not written in Rust: prints its socket, or `none` and why, and
-//! ends with its standard input. On the way out it says what its containers left behind.
+//! ends with its standard input, and all that is in it.
 
 use std::io::{Read as _, Write as _};
 
