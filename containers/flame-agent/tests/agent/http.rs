@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use flame_agent_api::Operation;
 use flame_errors::Code;
@@ -387,19 +387,17 @@ async fn metrics_keep_the_rules_of_the_format() {
     }
 }
 
-/// The judge that others wrote, where it is installed.
+/// The judge that others wrote, where `cargo xtask test` put it.
 fn check_with_promtool(text: &str) {
-    let mut promtool = Command::new("promtool");
-    promtool
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped());
-    let Ok(mut child) = promtool.spawn() else {
-        flame_testkit::tell(
-            "promtool is not installed (apt: prometheus); our own check stands alone",
-        );
+    let Some(mut promtool) = flame_testkit::Counterpart::promtool() else {
         return;
     };
+    let mut child = promtool
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child
         .stdin
         .take()

@@ -128,6 +128,13 @@ impl Counterpart {
         present(program, command)
     }
 
+    /// Prometheus' own judge of what `/metrics` says; `None`, said aloud, where it is missing.
+    pub fn promtool() -> Option<Command> {
+        let program = target().join("tools/promtool/usr/bin/promtool");
+        let command = Command::new(&program);
+        present(program, command)
+    }
+
     /// Whether all of them are installed here.
     pub fn are_installed() -> bool {
         let stamps = ["node/.installed", "python/.installed"];

@@ -172,6 +172,29 @@ pub fn libjq() -> Result<()> {
     python(&place, &["jq==1.13.0"])
 }
 
+/// The judge of the metrics' format, out of Debian's package: installed, it would start a server for good.
+pub fn promtool() -> Result<()> {
+    let place = target_dir().join("tools/promtool");
+    if place.join("usr/bin/promtool").is_file() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&place)?;
+    exec(privileged()?.args(["apt-get", "update", "-qq"]))?;
+    exec(
+        command("apt-get")
+            .args(["download", "-qq", "prometheus"])
+            .current_dir(&place),
+    )?;
+    for entry in std::fs::read_dir(&place)? {
+        let package = entry?.path();
+        if package.extension().is_some_and(|kind| kind == "deb") {
+            exec(command("dpkg-deb").arg("-x").arg(&package).arg(&place))?;
+            std::fs::remove_file(&package)?;
+        }
+    }
+    Ok(())
+}
+
 /// The servers that the tests of protocols talk to, installed beside the build.
 pub fn counterparts() -> Result<()> {
     let place = target_dir().join("tools/counterparts");

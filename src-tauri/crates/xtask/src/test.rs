@@ -62,6 +62,7 @@ fn rust(times: &Times) -> Result<()> {
     let static_agent = images::for_tests()?;
     setup::libjq()?;
     setup::counterparts()?;
+    setup::promtool()?;
     build()?;
     times.remember()?;
     let scratch = Scratch::make()?;
