@@ -1,10 +1,11 @@
 //! Start to the first 200, and the memory of an agent with nothing to do.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
 
+use super::goal;
 use crate::Method;
 use crate::agent::Agent;
 use crate::load::Connection;
@@ -28,18 +29,18 @@ pub async fn measure(method: &Method) -> Result<()> {
     first.sort_unstable();
     resident.sort_unstable();
     let middle = ready.len() / 2;
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
     println!("\nCold start ({})", method.durability);
     println!(
-        "  start to ready      {:>8.1} ms",
-        ready[middle].as_secs_f64() * 1000.0
+        "  start to ready      {:>8.1} ms  {}",
+        milliseconds(ready[middle]),
+        goal(milliseconds(ready[middle]), 150.0)
     );
     println!(
         "  start to first 200  {:>8.1} ms",
-        first[middle].as_secs_f64() * 1000.0
+        milliseconds(first[middle])
     );
-    println!(
-        "  idle memory         {:>8.1} MB",
-        resident[middle] as f64 / 1024.0
-    );
+    let idle = resident[middle] as f64 / 1024.0;
+    println!("  idle memory         {idle:>8.1} MB  {}", goal(idle, 40.0));
     Ok(())
 }

@@ -63,3 +63,9 @@ pub async fn measure(options: &Options) -> Result<()> {
     }
     Ok(())
 }
+
+/// Whether a figure is where the product wants it; both in the figure's own unit.
+fn goal(figure: f64, below: f64) -> String {
+    let verdict = if figure < below { "met" } else { "missed" };
+    format!("(goal: below {below}, {verdict})")
+}

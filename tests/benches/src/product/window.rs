@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::goal;
+
 /// What a new workspace promises.
 const DURABILITY: &str = "full";
 
@@ -27,7 +29,10 @@ pub fn measure(rounds: u32, script: Option<&Path>) -> Result<()> {
     let mut times = times(&output.stdout).context("what the window gave can't be read")?;
     times.sort_unstable();
     let (ms, was_there) = times[times.len() / 2];
-    println!("  Orders can be run   {ms:>8} ms after the page began to load");
+    println!(
+        "  Orders can be run   {ms:>8} ms after the page began to load  {}",
+        goal(ms as f64, 2_000.0)
+    );
     if was_there {
         println!("  (at most: it could be when the window was first looked at)");
     }
