@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use flame_agent_api::SecretText;
 use flame_agent_client::{AgentClient, Format, StartOptions};
+use flame_errors::Code;
 use flame_testkit::{Agent, Effects};
 use flame_types::{RunId, RunStatus, WorkflowId};
 use serde_json::{Value, json};
@@ -183,6 +184,52 @@ async fn a_kill_at_any_write_loses_nothing_acknowledged() {
     }
     let by_key = effects.by_key();
     assert_eq!(by_key.len(), started.len(), "one effect for each run");
+    assert_eq!(agent.stop().unwrap().code(), Some(0));
+}
+
+/// A sync that fails is no commit: nobody is told that he was heard, and what was acknowledged before and after lasts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_fails_acknowledges_nothing() {
+    if !may_trace() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (data, log) = (folder.path().join("data"), folder.path().join("trace"));
+    // Of each thread: the one that syncs the log gets there in the middle of the runs.
+    let inject = "inject=fdatasync:error=EIO:when=9";
+    let agent = Traced::start(&data, &log, &["-e", "trace=fdatasync", "-e", inject]);
+    let client = agent.client(&data).unwrap();
+    let text = crate::harness::workflow("order", "do:\n  - say: { set: { done: true } }");
+    client
+        .put_workflow(&workflow(), Format::Yaml, &text)
+        .await
+        .unwrap();
+    let mut acknowledged = Vec::new();
+    let mut refused = 0;
+    while acknowledged.len() < 20 {
+        let number = acknowledged.len() as u64;
+        match start(&client, number, true).await {
+            Ok((run, status)) => {
+                assert_eq!(status, RunStatus::Completed);
+                acknowledged.push(run);
+            }
+            // Until it knows that what is in the log is safe; then it goes on by itself.
+            Err(error) => {
+                assert_eq!(error.code(), Code::StorageFailed, "{error}");
+                refused += 1;
+                assert!(refused < 100_000, "it never goes on");
+            }
+        }
+    }
+    assert!(refused > 0, "the sync did not fail");
+    agent.end();
+    let agent = Agent::start(program(), &data, &[]).unwrap();
+    let secret = SecretText::new(agent.token.clone());
+    let client = AgentClient::new(&agent.url, secret).unwrap();
+    for (number, known) in (0..).zip(acknowledged) {
+        let (run, status) = start(&client, number, true).await.unwrap();
+        assert_eq!((run, status), (known, RunStatus::Completed));
+    }
     assert_eq!(agent.stop().unwrap().code(), Some(0));
 }
 
