@@ -60,6 +60,14 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
+/// The names of the files in a folder.
+fn left_in(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).unwrap();
+    files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
 /// Waits for a process that is not our child.
 async fn gone(pid: u32) {
     let ended = async {
@@ -129,6 +137,7 @@ async fn a_started_agent_is_ready_with_a_fresh_private_token_and_ends_with_the_a
     let pid = second.pid.unwrap();
     launcher.close().await;
     assert!(!exists(pid));
+    assert_eq!(left_in(&folder.path().join("run")), [""; 0]);
 }
 
 #[tokio::test]
@@ -229,6 +238,7 @@ async fn a_missing_program_and_a_foreign_one_are_told_apart() {
         failure.detail
     );
     launcher.close().await;
+    assert_eq!(left_in(&folder.path().join("run")), [""; 0]);
 
     std::fs::create_dir_all(folder.path().join("data")).unwrap();
     std::fs::write(folder.path().join("data/behaviour"), "babble").unwrap();
@@ -260,6 +270,7 @@ async fn an_agent_that_shall_stay_is_found_again_and_can_be_stopped_later() {
     launcher.keep_running(false).await;
     launcher.close().await;
     gone(pid).await;
+    assert_eq!(left_in(&folder.path().join("run")), [""; 0]);
 }
 
 #[test]

@@ -388,9 +388,6 @@ impl Container {
             )
         };
         let token = Token::random().map_err(failed)?;
-        if let Some(folder) = self.token_file.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
         token.write(&self.token_file).map_err(failed)?;
         Ok(token)
     }

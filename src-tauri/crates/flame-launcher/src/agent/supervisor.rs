@@ -185,7 +185,6 @@ impl Supervisor {
     async fn begin(&self) -> Result<Process, Failure> {
         self.publish
             .send_modify(|state| state.phase = Phase::Starting);
-        self.make_runtime_folder()?;
         if let Some(process) = self.find().await {
             return Ok(process);
         }
@@ -195,7 +194,7 @@ impl Supervisor {
                 format!("no randomness for the token: {error}"),
             )
         })?;
-        let token_file = self.options.runtime_dir.join("token");
+        let token_file = self.token_file();
         token.write(&token_file).map_err(|error| {
             let detail = format!(
                 "the token can't be written to {}: {error}",
@@ -205,7 +204,7 @@ impl Supervisor {
         })?;
         let began = Instant::now();
         let (port, port_taken) = self.free_port();
-        let mut process = self.spawn(port).await?;
+        let mut process = self.spawn(port).await.inspect_err(|_| self.forget())?;
         if self.options.keep_running {
             process.keep(true).await;
         }
@@ -226,7 +225,7 @@ impl Supervisor {
             "--listen".to_owned(),
             format!("127.0.0.1:{port}"),
             "--token-file".to_owned(),
-            path(&self.options.runtime_dir.join("token")),
+            path(&self.token_file()),
             "--durability".to_owned(),
             self.options.durability.as_str().to_owned(),
             "--exit-on-stdin-close".to_owned(),
@@ -248,7 +247,7 @@ impl Supervisor {
     /// its version all fit. One of another version is stopped.
     async fn find(&self) -> Option<Process> {
         let listening = Listening::read(&self.record_file())?;
-        let token = Token::read(&self.options.runtime_dir.join("token")).ok()?;
+        let token = Token::read(&self.token_file()).ok()?;
         let identity = health::identity(&listening.listening, &token).await?;
         if identity.pid != listening.pid || listening.data_dir != self.options.data_dir {
             return None;
@@ -274,7 +273,7 @@ impl Supervisor {
         loop {
             tokio::select! {
                 how = process.ended() => {
-                    record::forget(&self.record_file());
+                    self.forget();
                     return End::Lost(self.explain(Failure::new(Code::AgentDown, how)));
                 }
                 _ = looks.tick() => {
@@ -314,7 +313,13 @@ impl Supervisor {
 
     async fn end(&self, process: &mut Process) {
         process.stop(self.options.grace).await;
+        self.forget();
+    }
+
+    /// Removes what is kept of an agent that has ended.
+    fn forget(&self) {
         record::forget(&self.record_file());
+        Token::forget(&self.token_file());
     }
 
     fn explain(&self, failure: Failure) -> Failure {
@@ -322,18 +327,6 @@ impl Supervisor {
             Some(said) => failure.with_last_words(&said),
             None => failure,
         }
-    }
-
-    fn make_runtime_folder(&self) -> Result<(), Failure> {
-        let folder = &self.options.runtime_dir;
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder).map_err(|error| {
-            let detail = format!("the folder {} can't be made: {error}", folder.display());
-            Failure::new(Code::AgentDown, detail)
-        })
     }
 
     /// The wished port when it is free, else 0 (any) and the port that is taken.
@@ -377,6 +370,10 @@ impl Supervisor {
                 ..AgentState::stopped()
             };
         });
+    }
+
+    fn token_file(&self) -> std::path::PathBuf {
+        self.options.runtime_dir.join("token")
     }
 
     fn record_file(&self) -> std::path::PathBuf {

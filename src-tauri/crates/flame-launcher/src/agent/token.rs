@@ -32,8 +32,16 @@ impl Token {
         Ok(Self(Zeroizing::new(text.trim().to_owned())))
     }
 
-    /// Writes it so that nobody else can read it at any moment, replacing what was there.
+    /// Writes it so that nobody else can read it at any moment, replacing what was there. A folder that has to be
+    /// made for it is this user's alone.
     pub fn write(&self, path: &Path) -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true);
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(folder)?;
+        }
         let fresh = path.with_extension("new");
         match std::fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -47,6 +55,12 @@ impl Token {
         file.write_all(self.0.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&fresh, path)
+    }
+
+    /// Removes a token that opens nothing any more.
+    pub(crate) fn forget(path: &Path) {
+        // One that stays opens nothing either, and the next start replaces it.
+        let _ = std::fs::remove_file(path);
     }
 
     /// The token itself, for the `Authorization` header.
@@ -85,5 +99,15 @@ mod tests {
         token.write(&path).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(Token::read(&path).unwrap(), token);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_folder_that_is_made_for_it_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("data/run");
+        Token::random().unwrap().write(&made.join("token")).unwrap();
+        assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 }
