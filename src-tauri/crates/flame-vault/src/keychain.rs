@@ -16,15 +16,47 @@ const PROBE_MAX: Duration = Duration::from_secs(2);
 /// A person may be asked by the system meanwhile.
 const CALL_MAX: Duration = Duration::from_secs(60);
 
-/// Whether secrets can be kept there; the reason when they can't.
-pub(crate) fn probe(service: &str) -> Result<(), String> {
-    let service = service.to_owned();
-    within(PROBE_MAX, move || {
-        let entry = Entry::new(&service, "probe")?;
-        entry.set_password("probe")?;
-        entry.delete_credential()
-    })
-    .map_err(|error| error.to_string())
+/// The question whether secrets can be kept there. While it has no answer it is not asked again: each would hold a
+/// thread, and the system may be asking a person.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    asked: Option<Asked<()>>,
+}
+
+impl Probe {
+    /// Whether secrets can be kept there; the reason when they can't.
+    pub(crate) fn ask(&mut self, service: &str) -> Result<(), String> {
+        let service = service.to_owned();
+        self.ask_by(PROBE_MAX, move || {
+            let entry = Entry::new(&service, "probe")?;
+            entry.set_password("probe")?;
+            entry.delete_credential()
+        })
+        .map_err(|error| error.to_string())
+    }
+
+    fn ask_by(
+        &mut self,
+        limit: Duration,
+        call: impl FnOnce() -> keyring::Result<()> + Send + 'static,
+    ) -> Result<(), Error> {
+        if let Some(asked) = self.asked.take() {
+            match asked.answer(Duration::ZERO) {
+                Some(Ok(())) => return Ok(()),
+                // It may be another one by now.
+                Some(Err(_)) => {}
+                None => {
+                    self.asked = Some(asked);
+                    return Err(silent(limit));
+                }
+            }
+        }
+        let asked = Asked::begin(call)?;
+        asked.answer(limit).unwrap_or_else(|| {
+            self.asked = Some(asked);
+            Err(silent(limit))
+        })
+    }
 }
 
 pub(crate) fn put(service: &str, name: &str, secret: &SecretString) -> Result<(), Error> {
@@ -55,31 +87,47 @@ pub(crate) fn delete(service: &str, name: &str) -> Result<(), Error> {
     })
 }
 
-/// Runs the call on its own thread: the store starts a runtime of its own, which panics inside
-/// another. A call that does not come back in time is left behind.
+/// Runs the call and waits for its answer. One that does not come in time is left behind.
 fn within<T: Send + 'static>(
     limit: Duration,
     call: impl FnOnce() -> keyring::Result<T> + Send + 'static,
 ) -> Result<T, Error> {
-    let (answer, answered) = mpsc::sync_channel(1);
-    let spawned = std::thread::Builder::new()
-        .name("keychain".to_owned())
-        .spawn(move || {
-            // Nobody listens any more when the limit has passed.
-            let _ = answer.send(call());
-        });
-    if let Err(error) = spawned {
-        return Err(Error::Keychain(error.to_string()));
+    Asked::begin(call)?
+        .answer(limit)
+        .unwrap_or_else(|| Err(silent(limit)))
+}
+
+/// A call on its own thread: the store starts a runtime of its own, which panics inside another.
+#[derive(Debug)]
+struct Asked<T>(mpsc::Receiver<keyring::Result<T>>);
+
+impl<T: Send + 'static> Asked<T> {
+    fn begin(call: impl FnOnce() -> keyring::Result<T> + Send + 'static) -> Result<Self, Error> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        std::thread::Builder::new()
+            .name("keychain".to_owned())
+            .spawn(move || {
+                // Nobody may be listening any more.
+                let _ = answer.send(call());
+            })
+            .map_err(|error| Error::Keychain(error.to_string()))?;
+        Ok(Self(answered))
     }
-    match answered.recv_timeout(limit) {
-        Ok(result) => result.map_err(|error| Error::Keychain(describe(&error))),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::Keychain(format!(
-            "it did not answer within {limit:?}"
-        ))),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            Err(Error::Keychain("the call broke".to_owned()))
+
+    /// `None` when there is no answer within the limit.
+    fn answer(&self, limit: Duration) -> Option<Result<T, Error>> {
+        match self.0.recv_timeout(limit) {
+            Ok(result) => Some(result.map_err(|error| Error::Keychain(describe(&error)))),
+            Err(mpsc::RecvTimeoutError::Timeout) => None,
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Some(Err(Error::Keychain("the call broke".to_owned())))
+            }
         }
     }
+}
+
+fn silent(limit: Duration) -> Error {
+    Error::Keychain(format!("it did not answer within {limit:?}"))
 }
 
 fn describe(error: &KeyringError) -> String {
@@ -112,6 +160,39 @@ mod tests {
             "{error}"
         );
         drop(hold);
+    }
+
+    fn not_asked() -> keyring::Result<()> {
+        panic!("it was asked again")
+    }
+
+    #[test]
+    fn a_question_that_hangs_is_not_asked_again() {
+        let (hold, never) = mpsc::channel::<()>();
+        let mut probe = Probe::default();
+        let first = probe.ask_by(Duration::from_millis(10), move || {
+            let _ = never.recv();
+            Ok(())
+        });
+        let again = probe.ask_by(Duration::from_millis(10), not_asked);
+        for error in [first.unwrap_err(), again.unwrap_err()] {
+            let text = error.to_string();
+            assert!(text.contains("it did not answer within 10ms"), "{text}");
+        }
+        drop(hold);
+    }
+
+    #[test]
+    fn a_late_yes_is_taken_and_a_late_no_is_asked_once_more() {
+        let late = |answer| {
+            let (answers, asked) = mpsc::sync_channel(1);
+            answers.send(answer).unwrap();
+            let asked = Some(Asked(asked));
+            Probe { asked }
+        };
+        assert!(late(Ok(())).ask_by(PROBE_MAX, not_asked).is_ok());
+        let mut refused = late(Err(KeyringError::NoEntry));
+        assert!(refused.ask_by(PROBE_MAX, || Ok(())).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Error;
 use crate::file::{Cost, VaultFile};
-use crate::keychain;
+use crate::keychain::{self, Probe};
 
 const SECRET_BYTES_MAX: usize = 64 * 1024;
 const PASSPHRASE_CHARACTERS_MIN: usize = 8;
@@ -66,6 +66,7 @@ pub struct Vault {
 struct Inner {
     /// Known to work since a write went through.
     has_keychain: bool,
+    probe: Probe,
     file: Option<VaultFile>,
 }
 
@@ -88,14 +89,14 @@ impl Vault {
         }
     }
 
-    /// Where the next secret goes. Takes up to 2 s while there is no keychain.
+    /// Where the next secret goes. Takes up to 2 s where a keychain does not answer, once.
     pub fn status(&self) -> Status {
         self.status_of(&mut self.inner())
     }
 
     fn status_of(&self, inner: &mut Inner) -> Status {
         if !inner.has_keychain {
-            match keychain::probe(&self.service) {
+            match inner.probe.ask(&self.service) {
                 Ok(()) => inner.has_keychain = true,
                 Err(reason) => {
                     tracing::debug!(reason, "there is no keychain");

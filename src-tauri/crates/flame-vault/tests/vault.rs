@@ -12,6 +12,8 @@ use flame_errors::Code;
 use flame_vault::{Cost, Place, State, Vault};
 use secrecy::{ExposeSecret, SecretString};
 
+const KEYRING: &[&str] = &["dbus-run-session", "gnome-keyring-daemon"];
+
 const CHEAP: Cost = Cost {
     memory_kib: 64,
     iterations: 1,
@@ -22,14 +24,18 @@ fn secret(text: &str) -> SecretString {
     SecretString::from(text)
 }
 
+/// What hangs fails; none of this takes long.
+const HUNG_AFTER_S: &str = "120";
+
 /// Runs one of the `inside_` cases of this file under a command line that sets its stage.
 fn run_inside(case: &str, stage: &[&str], home: &Path) {
-    let mut arguments: Vec<&str> = stage.to_vec();
+    let mut arguments = vec!["--kill-after=5", HUNG_AFTER_S];
+    arguments.extend(stage);
     let test = std::env::current_exe().unwrap();
     let test = test.to_str().unwrap();
     arguments.extend([test, "--exact", case, "--ignored", "--nocapture"]);
-    let output = Command::new(arguments[0])
-        .args(&arguments[1..])
+    let output = Command::new("timeout")
+        .args(&arguments)
         .env("HOME", home)
         .env("XDG_DATA_HOME", home.join("data"))
         .env("XDG_CONFIG_HOME", home.join("config"))
@@ -45,18 +51,17 @@ fn run_inside(case: &str, stage: &[&str], home: &Path) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() && text.contains("1 passed"),
-        "{text}\n{errors}"
+        "{}\n{text}\n{errors}",
+        output.status
     );
 }
 
-/// Whether a session with a keyring can be had here; says what is missing where it can't.
-fn has_keyring() -> bool {
+/// Whether a session with these programs can be had here; says what is missing where it can't.
+fn has(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let is_missing =
         |program: &&str| !std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    let missing = ["dbus-run-session", "gnome-keyring-daemon"]
-        .into_iter()
-        .find(is_missing);
+    let missing = programs.iter().copied().find(is_missing);
     if let Some(program) = missing {
         flame_testkit::skipped(format_args!("{program} is not installed"));
     }
@@ -71,7 +76,7 @@ fn without_a_session_bus_the_file_is_used() {
 
 #[test]
 fn with_a_keychain_nothing_is_written_to_a_file() {
-    if !has_keyring() {
+    if !has(KEYRING) {
         return;
     }
     let home = tempfile::tempdir().unwrap();
@@ -83,7 +88,7 @@ fn with_a_keychain_nothing_is_written_to_a_file() {
 
 #[test]
 fn a_keychain_that_was_never_unlocked_is_not_used() {
-    if !has_keyring() {
+    if !has(KEYRING) {
         return;
     }
     let home = tempfile::tempdir().unwrap();
@@ -93,14 +98,39 @@ fn a_keychain_that_was_never_unlocked_is_not_used() {
 }
 
 #[test]
+fn a_keychain_that_never_answers_is_not_used() {
+    if !has(&["dbus-run-session"]) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let stage = ["dbus-run-session", "--"];
+    run_inside("inside_with_a_silent_keychain", &stage, home.path());
+}
+
+#[test]
 #[ignore = "runs inside a stage that the other tests set"]
 fn inside_without_a_keychain() {
+    the_file_is_used();
+}
+
+#[test]
+#[ignore = "runs inside a stage that the other tests set"]
+fn inside_with_a_silent_keychain() {
+    let silent = zbus::blocking::Connection::session().unwrap();
+    // Nothing is served on the connection, so what is asked there stays without an answer.
+    silent.request_name("org.freedesktop.secrets").unwrap();
+    let reason = the_file_is_used();
+    assert!(reason.contains("did not answer within 2s"), "{reason}");
+}
+
+/// Keeps a secret in the file, through all that a person meets there; gives the reason that is told.
+fn the_file_is_used() -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.json");
     let vault = Vault::new("io.mastra.test", path.clone(), CHEAP);
     let status = vault.status();
     assert_eq!((status.place, status.state), (Place::File, State::New));
-    assert!(status.detail.is_some(), "the reason is told");
+    let reason = status.detail.expect("the reason is told");
     assert!(!path.exists(), "asking makes no file");
 
     let refused = vault.put("db", &secret("canary")).unwrap_err();
@@ -128,6 +158,7 @@ fn inside_without_a_keychain() {
         later.put("db", &large).unwrap_err().code(),
         Code::ParameterInvalid
     );
+    reason
 }
 
 #[test]
