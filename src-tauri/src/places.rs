@@ -35,39 +35,56 @@ impl Places {
             .ok()
             .and_then(|program| program.parent().map(Path::to_owned))
             .unwrap_or_default();
-        let agent = arguments
-            .agent
-            .clone()
-            .unwrap_or_else(|| beside.join(AGENT));
-        let static_agents = static_agents(&beside, arguments);
-        let podman = arguments.podman.clone();
-        let Some(folder) = &arguments.data_dir else {
-            let data_dir = app.path().data_dir()?.join("mastra");
-            let runtime_dir = app
-                .path()
-                .runtime_dir()
-                .map_or_else(|_| data_dir.join("run"), |folder| folder.join("mastra"));
-            let agent_port = Some(AGENT_PORT);
-            return Ok(Self {
-                data_dir,
-                runtime_dir,
-                agent,
-                static_agents,
-                podman,
-                agent_port,
-            });
+        let folders = match &arguments.data_dir {
+            Some(folder) => Folders::own(std::path::absolute(folder)?),
+            None => Folders::usual(&app.path().data_dir()?, app.path().runtime_dir().ok()),
         };
-        // A folder of one's own shares neither runtime files nor the port with the usual one.
-        let data_dir = std::path::absolute(folder)?;
-        let runtime_dir = data_dir.join("run");
-        Ok(Self {
+        Ok(Self::of(folders, &beside, arguments))
+    }
+
+    /// `beside` is the folder of this program.
+    fn of(folders: Folders, beside: &Path, arguments: &Arguments) -> Self {
+        Self {
+            data_dir: folders.data_dir,
+            runtime_dir: folders.runtime_dir,
+            agent: arguments
+                .agent
+                .clone()
+                .unwrap_or_else(|| beside.join(AGENT)),
+            static_agents: static_agents(beside, arguments),
+            podman: arguments.podman.clone(),
+            agent_port: folders.agent_port,
+        }
+    }
+}
+
+/// What depends on whether the app has a folder of its own.
+#[derive(Debug, PartialEq, Eq)]
+struct Folders {
+    data_dir: PathBuf,
+    runtime_dir: PathBuf,
+    agent_port: Option<u16>,
+}
+
+impl Folders {
+    /// Below what the system gives this user; a system without runtime folders gets one beside the data.
+    fn usual(data: &Path, runtime: Option<PathBuf>) -> Self {
+        let data_dir = data.join("mastra");
+        Self {
+            runtime_dir: runtime
+                .map_or_else(|| data_dir.join("run"), |folder| folder.join("mastra")),
             data_dir,
-            runtime_dir,
-            agent,
-            static_agents,
-            podman,
+            agent_port: Some(AGENT_PORT),
+        }
+    }
+
+    /// A folder of one's own shares neither runtime files nor the port with the usual one.
+    fn own(data_dir: PathBuf) -> Self {
+        Self {
+            runtime_dir: data_dir.join("run"),
+            data_dir,
             agent_port: None,
-        })
+        }
     }
 }
 
@@ -81,4 +98,64 @@ fn static_agents(beside: &Path, arguments: &Arguments) -> Vec<PathBuf> {
     let mut places = vec![beside.join(STATIC_AGENT)];
     places.extend(built);
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(folders: Folders, arguments: &Arguments) -> Places {
+        Places::of(folders, Path::new("/target/debug"), arguments)
+    }
+
+    #[test]
+    fn the_usual_folders_are_those_of_the_user_with_the_port_that_lasts() {
+        let usual = |runtime: Option<&str>| {
+            Folders::usual(Path::new("/home/ada/.local/share"), runtime.map(Into::into))
+        };
+        let expected = |runtime_dir: &str| Folders {
+            data_dir: "/home/ada/.local/share/mastra".into(),
+            runtime_dir: runtime_dir.into(),
+            agent_port: Some(7410),
+        };
+        assert_eq!(usual(Some("/run/user/7")), expected("/run/user/7/mastra"));
+        assert_eq!(usual(None), expected("/home/ada/.local/share/mastra/run"));
+    }
+
+    #[test]
+    fn a_folder_of_ones_own_holds_everything_and_leaves_the_usual_port_alone() {
+        let own = Folders::own("/elsewhere".into());
+        let places = places(own, &Arguments::default());
+        assert_eq!(places.data_dir, Path::new("/elsewhere"));
+        assert_eq!(places.runtime_dir, Path::new("/elsewhere/run"));
+        assert_eq!(places.agent_port, None);
+    }
+
+    #[test]
+    fn programs_are_beside_this_one_unless_they_are_named() {
+        let found = |arguments: &Arguments| places(Folders::own("/data".into()), arguments);
+        let beside = found(&Arguments::default());
+        assert_eq!(beside.agent, Path::new("/target/debug").join(AGENT));
+        // What was installed with the app goes before what a checkout happens to have built.
+        let installed = "/target/debug/flame-agent-static";
+        let built = "/target/x86_64-unknown-linux-gnu/release/flame-agent";
+        assert_eq!(beside.static_agents, [installed, built].map(PathBuf::from));
+        assert_eq!(beside.podman, None);
+
+        let named = found(&Arguments {
+            agent: Some("/agent".into()),
+            static_agent: Some("/static".into()),
+            podman: Some("/podman.sock".to_owned()),
+            ..Arguments::default()
+        });
+        assert_eq!(named.agent, Path::new("/agent"));
+        assert_eq!(named.static_agents, [PathBuf::from("/static")]);
+        assert_eq!(named.podman.as_deref(), Some("/podman.sock"));
+    }
+
+    #[test]
+    fn a_program_at_the_root_has_only_its_own_folder() {
+        let found = static_agents(Path::new("/"), &Arguments::default());
+        assert_eq!(found, [PathBuf::from("/flame-agent-static")]);
+    }
 }
