@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { mkdtemp, readlink, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { remote } from "webdriverio";
 
 import { end, openDesktop, processesIn } from "./desktop.mjs";
@@ -27,13 +27,15 @@ async function freePort() {
 
 /**
  * Opens the app on a private desktop. `close` ends the window, the driver and the desktop. What the content security
- * policy refused meanwhile fails it, unless the test asks for it with `refusals: "expected"`.
+ * policy refused meanwhile fails it, unless the test asks for it with `refusals: "expected"`. With `usualFolders` it is
+ * where a person's is, without a data folder of its own.
  */
 export async function openApp(options = {}) {
   const desktop = options.desktop ?? (await openDesktop(options));
-  const dataDir = options.dataDir ?? (await mkdtemp(join(desktop.home, "workspace-")));
+  const usual = options.usualFolders ? join(desktop.env.XDG_DATA_HOME, "mastra") : undefined;
+  const dataDir = usual ?? options.dataDir ?? (await mkdtemp(join(desktop.home, "workspace-")));
   const [port, nativePort] = [await freePort(), await freePort()];
-  const env = { ...desktop.env, MASTRA_DATA_DIR: dataDir, ...options.env };
+  const env = { ...desktop.env, MASTRA_DATA_DIR: usual ? undefined : dataDir, ...options.env };
   const driver = desktop.start(
     DRIVER,
     ["--port", `${port}`, "--native-port", `${nativePort}`, "--native-driver", "/usr/bin/WebKitWebDriver"],
@@ -53,11 +55,15 @@ export async function openApp(options = {}) {
   });
   await watchPolicy(browser);
   let closed = false;
+  // In the usual folders its data folder is not named to it.
+  const programs = () => programsIn(usual ? desktop.home : dataDir);
   const refused = async () => (closed || options.refusals === "expected" ? [] : refusals(browser));
   return {
     browser,
     dataDir,
     desktop,
+    /** Those of our programs that run for this app. */
+    programs,
     /** Ends the window but keeps the desktop and the data, as a person who quits the app. */
     async quit() {
       const found = await refused();
@@ -65,9 +71,8 @@ export async function openApp(options = {}) {
       await browser.deleteSession();
       await driver.stop();
       // The driver does not always end what it opened.
-      for (const pid of await processesIn(dataDir)) {
-        const program = await readlink(`/proc/${pid}/exe`).catch(() => "");
-        if (program === (await realpath(APP))) end(pid, "SIGTERM");
+      for (const { pid, name } of await programs()) {
+        if (name === basename(await realpath(APP))) end(pid, "SIGTERM");
       }
       assert.deepEqual(found, [], "the content security policy refused something");
     },
@@ -79,6 +84,16 @@ export async function openApp(options = {}) {
       assert.deepEqual(found, [], "the content security policy refused something");
     },
   };
+}
+
+async function programsIn(folder) {
+  const ours = dirname(await realpath(APP));
+  const found = [];
+  for (const pid of await processesIn(folder)) {
+    const program = await readlink(`/proc/${pid}/exe`).catch(() => "");
+    if (dirname(program) === ours) found.push({ pid, name: basename(program) });
+  }
+  return found;
 }
 
 async function isOpen(browser) {

@@ -32,6 +32,18 @@ export async function processesIn(folder) {
   return found;
 }
 
+/** Files below a folder that hold the text as it is. */
+export async function filesWith(folder, text) {
+  const found = [];
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath ?? entry.path, entry.name);
+    const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+    if (bytes.includes(text)) found.push(path);
+  }
+  return found;
+}
+
 /** Starts the desktop; `close` ends what was started and removes the folders. */
 export async function openDesktop({ keyring = true } = {}) {
   const home = await mkdtemp(join(tmpdir(), "mastra-e2e-"));

@@ -1,10 +1,9 @@
 // A password goes to the keychain; without one, into a vault that a passphrase opens; never into a file.
 import assert from "node:assert/strict";
-import { readFile, readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { test } from "node:test";
 
 import { openApp } from "../harness/app.mjs";
+import { filesWith } from "../harness/desktop.mjs";
 import { Window } from "../pages/window.mjs";
 
 const CANARY = "canary-7f3a-password";
@@ -39,16 +38,4 @@ for (const keyring of [true, false]) {
       await app.close();
     }
   });
-}
-
-/** Files below a folder that hold the text as it is. */
-async function filesWith(folder, text) {
-  const found = [];
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath ?? entry.path, entry.name);
-    const bytes = await readFile(path).catch(() => Buffer.alloc(0));
-    if (bytes.includes(text)) found.push(path);
-  }
-  return found;
 }

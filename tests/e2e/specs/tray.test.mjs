@@ -1,11 +1,9 @@
 // The icon in the tray: registered with the desktop, with a menu that works.
 import assert from "node:assert/strict";
-import { readlink, realpath } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import { after, before, test } from "node:test";
 
 import { openApp } from "../harness/app.mjs";
-import { openDesktop, processesIn } from "../harness/desktop.mjs";
+import { openDesktop } from "../harness/desktop.mjs";
 import { openTray } from "../harness/tray.mjs";
 import { X11 } from "../harness/x11.mjs";
 import { Window } from "../pages/window.mjs";
@@ -74,20 +72,9 @@ test("Open brings back the window that was closed to the tray", async () => {
 });
 
 test("Quit ends the app and its agent", async () => {
-  assert.deepEqual((await ours()).sort(), ["flame-agent", "mastra"]);
+  assert.deepEqual((await app.programs()).map(({ name }) => name).sort(), ["flame-agent", "mastra"]);
   await tray.click("Quit");
-  await until("the app or its agent is still there", async () => (await ours()).length === 0);
+  await until("the app or its agent is still there", async () => (await app.programs()).length === 0);
 });
 
 const until = (timeoutMsg, condition) => app.browser.waitUntil(condition, { timeout: 20_000, timeoutMsg });
-
-/** Our programs that work on this app's data. */
-async function ours() {
-  const folder = await realpath(dirname(process.env.MASTRA_APP));
-  const programs = [];
-  for (const pid of await processesIn(app.dataDir)) {
-    const program = await readlink(`/proc/${pid}/exe`).catch(() => "");
-    if (dirname(program) === folder) programs.push(basename(program));
-  }
-  return programs;
-}
