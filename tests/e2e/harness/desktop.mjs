@@ -1,9 +1,10 @@
 // A private desktop: an X server on a free display, a session bus, own home folders.
-import { mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Child } from "./process.mjs";
+import { X11 } from "./x11.mjs";
 
 const SCREEN = "1440x900x24";
 
@@ -45,7 +46,7 @@ export async function filesWith(folder, text) {
 }
 
 /** Starts the desktop; `close` ends what was started and removes the folders. */
-export async function openDesktop({ keyring = true } = {}) {
+export async function openDesktop({ keyring = true, windowManager = false } = {}) {
   const home = await mkdtemp(join(tmpdir(), "mastra-e2e-"));
   const folder = async (name) => {
     const path = join(home, name);
@@ -75,6 +76,14 @@ export async function openDesktop({ keyring = true } = {}) {
     TZ: "UTC",
   };
   delete env.WAYLAND_DISPLAY;
+
+  if (windowManager) {
+    // The machine's configuration would bring a panel.
+    const configuration = join(home, "jwm.xml");
+    await writeFile(configuration, "<JWM></JWM>");
+    start("jwm", ["-f", configuration], { env });
+    await X11.managed(env.DISPLAY);
+  }
 
   const bus = start("dbus-daemon", ["--session", "--nofork", "--print-address=1"], { env });
   const [, address] = await bus.says(/^(unix:\S+)/m);

@@ -4,8 +4,13 @@ import { connect } from "node:net";
 
 const OPCODES = { getWindowAttributes: 3, getGeometry: 14, queryTree: 15, internAtom: 16, getProperty: 20, sendEvent: 25, getInputFocus: 43 };
 const ATOM = 4;
+const WINDOW = 33;
 const VIEWABLE = 2;
 const CLIENT_MESSAGE = 33;
+const ICONIC = 3;
+/** Whoever manages windows hears what is sent to the root with these. */
+const SUBSTRUCTURE = 0x180000;
+const MANAGED_WITHIN_MS = 20_000;
 
 /** A connection to the private display; `display` is such as `:7`. */
 export class X11 {
@@ -33,6 +38,20 @@ export class X11 {
     return x11;
   }
 
+  /** Waits until something manages the windows of the display. */
+  static async managed(display) {
+    const x11 = await X11.open(display);
+    try {
+      const until = Date.now() + MANAGED_WITHIN_MS;
+      while ((await x11.#rootWindow("_NET_SUPPORTING_WM_CHECK")) === 0) {
+        if (Date.now() > until) throw new Error("nothing manages the windows of the display");
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    } finally {
+      x11.close();
+    }
+  }
+
   close() {
     this.#socket.destroy();
   }
@@ -40,13 +59,19 @@ export class X11 {
   /** The window that can be closed by its frame: the app has one. */
   async appWindow() {
     const protocols = await this.#atom("WM_PROTOCOLS");
-    const tree = await this.#ask(OPCODES.queryTree, 0, [this.#root]);
-    for (let index = 0; index < tree.readUInt16LE(16); index += 1) {
-      const window = tree.readUInt32LE(32 + index * 4);
-      const property = await this.#ask(OPCODES.getProperty, 0, [window, protocols, ATOM, 0, 8]);
-      if (property.readUInt32LE(16) > 0 && (await this.#isAppSized(window))) return window;
+    // A window manager puts it into a frame.
+    for (const top of await this.#children(this.#root)) {
+      for (const window of [top, ...(await this.#children(top))]) {
+        const property = await this.#property(window, protocols, ATOM);
+        if (property.readUInt32LE(16) > 0 && (await this.#isAppSized(window))) return window;
+      }
     }
     throw new Error("no window of the app is on the display");
+  }
+
+  /** The window that has the person's attention, where windows are managed. */
+  activeWindow() {
+    return this.#rootWindow("_NET_ACTIVE_WINDOW");
   }
 
   async isShown(window) {
@@ -57,15 +82,40 @@ export class X11 {
   /** What the frame's close button does. */
   async askToClose(window) {
     const [protocols, close] = [await this.#atom("WM_PROTOCOLS"), await this.#atom("WM_DELETE_WINDOW")];
+    await this.#tell(window, 0, window, protocols, close);
+  }
+
+  /** What the frame's minimise button does, where windows are managed. */
+  async minimize(window) {
+    await this.#tell(this.#root, SUBSTRUCTURE, window, await this.#atom("WM_CHANGE_STATE"), ICONIC);
+  }
+
+  /** A message about a window, delivered when this comes back. */
+  async #tell(receiver, mask, window, type, value) {
     const event = Buffer.alloc(32);
     event[0] = CLIENT_MESSAGE;
     event[1] = 32;
     event.writeUInt32LE(window, 4);
-    event.writeUInt32LE(protocols, 8);
-    event.writeUInt32LE(close, 12);
-    this.#send(OPCODES.sendEvent, 0, [window, 0], event);
+    event.writeUInt32LE(type, 8);
+    event.writeUInt32LE(value, 12);
+    this.#send(OPCODES.sendEvent, 0, [receiver, mask], event);
     // An answer to anything behind it says that it was delivered.
     await this.#ask(OPCODES.getInputFocus, 0, []);
+  }
+
+  async #children(window) {
+    const tree = await this.#ask(OPCODES.queryTree, 0, [window]);
+    return Array.from({ length: tree.readUInt16LE(16) }, (_, index) => tree.readUInt32LE(32 + index * 4));
+  }
+
+  #property(window, name, type) {
+    return this.#ask(OPCODES.getProperty, 0, [window, name, type, 0, 8]);
+  }
+
+  /** The window that a property of the root names, or 0. */
+  async #rootWindow(name) {
+    const property = await this.#property(this.#root, await this.#atom(name), WINDOW);
+    return property.readUInt32LE(16) > 0 ? property.readUInt32LE(32) : 0;
   }
 
   /** Toolkits keep small helper windows beside the real one. */

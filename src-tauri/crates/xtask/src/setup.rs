@@ -21,13 +21,14 @@ pub const WINDOW: &[&str] = &[
     "libssl-dev",
 ];
 
-/// To drive the window where nobody looks, with a keychain.
+/// To drive the window where nobody looks, with a keychain and a window manager.
 pub const DRIVE: &[&str] = &[
     "webkit2gtk-driver",
     "xvfb",
     "xauth",
     "dbus-x11",
     "gnome-keyring",
+    "jwm",
 ];
 
 /// PostgreSQL, Podman and what else the tests need.
