@@ -21,7 +21,7 @@ pub const WINDOW: &[&str] = &[
     "libssl-dev",
 ];
 
-/// To drive the window where nobody looks, with a keychain and a window manager.
+/// To drive the window where nobody looks, with a keychain, a window manager and a network of its own.
 pub const DRIVE: &[&str] = &[
     "webkit2gtk-driver",
     "xvfb",
@@ -29,6 +29,7 @@ pub const DRIVE: &[&str] = &[
     "dbus-x11",
     "gnome-keyring",
     "jwm",
+    "iproute2",
 ];
 
 /// PostgreSQL, Podman and what else the tests need.
