@@ -57,6 +57,7 @@ export async function openApp(options = {}) {
   let closed = false;
   // In the usual folders its data folder is not named to it.
   const programs = () => programsIn(usual ? desktop.home : dataDir);
+  const apps = async () => (await programs()).filter(({ name }) => name === basename(APP)).map(({ pid }) => pid);
   const refused = async () => (closed || options.refusals === "expected" ? [] : refusals(browser));
   return {
     browser,
@@ -64,16 +65,15 @@ export async function openApp(options = {}) {
     desktop,
     /** Those of our programs that run for this app. */
     programs,
-    /** Ends the window but keeps the desktop and the data, as a person who quits the app. */
+    /** Ends the app in order but keeps the desktop and the data, as a person who quits it. */
     async quit() {
       const found = await refused();
       closed = true;
-      await browser.deleteSession();
+      // The driver would end it without a word.
+      for (const pid of await apps()) end(pid, "SIGTERM");
+      while ((await apps()).length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await browser.deleteSession().catch(() => {});
       await driver.stop();
-      // The driver does not always end what it opened.
-      for (const { pid, name } of await programs()) {
-        if (name === basename(await realpath(APP))) end(pid, "SIGTERM");
-      }
       assert.deepEqual(found, [], "the content security policy refused something");
     },
     async close() {
@@ -86,6 +86,7 @@ export async function openApp(options = {}) {
   };
 }
 
+/** Those of our programs on a folder; one that has ended is none any more. */
 async function programsIn(folder) {
   const ours = dirname(await realpath(APP));
   const found = [];

@@ -1,4 +1,7 @@
 // A private Podman service for one test, the one that the Rust tests use.
+import { once } from "node:events";
+import { request } from "node:http";
+
 import { Child } from "./process.mjs";
 
 /** The service's socket, and `close` for its end; or the reason why this machine can't have one. */
@@ -10,9 +13,22 @@ export async function openPodman() {
   if (reason) return { reason };
   return {
     socket,
+    /** The folder of its one volume. */
+    async volume() {
+      const { Volumes: volumes } = await get(socket, "/v1.40/volumes");
+      if (volumes.length !== 1) throw new Error(`there is not one volume but ${volumes.length}`);
+      return volumes[0].Mountpoint;
+    },
     async close() {
       service.process.stdin.end();
       await service.ended;
     },
   };
+}
+
+async function get(socketPath, path) {
+  const asked = request({ socketPath, path }).end();
+  const [answer] = await once(asked, "response");
+  const chunks = await answer.toArray();
+  return JSON.parse(Buffer.concat(chunks).toString());
 }

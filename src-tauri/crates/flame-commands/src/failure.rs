@@ -7,6 +7,9 @@ use flame_launcher::agent::Failure;
 use flame_types::InvalidId;
 
 const RUNS_ARE_SAFE: &str = "Runs are safe on disk and go on when the agent is back.";
+const MENDED_BY_DOCTOR: &str =
+    "Open Doctor: it goes back to the last backup and keeps the damaged file.";
+const DAMAGED_IS_KEPT: &str = "The damaged file was not touched.";
 
 /// An error that knows how to speak to a person.
 pub(crate) trait View {
@@ -72,11 +75,7 @@ impl View for flame_workspace::Error {
                 .with_hint("Open the document again to see the other change, then save yours.")
                 .with_kept("Your text is still in the editor and nothing was overwritten."),
             Error::NameTaken(name) => view.with_value(name).with_hint("Choose another name."),
-            Error::Corrupt { .. } => view
-                .with_hint(
-                    "Open Doctor: it goes back to the last backup and keeps the damaged file.",
-                )
-                .with_kept("The damaged file was not touched."),
+            Error::Corrupt { .. } => view.with_hint(MENDED_BY_DOCTOR).with_kept(DAMAGED_IS_KEPT),
             Error::Newer { .. } => view.with_hint("Open it with the newer version of Mastra."),
             Error::Locked { .. } => {
                 view.with_hint("Close the other Mastra, or start this one with --data-dir.")
@@ -107,6 +106,7 @@ impl View for Failure {
             Code::AgentMissing => {
                 view.with_hint("Install Mastra again; flame-agent belongs beside the program.")
             }
+            Code::StorageCorrupt => view.with_hint(MENDED_BY_DOCTOR).with_kept(DAMAGED_IS_KEPT),
             Code::StorageNewer => view.with_hint("Open it with the newer version of Mastra."),
             Code::StorageFull => view.with_hint("Make room on this disk, then restart the agent."),
             _ => view.with_hint("Look at the log in Settings, Runtime, then restart the agent."),

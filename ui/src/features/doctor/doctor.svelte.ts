@@ -1,4 +1,4 @@
-//! What the doctor found last. It runs once after the start and whenever somebody asks.
+//! What the doctor found last. It runs when the agent has come or gone, and whenever somebody asks.
 import { commands, Resource, type DoctorCheck, type DoctorReport } from "$ipc";
 
 export const doctor = new Resource<DoctorReport>(() => commands.doctorCheck());

@@ -75,6 +75,14 @@ describe("Home", () => {
     expect(screen.getByTestId("runtime-pill").textContent).toContain("Native");
   });
 
+  it("leads to the doctor where no restart helps", async () => {
+    const world = restart("down");
+    world.runtime.error = { ...world.runtime.error!, code: "MD-302", title: "The database file is damaged" };
+    await visit("home");
+    await userEvent.click(await screen.findByTestId("agent-repair"));
+    expect(window.location.hash).toBe("#/doctor");
+  });
+
   // The last one: its reads never end.
   it("waits in the shape that it had, so that nothing flashes", async () => {
     restart("full");

@@ -38,6 +38,11 @@ export function isComing(status: RuntimeStatus | undefined): boolean {
   return status.phase === "starting" || status.phase === "switching";
 }
 
+/** Whether the agent has come or failed to: one that is stopped is about to start. */
+export function hasSettled(status: RuntimeStatus): boolean {
+  return status.phase === "ready" || status.phase === "degraded" || status.phase === "failed";
+}
+
 /** Calls the handler when the agent answers again after it was away; the returned function ends it. */
 export function whenBack(handler: () => void): () => void {
   let away = isAway(runtime.data) || isComing(runtime.data);

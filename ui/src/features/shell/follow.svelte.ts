@@ -4,7 +4,7 @@ import { listen } from "$ipc";
 import { connections } from "$features/connections/connections.svelte";
 import { doctor } from "$features/doctor/doctor.svelte";
 import { documents } from "$features/workflows/documents.svelte";
-import { runtime } from "$features/runtime/runtime.svelte";
+import { hasSettled, runtime } from "$features/runtime/runtime.svelte";
 import { tasks } from "$features/tasks/tasks.svelte";
 import { applySettings, settings } from "$features/settings/settings.svelte";
 import { app } from "./app.svelte";
@@ -24,7 +24,10 @@ export function readMissing(): void {
 
 function follow(): () => void {
   void app.reload();
-  void runtime.reload().then(() => doctor.reload());
+  // Of an agent that is on its way nothing can be said yet.
+  void runtime.reload().then(() => {
+    if (!runtime.data || hasSettled(runtime.data)) void doctor.reload();
+  });
   void documents.reload();
   void connections.reload();
   void tasks.reload();
@@ -33,7 +36,9 @@ function follow(): () => void {
     listen("runtimeStatus", (status) => {
       const back = runtime.data && runtime.data.phase !== "ready" && status.phase === "ready";
       const moved = runtime.data && runtime.data.mode !== status.mode;
+      const settled = runtime.data?.phase !== status.phase && hasSettled(status);
       runtime.put(status);
+      if (settled) doctor.reloadSoon();
       // Where the output is shown changes with the runtime.
       if (moved) void app.reload();
       if (back) {
