@@ -17,12 +17,20 @@ export type Answered = {
 export type AppInfoView = {
 	version: string,
 	platform: Platform,
-	workspaceName: string,
+	/**  None while the workspace is shut: the name stands in it. */
+	workspaceName: string | null,
 	dataFolder: string,
 	/**  Where the sample pipeline looks for files. */
 	inboxFolder: string,
-	/**  Where what `file.write` wrote can be looked at: the folder itself, or in Podman that of the copy. */
-	outputFolder: string,
+	/**
+	 *  Where what `file.write` wrote can be looked at: the folder itself, or in Podman that of the copy. None while
+	 *  the workspace is shut, which says where the agent runs.
+	 */
+	outputFolder: string | null,
+	/**  Where the daily copies of the documents are. */
+	backupsFolder: string,
+	/**  Where the agent's log is while it runs natively. */
+	logsFolder: string,
 	/**  Whether this start made the workspace. */
 	firstStart: boolean,
 };
@@ -459,7 +467,7 @@ export type FeedState =
 "settling" | "queued" | "reading" | "done" | "failed";
 
 /**  A folder that the window may ask to have opened in the file manager. */
-export type Folder = "data" | "inbox" | "output" | "logs";
+export type Folder = "data" | "inbox" | "output" | "backups" | "logs";
 
 /**  A fraction such as a percentage; a value that is not finite becomes 0. */
 export type Fraction = number;

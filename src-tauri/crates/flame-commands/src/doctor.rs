@@ -14,7 +14,7 @@ use flame_podman::{Diagnosis, Locator, diagnose};
 use flame_vault::{Place, State};
 use flame_workspace::{DocumentKind, newest_whole, restore};
 
-use crate::app::{App, now};
+use crate::app::{App, Options, now};
 use crate::execute::Execute;
 use crate::failure::OrView;
 use crate::session::Session;
@@ -88,22 +88,34 @@ impl Execute for DoctorRepair {
 
 impl Execute for PodmanStatusGet {
     async fn execute(self, app: Arc<App>) -> Result<PodmanStatus, ErrorView> {
-        let found = diagnose(&Locator::from_environment(app.options.podman.clone())).await;
-        let state = match found.code {
-            None => PodmanState::Ready,
-            Some(Code::PodmanMissing) => PodmanState::Missing,
-            Some(Code::PodmanNotRunning) => PodmanState::NotRunning,
-            Some(Code::PodmanUnsupported) => PodmanState::Unsupported,
-            Some(Code::PodmanPermission) => PodmanState::NoPermission,
-            Some(_) => PodmanState::Broken,
-        };
-        Ok(PodmanStatus {
-            state,
-            version: found.version,
-            rootless: found.rootless,
-            error: found.code.map(|code| ErrorView::new(code, found.detail)),
-            command: found.command,
-        })
+        Ok(podman_status(&app.options).await)
+    }
+
+    async fn without_app(
+        self,
+        session: &Session,
+        _why: ErrorView,
+    ) -> Result<PodmanStatus, ErrorView> {
+        Ok(podman_status(&session.options).await)
+    }
+}
+
+async fn podman_status(options: &Options) -> PodmanStatus {
+    let found = diagnose(&Locator::from_environment(options.podman.clone())).await;
+    let state = match found.code {
+        None => PodmanState::Ready,
+        Some(Code::PodmanMissing) => PodmanState::Missing,
+        Some(Code::PodmanNotRunning) => PodmanState::NotRunning,
+        Some(Code::PodmanUnsupported) => PodmanState::Unsupported,
+        Some(Code::PodmanPermission) => PodmanState::NoPermission,
+        Some(_) => PodmanState::Broken,
+    };
+    PodmanStatus {
+        state,
+        version: found.version,
+        rootless: found.rootless,
+        error: found.code.map(|code| ErrorView::new(code, found.detail)),
+        command: found.command,
     }
 }
 

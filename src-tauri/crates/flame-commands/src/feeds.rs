@@ -245,7 +245,7 @@ impl Execute for FeedOpenFolder {
                 .with_hint("Name a folder in watch.folder and deploy the pipeline."));
         };
         let is_missing = !watched.folder.is_dir();
-        general::open(&app, &watched.folder)?;
+        general::open(app.host(), &watched.folder)?;
         if is_missing {
             try_again(&app).await;
         }

@@ -9,29 +9,52 @@ use flame_ipc::{
     AppInfo, AppInfoView, ErrorView, Folder, OpenFolder, Platform, RuntimeMode, Search, SearchHit,
     SearchKind,
 };
-use flame_workspace::DocumentKind;
+use flame_workspace::{DocumentKind, backups_folder};
 
-use crate::app::App;
+use crate::app::{App, Options};
 use crate::execute::Execute;
 use crate::failure::OrView;
+use crate::host::Host;
+use crate::session::Session;
 use crate::{documents, runs};
 
 const HITS_MAX: u32 = 50;
 
 impl Execute for AppInfo {
     async fn execute(self, app: Arc<App>) -> Result<AppInfoView, ErrorView> {
+        let name = app
+            .with_workspace(|workspace| workspace.fact(documents::NAME_FACT).or_view())
+            .await?;
         Ok(AppInfoView {
-            version: app.options.version.clone(),
-            platform: platform(),
-            workspace_name: app
-                .with_workspace(|workspace| workspace.fact(documents::NAME_FACT).or_view())
-                .await?
-                .unwrap_or_else(|| documents::NAME_FIRST.to_owned()),
-            data_folder: shown(&app.options.data_dir),
-            inbox_folder: shown(&folder(&app, Folder::Inbox)),
-            output_folder: shown(&folder(&app, Folder::Output)),
+            workspace_name: Some(name.unwrap_or_else(|| documents::NAME_FIRST.to_owned())),
+            output_folder: Some(shown(&folder(&app, Folder::Output))),
             first_start: app.workspace.is_first_start(),
+            ..known(&app.options)
         })
+    }
+
+    async fn without_app(
+        self,
+        session: &Session,
+        _why: ErrorView,
+    ) -> Result<AppInfoView, ErrorView> {
+        Ok(known(&session.options))
+    }
+}
+
+/// What is known without the workspace.
+fn known(options: &Options) -> AppInfoView {
+    let data = &options.data_dir;
+    AppInfoView {
+        version: options.version.clone(),
+        platform: platform(),
+        workspace_name: None,
+        data_folder: shown(data),
+        inbox_folder: shown(&inbox(data)),
+        output_folder: None,
+        backups_folder: shown(&backups_folder(data)),
+        logs_folder: shown(&logs(data)),
+        first_start: false,
     }
 }
 
@@ -42,12 +65,19 @@ impl Execute for OpenFolder {
         if is_in_container && self.folder == Folder::Output {
             app.runtime.copy_output(&path).await?;
         }
-        open(&app, &path)
+        open(app.host(), &path)
+    }
+
+    async fn without_app(self, session: &Session, why: ErrorView) -> Result<(), ErrorView> {
+        match fixed(&session.options.data_dir, self.folder) {
+            Some(path) => open(session.host(), &path),
+            None => Err(why),
+        }
     }
 }
 
 /// Shows a folder in the file manager, made first where it is missing.
-pub(crate) fn open(app: &App, path: &Path) -> Result<(), ErrorView> {
+pub(crate) fn open(host: &dyn Host, path: &Path) -> Result<(), ErrorView> {
     let failed = |what: &str, hint: &str, error: &std::io::Error| {
         let detail = format!("{} can't be {what}: {error}", path.display());
         ErrorView::new(Code::WatchFailed, detail).with_hint(hint)
@@ -56,7 +86,7 @@ pub(crate) fn open(app: &App, path: &Path) -> Result<(), ErrorView> {
         let hint = "Check what stands at this path and who owns the folder around it.";
         failed("made", hint, &error)
     })?;
-    app.host().open_folder(path).map_err(|error| {
+    host.open_folder(path).map_err(|error| {
         let hint = "Open it in your file manager by this path.";
         failed("opened", hint, &error)
     })
@@ -93,18 +123,32 @@ impl Execute for Search {
 }
 
 /// Where each folder stands.
-pub(crate) fn folder(app: &App, which: Folder) -> PathBuf {
+fn folder(app: &App, which: Folder) -> PathBuf {
     let data = &app.options.data_dir;
+    fixed(data, which).unwrap_or_else(|| match app.runtime.mode() {
+        RuntimeMode::Native => data.join("agent/files"),
+        // The files themselves are in the container's volume.
+        RuntimeMode::Podman => data.join("output-copy"),
+    })
+}
+
+/// Where a folder stands that is the same wherever the agent runs.
+fn fixed(data: &Path, which: Folder) -> Option<PathBuf> {
     match which {
-        Folder::Data => data.clone(),
-        Folder::Inbox => data.join("inbox"),
-        Folder::Output => match app.runtime.mode() {
-            RuntimeMode::Native => data.join("agent/files"),
-            // The files themselves are in the container's volume.
-            RuntimeMode::Podman => data.join("output-copy"),
-        },
-        Folder::Logs => data.join("logs"),
+        Folder::Data => Some(data.to_owned()),
+        Folder::Inbox => Some(inbox(data)),
+        Folder::Output => None,
+        Folder::Backups => Some(backups_folder(data)),
+        Folder::Logs => Some(logs(data)),
     }
+}
+
+fn inbox(data: &Path) -> PathBuf {
+    data.join("inbox")
+}
+
+fn logs(data: &Path) -> PathBuf {
+    data.join("logs")
 }
 
 pub(crate) const fn search_kind(kind: DocumentKind) -> SearchKind {

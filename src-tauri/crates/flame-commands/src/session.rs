@@ -73,6 +73,10 @@ impl Session {
         }
     }
 
+    pub(crate) fn host(&self) -> &dyn Host {
+        self.host.as_ref()
+    }
+
     /// The app if it is open now.
     pub fn app_now(&self) -> Option<Arc<App>> {
         self.opened.borrow().clone().and_then(Result::ok)

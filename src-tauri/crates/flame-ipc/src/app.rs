@@ -8,12 +8,18 @@ use specta::Type;
 pub struct AppInfoView {
     pub version: String,
     pub platform: Platform,
-    pub workspace_name: String,
+    /// None while the workspace is shut: the name stands in it.
+    pub workspace_name: Option<String>,
     pub data_folder: String,
     /// Where the sample pipeline looks for files.
     pub inbox_folder: String,
-    /// Where what `file.write` wrote can be looked at: the folder itself, or in Podman that of the copy.
-    pub output_folder: String,
+    /// Where what `file.write` wrote can be looked at: the folder itself, or in Podman that of the copy. None while
+    /// the workspace is shut, which says where the agent runs.
+    pub output_folder: Option<String>,
+    /// Where the daily copies of the documents are.
+    pub backups_folder: String,
+    /// Where the agent's log is while it runs natively.
+    pub logs_folder: String,
     /// Whether this start made the workspace.
     pub first_start: bool,
 }
@@ -33,6 +39,7 @@ pub enum Folder {
     Data,
     Inbox,
     Output,
+    Backups,
     Logs,
 }
 

@@ -15,9 +15,14 @@ use crate::{schema, workspace};
 const DAILY_KEPT: usize = 7;
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
-/// `backups/` beside the database.
+/// Where the backups in a data folder are.
+pub fn backups_folder(data_folder: &Path) -> PathBuf {
+    data_folder.join("backups")
+}
+
+/// The backups beside a database.
 fn folder(database: &Path) -> PathBuf {
-    database.with_file_name("backups")
+    backups_folder(database.parent().unwrap_or(Path::new(".")))
 }
 
 /// The newest backup of that database.

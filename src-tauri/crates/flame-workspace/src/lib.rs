@@ -12,7 +12,7 @@ mod samples;
 mod schema;
 mod workspace;
 
-pub use backup::{Restored, newest_whole, restore};
+pub use backup::{Restored, backups_folder, newest_whole, restore};
 pub use document::{Document, DocumentId, DocumentKind, NewDocument, PastRevision, UndoToken};
 pub use error::Error;
 pub use permission::{HostPermission, PROGRAMS_MAX};

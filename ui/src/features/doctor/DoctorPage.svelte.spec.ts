@@ -1,13 +1,20 @@
-import { screen } from "@testing-library/svelte";
+import { screen, waitFor, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { visit } from "../../test-visit";
-import { restart } from "../../ipc/fake";
+import { restart, transport, world } from "../../ipc/fake";
+import { emitter } from "../../ipc/fake/emitter";
+import { runtime } from "$features/runtime/runtime.svelte";
+import { app } from "$features/shell/app.svelte";
 import { doctor } from "./doctor.svelte";
 
 beforeEach(() => {
-  doctor.clear();
+  for (const shared of [app, doctor, runtime]) shared.clear();
   restart("full");
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 it("the report is copied by a button that says so", async () => {
@@ -25,4 +32,35 @@ it("the report is copied by a button that says so", async () => {
 it("what is fine and could be more has its command to copy", async () => {
   await visit("doctor");
   expect(await screen.findByText("sudo apt-get install -y podman")).toBeTruthy();
+});
+
+it("looks again when the agent has come or gone, and not while it is on its way", async () => {
+  await visit("doctor");
+  await screen.findByTestId("doctor-copy");
+  await waitFor(() => expect(doctor.busy).toBe(false));
+  const asked = vi.spyOn(transport, "call");
+  const checks = () => asked.mock.calls.filter(([command]) => command === "doctor_check").length;
+  emitter.emit("runtimeStatus", { ...world.runtime, phase: "starting" });
+  await screen.findByText("Starting");
+  expect(checks()).toBe(0);
+  emitter.emit("runtimeStatus", { ...world.runtime, phase: "failed" });
+  await waitFor(() => expect(checks()).toBe(1));
+  emitter.emit("runtimeStatus", { ...world.runtime, phase: "ready" });
+  await waitFor(() => expect(checks()).toBe(2));
+});
+
+it("while the workspace is shut its folders are there, but for the output", async () => {
+  const answer = transport.call.bind(transport);
+  const asked = vi.spyOn(transport, "call").mockImplementation(async (command, input) => {
+    if (command === "runtime_status") throw { code: "MD-302", title: "The database file is damaged", detail: "", value: null, hint: null, kept: null };
+    const answered = await answer(command, input);
+    return command === "app_info" ? { ...(answered as object), workspaceName: null, outputFolder: null } : answered;
+  });
+  await visit("doctor");
+  const card = within(await screen.findByTestId("folders-card"));
+  await card.findByText("Backups");
+  expect(card.getAllByRole("button").map((button) => button.dataset["testid"])).toEqual(["open-data", "open-inbox", "open-backups", "open-logs"]);
+  expect(card.getByText("Data").title).toBe("Documents and their backups.");
+  await userEvent.click(card.getByTestId("open-backups"));
+  expect(asked).toHaveBeenCalledWith("open_folder", { folder: "backups" });
 });

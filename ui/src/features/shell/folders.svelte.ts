@@ -2,7 +2,7 @@
 import { bytes } from "$components/format";
 import { failed } from "$components/toasts.svelte";
 import { runtime } from "$features/runtime/runtime.svelte";
-import { commands, viewOf, type Folder } from "$ipc";
+import { commands, viewOf, type Folder, type RuntimeStatus } from "$ipc";
 import { app } from "./app.svelte";
 
 export interface OwnFolder {
@@ -16,27 +16,36 @@ export interface OwnFolder {
   action: string;
 }
 
-/** In Podman journals, tables and what `file.write` wrote are in the container's volume, and a copy is shown. */
+/**
+ * In Podman journals, tables and what `file.write` wrote are in the container's volume, and a copy is shown. While the
+ * workspace is shut nobody knows where the output is.
+ */
 export function ownFolders(): OwnFolder[] {
   if (!app.data) return [];
-  const { dataFolder, inboxFolder, outputFolder } = app.data;
-  const status = runtime.data;
-  const disk = status?.diskUsedBytes != null && status.diskFreeBytes != null ? `${bytes(status.diskUsedBytes)}, ${bytes(status.diskFreeBytes)} free.` : "";
-  const inContainer = status?.mode === "podman";
-  const data = inContainer ? `Documents and their backups. Journals and tables are in the volume of the container${disk ? `: ${disk}` : "."}` : `Documents, journals and backups. ${disk}`;
-  const output = inContainer
-    ? {
-        short: "Output copy",
-        label: "Copy of the output folder",
-        text: "file.write writes into the volume of the container. Opening copies all of it to this folder, in place of the last copy, and shows that. What you change in the copy stays there.",
-        action: "Copy out and open",
-      }
-    : { short: "Output", label: "Output folder", text: "The only place that file.write may write to.", action: "Open" };
+  const { dataFolder, inboxFolder, outputFolder, backupsFolder, logsFolder } = app.data;
+  const inContainer = runtime.data?.mode === "podman";
+  const logs = inContainer ? "What the agent said while it ran natively. Podman keeps what it says in the container." : "What the agent said.";
   return [
-    { folder: "data", short: "Data", label: "Data folder", text: data, path: dataFolder, action: "Open" },
+    { folder: "data", short: "Data", label: "Data folder", text: dataText(runtime.data), path: dataFolder, action: "Open" },
     { folder: "inbox", short: "Inbox", label: "Inbox", text: "CSV files dropped here are read by the sample pipeline.", path: inboxFolder, action: "Open" },
-    { folder: "output", path: outputFolder, ...output },
+    ...(outputFolder === null ? [] : [{ folder: "output" as const, path: outputFolder, ...(inContainer ? COPY : OUTPUT) }]),
+    { folder: "backups", short: "Backups", label: "Backups", text: "Daily copies of the documents. The agent keeps those of its runs with its journals.", path: backupsFolder, action: "Open" },
+    { folder: "logs", short: "Log", label: "Log", text: logs, path: logsFolder, action: "Open" },
   ];
+}
+
+const OUTPUT = { short: "Output", label: "Output folder", text: "The only place that file.write may write to.", action: "Open" };
+const COPY = {
+  short: "Output copy",
+  label: "Copy of the output folder",
+  text: "file.write writes into the volume of the container. Opening copies all of it to this folder, in place of the last copy, and shows that. What you change in the copy stays there.",
+  action: "Copy out and open",
+};
+
+function dataText(status: RuntimeStatus | undefined): string {
+  const disk = status?.diskUsedBytes != null && status.diskFreeBytes != null ? `${bytes(status.diskUsedBytes)}, ${bytes(status.diskFreeBytes)} free.` : "";
+  if (status?.mode === "native") return `Documents, journals and backups. ${disk}`;
+  return `Documents and their backups.${status ? ` Journals and tables are in the volume of the container${disk ? `: ${disk}` : "."}` : ""}`;
 }
 
 /** What opening one is called where its name does not stand beside it. */

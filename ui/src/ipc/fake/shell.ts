@@ -22,6 +22,8 @@ export function shellHandlers(world: World): Part {
       dataFolder: "/home/ada/.local/share/mastra",
       inboxFolder: "/home/ada/.local/share/mastra/inbox",
       outputFolder: `/home/ada/.local/share/mastra/${world.runtime.mode === "podman" ? "output-copy" : "agent/files"}`,
+      backupsFolder: "/home/ada/.local/share/mastra/backups",
+      logsFolder: "/home/ada/.local/share/mastra/logs",
       firstStart: world.scene === "empty",
     }),
     openFolder: ({ folder }) => {

@@ -141,7 +141,8 @@ async fn output_is_copied_out_and_what_stands_in_its_way_is_kept() {
         folder: Folder::Output,
     };
     stage.run(open.clone()).await.unwrap();
-    let copy = PathBuf::from(stage.run(AppInfo {}).await.unwrap().output_folder);
+    let info = stage.run(AppInfo {}).await.unwrap();
+    let copy = PathBuf::from(info.output_folder.unwrap());
     assert_eq!(files(&copy), BTreeMap::new());
     for name in ["first", "second"] {
         let write = format!(

@@ -189,6 +189,8 @@ async fn a_damaged_database_is_told_kept_and_replaced_by_the_last_backup() {
     let stage = Stage::open(folder.path()).await;
     let error = settled(&stage).await.error.unwrap();
     assert!(error.is(Code::StorageCorrupt), "{error}");
+    let hint = error.hint.clone().unwrap_or_default();
+    assert!(hint.contains("Open Doctor"), "{error}");
     let check = check(&stage, "agent").await;
     assert_eq!(
         check.repair.as_deref(),
@@ -250,6 +252,23 @@ async fn a_damaged_workspace_is_told_kept_and_replaced_by_the_last_backup() {
         id: "agent".to_owned(),
     };
     assert!(session.run(other).await.is_err(), "only what is broken");
+    let info = session.run(AppInfo {}).await.unwrap();
+    assert_eq!(info.data_folder, data.display().to_string());
+    assert_eq!(
+        info.backups_folder,
+        data.join("backups").display().to_string()
+    );
+    assert_eq!(info.logs_folder, data.join("logs").display().to_string());
+    assert_eq!((info.workspace_name, info.output_folder), (None, None));
+    for which in [Folder::Data, Folder::Inbox, Folder::Backups, Folder::Logs] {
+        session.run(OpenFolder { folder: which }).await.unwrap();
+    }
+    let output = OpenFolder {
+        folder: Folder::Output,
+    };
+    let error = session.run(output).await.unwrap_err();
+    assert!(error.is(Code::StorageCorrupt), "{error}");
+    session.run(PodmanStatusGet {}).await.unwrap();
 
     let report = session.run(repair_workspace()).await.unwrap();
     assert_eq!(named(report, "workspace").state, CheckState::Ok);
@@ -366,9 +385,19 @@ async fn help_is_there_for_every_task_and_code_and_an_example_becomes_a_workflow
 async fn folders_open_and_what_is_not_there_is_said() {
     let folder = folder();
     let stage = Stage::open(folder.path()).await;
-    for which in [Folder::Data, Folder::Inbox, Folder::Output, Folder::Logs] {
+    let all = [
+        Folder::Data,
+        Folder::Inbox,
+        Folder::Output,
+        Folder::Backups,
+        Folder::Logs,
+    ];
+    for which in all {
         stage.run(OpenFolder { folder: which }).await.unwrap();
     }
+    let data = options(folder.path()).data_dir;
+    let expected = ["", "inbox", "agent/files", "backups", "logs"].map(|name| data.join(name));
+    assert_eq!(stage.opened(), expected);
     let error = stage.run(RuntimeSwitchCancel {}).await.unwrap_err();
     assert!(error.is(Code::RunNotInState), "{error}");
     assert_eq!(stage.run(ContainerGet {}).await.unwrap(), None);
