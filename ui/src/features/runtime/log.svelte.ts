@@ -6,6 +6,8 @@ const LINES_MAX = 2000;
 export class AgentLog {
   lines = $state.raw<LogLine[]>([]);
   error = $state.raw<ErrorView | null>(null);
+  /** Whether an answer came, if only that there are none. */
+  known = $state(false);
   follow = true;
   #busy = false;
 
@@ -17,6 +19,7 @@ export class AgentLog {
       const fresh = await answered(commands.runtimeLogs({ after: this.lines.at(-1)?.seq ?? null }));
       if (fresh.length > 0) this.lines = [...this.lines, ...fresh].slice(-LINES_MAX);
       this.error = null;
+      this.known = true;
     } catch (thrown) {
       this.error = viewOf(thrown);
     } finally {
