@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { visit } from "../../test-visit";
 import { emitter } from "../../ipc/fake/emitter";
 import { restart } from "../../ipc/fake";
+import { documents } from "$features/workflows/documents.svelte";
 
 const statuses = () => [...new Set(screen.getAllByTestId("run-row").map((row) => row.getAttribute("data-status")))];
 
@@ -53,4 +54,14 @@ it("leaves Enter to the button that has the focus", async () => {
   screen.getByTestId("filter-faulted").focus();
   await userEvent.keyboard("{Enter}");
   await waitFor(() => expect(window.location.hash).toBe("#/runs?status=faulted"));
+});
+
+it("without a run leads to Orders, or where that is gone to the workflows", async () => {
+  const world = restart("empty");
+  await visit("runs");
+  expect((await screen.findByTestId("runs-to-home")).textContent).toContain("Run Orders from Home");
+  world.documents.delete("doc-orders");
+  await documents.reload();
+  await userEvent.click(await screen.findByTestId("runs-to-workflows"));
+  expect(window.location.hash).toBe("#/workflows");
 });
