@@ -4,6 +4,8 @@
 //! within a record are `csv_core`'s; this follows its rules of where a record ends: a quote counts
 //! only at the start of a field, and a line break within quotes belongs to the field.
 
+use memchr::{memchr, memchr_iter, memchr3};
+
 /// Longest record. More is a quote that was never closed, or no table at all.
 pub(super) const RECORD_BYTES_MAX: usize = 1024 * 1024;
 
@@ -152,7 +154,7 @@ impl Framer {
 
     fn advance(&mut self, end: &End) {
         let record = &self.buffer[self.start..end.next];
-        let feeds = record.iter().filter(|byte| **byte == b'\n').count();
+        let feeds = memchr_iter(b'\n', record).count();
         let alone = usize::from(record.ends_with(b"\r"));
         self.place.line += (feeds + alone) as u64;
         self.place.offset += (end.next - self.start) as u64;
@@ -166,6 +168,11 @@ impl Framer {
             if self.scanned - self.start >= RECORD_BYTES_MAX {
                 return self.first_line().map(Some).ok_or(Unreadable::LineTooLong);
             }
+            let run = self.run();
+            if run > 0 {
+                self.scanned += run;
+                continue;
+            }
             let end = match self.framing {
                 Framing::Lines => self.step_line(),
                 Framing::Csv { delimiter } => self.step_csv(delimiter),
@@ -175,6 +182,19 @@ impl Framer {
             }
         }
         Ok(if last { self.rest() } else { None })
+    }
+
+    /// How many bytes from here on change nothing: most of a file is such, and need not be looked at one by one.
+    fn run(&self) -> usize {
+        let end = self.buffer.len().min(self.start + RECORD_BYTES_MAX);
+        let rest = &self.buffer[self.scanned..end];
+        let next = match (self.framing, self.state) {
+            (Framing::Lines, _) => memchr(b'\n', rest),
+            (Framing::Csv { .. }, State::Quoted) => memchr(b'"', rest),
+            (Framing::Csv { delimiter }, State::Unquoted) => memchr3(delimiter, b'\n', b'\r', rest),
+            (Framing::Csv { .. }, _) => Some(0),
+        };
+        next.unwrap_or(rest.len())
     }
 
     fn step_line(&mut self) -> Option<End> {

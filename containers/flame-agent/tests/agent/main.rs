@@ -23,6 +23,7 @@ mod hooks;
 mod host_execution;
 mod http;
 mod killed;
+mod large_feeds;
 mod operations;
 mod people;
 mod pipelines;

@@ -16,11 +16,11 @@ use std::collections::{BTreeMap, HashMap};
 use flame_agent_api::SecretText;
 use flame_agent_client::{AgentClient, Format, StartOptions};
 use flame_errors::Code;
-use flame_testkit::{Agent, Effects};
+use flame_testkit::{Agent, Effects, may_trace};
 use flame_types::{RunId, RunStatus, WorkflowId};
 use serde_json::{Value, json};
 
-use self::life::{Traced, may_trace};
+use self::life::Traced;
 use crate::harness::{hooked, http, program};
 
 /// Calls that put bytes into a file and onto the disk.

@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Where it is set, a test that finds a tool or a right missing fails: a green run then shows everything.
 const MUST_RUN: &str = "MASTRA_MUST_RUN";
@@ -21,6 +22,20 @@ pub fn skipped(reason: impl Display) {
 pub fn tell(line: impl Display) {
     // Nobody may be reading any more.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Whether anything can be traced here; says why where it can't.
+pub fn may_trace() -> bool {
+    let tried = Command::new("strace")
+        .args(["-f", "-o", "/dev/null", "--", "true"])
+        .output();
+    let reason = match tried {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    skipped(format_args!("nothing can be traced here: {reason}"));
+    false
 }
 
 /// The folder with the schemas and examples of the workflow language, which lies beside the repository; `None`

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use flame_agent_api::{JournalQuery, JournalType, SecretText};
 use flame_agent_client::AgentClient;
-use flame_testkit::{Agent, Effects};
+use flame_testkit::{Agent, Effects, may_trace};
 use flame_types::RunId;
 use futures::StreamExt;
 use tempfile::TempDir;
 
 use super::aftermath::{self, Held};
-use super::life::{Traced, may_trace};
+use super::life::Traced;
 use super::points::{Folder, Point, SCENARIOS, Scenario};
 use super::scenario::{Document, Progress, deploy, outcomes};
 use super::trace::{self, Call, Place, SHOWN_BYTES, TOLD_BY};

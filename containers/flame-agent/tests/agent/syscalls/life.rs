@@ -62,17 +62,3 @@ impl Traced {
         self.strace.wait().unwrap()
     }
 }
-
-/// Whether anything can be traced here; says why where it can't.
-pub(super) fn may_trace() -> bool {
-    let tried = Command::new("strace")
-        .args(["-f", "-o", "/dev/null", "--", "true"])
-        .output();
-    let reason = match tried {
-        Ok(output) if output.status.success() => return true,
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    flame_testkit::skipped(format_args!("nothing can be traced here: {reason}"));
-    false
-}

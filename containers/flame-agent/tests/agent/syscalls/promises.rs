@@ -3,12 +3,12 @@
 
 use flame_agent_api::{ContainerEnd, ContainerOutcome, ReplayRequest};
 use flame_agent_client::{AgentClient, Format, StartOptions};
-use flame_testkit::Effects;
+use flame_testkit::{Effects, may_trace};
 use flame_types::{RunId, RunStatus};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use super::life::{Traced, may_trace};
+use super::life::Traced;
 use super::scenario::{Document, PATIENCE, deploy, id};
 use super::trace::Place::{self, AnswerTo, Sent, Synced};
 use super::trace::{self, Call, SHOWN_BYTES, TOLD_BY};
