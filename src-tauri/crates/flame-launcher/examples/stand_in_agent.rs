@@ -41,6 +41,10 @@ fn main() {
             eprintln!("error: MD-303: the data folder was written by version 9");
             std::process::exit(3);
         }
+        "locked" => {
+            eprintln!("error: MD-304: another process uses the data folder");
+            std::process::exit(3);
+        }
         "babble" => println!("hello"),
         _ => serve(&value("--listen"), &value("--token-file"), &data_dir),
     }

@@ -222,6 +222,33 @@ async fn a_refusal_that_time_does_not_heal_is_told_at_once_with_its_code() {
     launcher.close().await;
 }
 
+/// The agent of an app that was killed ends by itself, and not at once.
+#[tokio::test]
+async fn a_data_folder_that_another_agent_has_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    std::fs::write(folder.path().join("data/behaviour"), "locked").unwrap();
+    let mut patient = options(folder.path());
+    patient.budget = RestartBudget::new(0, Duration::from_secs(600));
+    let launcher = Launcher::new(patient.clone());
+    launcher.start().await;
+    let waits = reach(launcher.state(), |state| {
+        state.phase == Phase::Starting && state.failure.is_some()
+    });
+    assert_eq!(waits.await.failure.unwrap().code, Code::StorageLocked);
+    std::fs::remove_file(folder.path().join("data/behaviour")).unwrap();
+    assert_eq!(is_ready(&launcher).await.restarts, 0);
+    launcher.close().await;
+
+    std::fs::write(folder.path().join("data/behaviour"), "locked").unwrap();
+    patient.release = Duration::ZERO;
+    let launcher = Launcher::new(patient);
+    launcher.start().await;
+    let failed = reach(launcher.state(), |state| state.phase == Phase::Failed).await;
+    assert_eq!(failed.failure.unwrap().code, Code::StorageLocked);
+    launcher.close().await;
+}
+
 #[tokio::test]
 async fn a_missing_program_and_a_foreign_one_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();

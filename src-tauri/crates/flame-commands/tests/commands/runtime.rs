@@ -1,13 +1,15 @@
 //! The agent: started with the app, restarted, missing; the app on bad ground.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use flame_commands::Session;
 use flame_errors::Code;
 use flame_ipc::*;
+use flame_testkit::Effects;
 
 use crate::podman::run_orders;
-use crate::stage::{Stage, folder, options};
+use crate::stage::{AppProcess, Stage, folder, options};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn durability_is_a_setting_that_the_agent_follows() {
@@ -64,11 +66,7 @@ pub(crate) async fn keep_running(stage: &Stage, keep: bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_shall_stay_is_the_next_apps_too() {
     let folder = folder();
-    let pid = || {
-        let note = std::fs::read(options(folder.path()).runtime_dir.join("agent.json")).unwrap();
-        let note: serde_json::Value = serde_json::from_slice(&note).unwrap();
-        note["pid"].as_u64().unwrap()
-    };
+    let pid = || agent_note(folder.path())["pid"].as_u64().unwrap();
     let is_there = |pid: u64| Path::new(&format!("/proc/{pid}")).exists();
     let stage = Stage::open(folder.path()).await;
     keep_running(&stage, true).await;
@@ -88,6 +86,58 @@ async fn an_agent_that_shall_stay_is_the_next_apps_too() {
         !is_there(kept),
         "it ends with an app that does not want it to stay"
     );
+}
+
+/// What the launcher has written down of the agent that runs.
+pub(crate) fn agent_note(folder: &Path) -> serde_json::Value {
+    let note = std::fs::read(options(folder).runtime_dir.join("agent.json")).unwrap();
+    serde_json::from_slice(&note).unwrap()
+}
+
+/// The agent of an app that was killed ends by itself, but not before the calls that it has under way: until then
+/// it has the data folder, and answers nobody any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_app_waits_for_the_agent_of_one_that_was_killed() {
+    let folder = folder();
+    let partner = Effects::start().await.unwrap();
+    partner.hold();
+    let stage = Stage::open(folder.path()).await;
+    // The call is made in the life of the next app.
+    let text = format!(
+        "document: {{dsl: 1.0.3, namespace: test, name: slow, version: 1.0.0}}\n\
+         do:\n  - later: {{wait: {{seconds: 1}}}}\n  - ask: {{call: http, with: {{method: get, endpoint: '{}'}}}}\n",
+        partner.url()
+    );
+    let kind = DocumentKind::Workflow;
+    let slow = stage.run(DocumentCreate { kind, text }).await.unwrap();
+    let start = RunStart {
+        document_id: slow.id,
+        input: "{}".to_owned(),
+    };
+    stage.run(start).await.unwrap();
+    stage.close().await;
+    let before = partner.count();
+    let app = AppProcess::start(folder.path());
+    partner.reached(before + 1).await;
+    let note = agent_note(folder.path());
+    app.kill();
+    let address = note["listening"].as_str().unwrap();
+    let address = address.strip_prefix("http://").unwrap();
+    let hung_up = || TcpStream::connect(address).is_err().then_some(());
+    flame_testkit::until("the agent to hang up", hung_up).await;
+
+    let stage = Stage::open(folder.path()).await;
+    let waits = stage.event(|event| match event {
+        Event::RuntimeChanged(status) => status.error.map(|error| (status.phase, error)),
+        _ => None,
+    });
+    let (phase, error) = waits.await;
+    assert!(error.is(Code::StorageLocked), "{error}");
+    assert_eq!(phase, RuntimePhase::Starting);
+    partner.release();
+    let status = settled(&stage).await;
+    assert_eq!((status.phase, status.restarts), (RuntimePhase::Ready, 0));
+    stage.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,12 @@
 //! An app on a folder of its own, the events it tells, and a way to wait for them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use flame_commands::{App, Execute, Host, Options, Session};
-use flame_ipc::{ErrorView, Event};
+use flame_ipc::{ErrorView, Event, VaultUnlock};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc};
 
@@ -143,7 +143,7 @@ pub(crate) fn with_keychain(case: &str) {
         .env_remove("DBUS_SESSION_BUS_ADDRESS")
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY")
-        .stdin(std::process::Stdio::null());
+        .stdin(Stdio::null());
     inside(test, case);
 }
 
@@ -167,4 +167,59 @@ fn inside(mut test: Command, case: &str) {
         output.status.success() && text.contains("1 passed"),
         "{text}\n{errors}"
     );
+}
+
+/// Opens the vault, or makes it.
+pub(crate) async fn unlock(stage: &Stage) {
+    let unlock = VaultUnlock {
+        passphrase: "correct horse".to_owned(),
+    };
+    stage.run(unlock).await.unwrap();
+}
+
+/// Where [`an_app_until_it_is_killed`] finds its folder.
+const FOLDER: &str = "MASTRA_TEST_FOLDER";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the tests of an app's death, which kill it"]
+async fn an_app_until_it_is_killed() {
+    let folder = std::env::var(FOLDER).unwrap();
+    let folder = Path::new(&folder);
+    let stage = Stage::open(folder).await;
+    if folder.join("data/vault.json").exists() {
+        unlock(&stage).await;
+    }
+    std::future::pending::<()>().await;
+}
+
+/// An app in a process of its own. Dropping it kills it.
+pub(crate) struct AppProcess {
+    child: Child,
+}
+
+impl AppProcess {
+    pub(crate) fn start(folder: &Path) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "stage::an_app_until_it_is_killed"])
+            .arg("--ignored")
+            .env(FOLDER, folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child }
+    }
+
+    /// `kill -9`, and waits for the end of it.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for AppProcess {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

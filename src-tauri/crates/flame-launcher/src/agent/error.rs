@@ -34,6 +34,11 @@ impl Failure {
         }
     }
 
+    /// Whether another agent has the data folder: one that is about to end, or one that stays.
+    pub(crate) const fn is_locked(&self) -> bool {
+        matches!(self.code, Code::StorageLocked)
+    }
+
     /// Whether trying again at once can't help: a person must act first.
     pub const fn is_final(&self) -> bool {
         matches!(

@@ -37,10 +37,13 @@ pub struct Options {
     pub health_every: Duration,
     /// How long it may take to end.
     pub grace: Duration,
+    /// How long the agent of an app that was killed may hold the data folder: it ends by itself, with what it
+    /// has under way.
+    pub release: Duration,
 }
 
 impl Options {
-    /// The usual limits: 5 restarts in 60 s, a look every 2 s, 15 s to end.
+    /// The usual limits: 5 restarts in 60 s, a look every 2 s, 15 s to end, 30 s to let go of the data folder.
     pub fn new(
         program: PathBuf,
         data_dir: PathBuf,
@@ -58,6 +61,7 @@ impl Options {
             budget: RestartBudget::new(5, Duration::from_secs(60)),
             health_every: Duration::from_secs(2),
             grace: Duration::from_secs(15),
+            release: Duration::from_secs(30),
         }
     }
 }

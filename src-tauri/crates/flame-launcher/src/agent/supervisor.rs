@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flame_errors::Code;
 use flame_types::{Durability, Timestamp};
@@ -18,6 +18,8 @@ use super::token::Token;
 
 /// Looks without an answer before the agent counts as hung.
 const SILENT_LOOKS_MAX: u32 = 5;
+/// Between two tries while another agent has the data folder.
+const LOCKED_WAIT: Duration = Duration::from_millis(250);
 
 /// What the app may order.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct Supervisor {
     publish: watch::Sender<AgentState>,
     logs: Arc<Mutex<LogBook>>,
     began: Instant,
+    /// Since when starts have failed for another agent in the data folder, and for nothing else.
+    locked_since: Option<Instant>,
 }
 
 impl Supervisor {
@@ -58,6 +62,7 @@ impl Supervisor {
             publish,
             logs,
             began: Instant::now(),
+            locked_since: None,
         }
     }
 
@@ -67,6 +72,7 @@ impl Supervisor {
             match order {
                 Order::Start => {
                     self.options.budget.refill();
+                    self.locked_since = None;
                     if self.run_agent(&mut closed).await.is_break() {
                         return;
                     }
@@ -109,7 +115,7 @@ impl Supervisor {
                     self.publish.send_modify(|state| {
                         *state = AgentState {
                             phase: Phase::Starting,
-                            restarts: state.restarts + 1,
+                            restarts: state.restarts + u32::from(!failure.is_locked()),
                             failure: Some(failure),
                             port_taken: state.port_taken,
                             ..AgentState::stopped()
@@ -130,8 +136,15 @@ impl Supervisor {
     }
 
     /// The wait before the next start, or `None` when there is none: the state says why.
-    fn wait_before_restart(&mut self, failure: &Failure) -> Option<std::time::Duration> {
-        let wait = if failure.is_final() {
+    fn wait_before_restart(&mut self, failure: &Failure) -> Option<Duration> {
+        if !failure.is_locked() {
+            self.locked_since = None;
+        }
+        let wait = if failure.is_locked() {
+            // Nothing of ours broke, and the budget is for that.
+            let since = *self.locked_since.get_or_insert_with(Instant::now);
+            (since.elapsed() < self.options.release).then_some(LOCKED_WAIT)
+        } else if failure.is_final() {
             None
         } else {
             self.options.budget.ask(self.began.elapsed())
@@ -165,7 +178,7 @@ impl Supervisor {
     }
 
     /// Waits, obeying orders meanwhile; gives an end when one was ordered.
-    async fn idle(&mut self, wait: std::time::Duration) -> Option<End> {
+    async fn idle(&mut self, wait: Duration) -> Option<End> {
         let until = tokio::time::Instant::now() + wait;
         loop {
             tokio::select! {
