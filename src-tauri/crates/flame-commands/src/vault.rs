@@ -7,8 +7,8 @@ use flame_vault::{Place, State, Status};
 use secrecy::SecretString;
 
 use crate::app::App;
-use crate::connections;
 use crate::execute::Execute;
+use crate::{connections, feeds};
 
 impl Execute for VaultStatus {
     async fn execute(self, app: Arc<App>) -> Result<VaultStatusView, ErrorView> {
@@ -25,9 +25,11 @@ impl Execute for VaultUnlock {
                 Ok(vault.status())
             })
             .await?;
-        // Secrets that could not be read at the start can be given to the agent now.
+        // Secrets that could not be read at the start can be given to the agent now, and files that were refused
+        // for want of them go in.
         if let Some(agent) = app.agent_now() {
             connections::deploy_all(&app, &agent).await;
+            feeds::try_again(&app).await;
         }
         Ok(view(status))
     }

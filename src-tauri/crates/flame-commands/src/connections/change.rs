@@ -16,6 +16,7 @@ use crate::app::{App, new_id, now};
 use crate::documents::parse_id;
 use crate::execute::Execute;
 use crate::failure::OrView;
+use crate::feeds;
 
 const NAME_CHARACTERS_MAX: usize = 63;
 
@@ -76,6 +77,8 @@ impl Execute for ConnectionSave {
                 tracing::debug!(%error, "the old name was not on the agent");
             }
             deploy::put(&app, &agent, &saved).await?;
+            // Files that were refused for what was wrong with it.
+            feeds::try_again(&app).await;
         }
         app.checks.forget(&saved.name);
         changed(&app, saved.id);

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::podman::run_orders;
 use crate::stage::{Stage, folder, with_keychain, without_keychain};
 
-fn sqlite(folder: &Path, name: &str) -> ConnectionSave {
+pub(crate) fn sqlite(folder: &Path, name: &str) -> ConnectionSave {
     ConnectionSave {
         id: None,
         name: name.to_owned(),

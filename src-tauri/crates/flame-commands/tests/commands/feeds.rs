@@ -5,6 +5,7 @@ use std::path::Path;
 use flame_errors::Code;
 use flame_ipc::*;
 
+use crate::connections::sqlite;
 use crate::stage::{Stage, folder};
 
 async fn done(stage: &Stage, file: &str) -> FeedFile {
@@ -111,6 +112,38 @@ async fn a_file_that_came_while_the_app_was_closed_is_found_and_one_that_is_done
         .map(|letter| letter.id);
     let discard = DeadLettersDiscard { ids: ids.collect() };
     assert_eq!(stage.run(discard).await.unwrap().get(), 2);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_refused_for_its_connection_goes_in_once_that_is_there() {
+    let folder = folder();
+    let stage = Stage::open(folder.path()).await;
+    let text = "pipeline: {namespace: test, name: rows, version: 1.0.0}\n\
+                watch: {folder: inbox/rows, pattern: '*.csv'}\n\
+                source: {csv: {header: true}}\n\
+                sink: {connector: sqlite, connection: tables, table: rows, key: [id]}\n";
+    let create = DocumentCreate {
+        kind: DocumentKind::Pipeline,
+        text: text.to_owned(),
+    };
+    let rows = stage.run(create).await.unwrap();
+    let inbox = folder.path().join("data/inbox/rows");
+    std::fs::create_dir_all(&inbox).unwrap();
+    deploy(&stage, &rows).await;
+    std::fs::write(inbox.join("new.csv"), "id\n1\n").unwrap();
+    let refused = stage.event(|event| match event {
+        Event::FeedProgress(progress) if progress.file.state == FeedState::Failed => {
+            progress.file.error
+        }
+        _ => None,
+    });
+    let error = refused.await;
+    assert!(error.is(Code::ConnectionUnknown), "{error}");
+
+    let save = sqlite(folder.path(), "tables");
+    stage.run(save).await.unwrap();
+    assert_eq!(done(&stage, "new.csv").await.rows.get(), 1);
     stage.close().await;
 }
 
