@@ -9,6 +9,7 @@
 mod connections;
 mod containers;
 mod documents;
+mod feed_crashes;
 mod feeds;
 mod host_execution;
 mod moves;
