@@ -57,7 +57,8 @@ export async function openApp(options = {}) {
   let closed = false;
   // In the usual folders its data folder is not named to it.
   const programs = () => programsIn(usual ? desktop.home : dataDir);
-  const apps = async () => (await programs()).filter(({ name }) => name === basename(APP)).map(({ pid }) => pid);
+  const name = basename(await realpath(APP));
+  const apps = async () => (await programs()).filter((program) => program.name === name).map(({ pid }) => pid);
   const refused = async () => (closed || options.refusals === "expected" ? [] : refusals(browser));
   return {
     browser,
