@@ -49,6 +49,8 @@ export default defineConfig(({ mode }) => {
     test: {
       // Vitest leaves one core free, which is half of two.
       maxWorkers: "100%",
+      // A process for each file would load jsdom and the packages, and warm them up, anew; `test-setup.ts` keeps files apart.
+      isolate: false,
       projects: [
         { extends: true, test: { name: "rules", environment: "node", include: ["src/**/*.spec.ts", "lint/**/*.spec.ts"], exclude: ["**/*.svelte.spec.ts"] } },
         { extends: true, test: { name: "pages", environment: "jsdom", include: ["src/**/*.svelte.spec.ts"], setupFiles: ["./src/test-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 } },

@@ -1,7 +1,10 @@
 //! What jsdom lacks and the window needs: dialogs, measures, the clipboard. Every test begins at Home with a fresh world.
-import { cleanup, configure } from "@testing-library/svelte";
+//! Workers are shared, what the window's modules keep is not: each file of tests begins with modules that no other has run.
 import { afterEach, beforeEach, vi } from "vitest";
-import { toasts } from "./components/toasts.svelte";
+
+vi.resetModules();
+const { cleanup, configure } = await import("@testing-library/svelte");
+const { toasts } = await import("./components/toasts.svelte");
 
 HTMLDialogElement.prototype.showModal = function showModal() {
   this.open = true;
@@ -35,4 +38,6 @@ beforeEach(() => {
 afterEach(() => {
   cleanup();
   toasts.splice(0);
+  document.body.replaceChildren();
+  for (const { name } of [...document.documentElement.attributes]) document.documentElement.removeAttribute(name);
 });
