@@ -84,6 +84,12 @@ impl Stage {
             .expect("the event comes")
     }
 
+    /// Forgets what the app has said so far.
+    pub(crate) async fn forget_events(&self) {
+        let mut events = self.events.lock().await;
+        while events.try_recv().is_ok() {}
+    }
+
     /// The folders that were shown since this was last asked.
     pub(crate) fn opened(&self) -> Vec<PathBuf> {
         std::mem::take(&mut self.opened.lock().unwrap())
