@@ -195,7 +195,7 @@ async fn a_sync_that_fails_acknowledges_nothing() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (data, log) = (folder.path().join("data"), folder.path().join("trace"));
-    // Of each thread: the one that syncs the log gets there in the middle of the runs.
+    // Of each thread: the writer gets there in the middle of the runs.
     let inject = "inject=fdatasync:error=EIO:when=9";
     let agent = Traced::start(&data, &log, &["-e", "trace=fdatasync", "-e", inject]);
     let client = agent.client(&data).unwrap();

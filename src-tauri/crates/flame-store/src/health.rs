@@ -38,9 +38,9 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
-    pub(crate) fn committed(&self, commits: u64, transactions: u64, sync: Duration) {
+    pub(crate) fn committed(&self, commits: u64, sync: Duration) {
         self.commits.fetch_add(commits, Ordering::Relaxed);
-        self.transactions.fetch_add(transactions, Ordering::Relaxed);
+        self.transactions.fetch_add(1, Ordering::Relaxed);
         let last = u64::try_from(sync.as_micros()).unwrap_or(u64::MAX);
         let average = self.sync_average_us.load(Ordering::Relaxed);
         let average = if average == 0 {

@@ -1,9 +1,8 @@
 //! Runs, journals, definitions, events and dead letters in SQLite, behind one writer with group commit.
 //!
 //! A commit is a list of operations that is applied as a whole. The writer thread puts all commits that
-//! wait into one transaction, another thread syncs it and answers each of them then; one that is refused
-//! leaves the others in the batch untouched. While one transaction is synced the next one grows. What is
-//! read is on disk too when it is told.
+//! wait into one transaction and answers each after the transaction is on disk; one that is refused
+//! leaves the others in the batch untouched.
 //!
 //! Deliberately absent: what records and payloads mean (they are bytes here), clocks and ids (the
 //! caller passes them), and any retry of a refused commit.
@@ -26,7 +25,6 @@ mod search;
 mod snapshot;
 mod spill;
 mod store;
-mod sync;
 mod writer;
 
 pub use backup::{Backup, latest as latest_backup, restore};

@@ -1,8 +1,7 @@
 //! The front door: opens a data folder, takes commits, answers reads.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::backup::{self, Reason};
 use crate::file::{failed, open_reader, open_writer, translate};
+use crate::health::Gauges;
 use crate::lock::FolderLock;
 use crate::operation::{
     Child, Commit, DeadLetter, DeadLetterState, Definition, DefinitionKey, Feed, JournalBatch,
@@ -21,7 +21,6 @@ use crate::operation::{
 use crate::reader::{self, Page, RunFilter, StoredEvent};
 use crate::row::{Run, RunSummary};
 use crate::search::{self, FieldCondition, Found};
-use crate::sync::{Desk, Syncer, Waiting};
 use crate::writer::{Request, Writer};
 use crate::{Error, Expiry, Health, check, epoch, migrate, retention, snapshot};
 
@@ -83,7 +82,8 @@ struct Inner {
     queue_max: usize,
     clock: fn() -> Timestamp,
     requests: Sender<Request>,
-    desk: Desk,
+    depth: Arc<AtomicUsize>,
+    gauges: Arc<Gauges>,
     readers: Mutex<Vec<Connection>>,
     reading: Semaphore,
     /// Given back last, after the writer has let go of the file.
@@ -95,13 +95,6 @@ impl std::fmt::Debug for Inner {
         f.debug_struct("Store")
             .field("path", &self.path)
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // After a close there is nobody to tell.
-        let _ = self.requests.send(Request::Leave);
     }
 }
 
@@ -125,23 +118,8 @@ impl Store {
         let epoch = epoch::raise(&connection, &path)?;
         let (requests, receiver) = mpsc::channel();
         let log_pages = Arc::new(AtomicI32::new(0));
-        Writer::adopt(&mut connection, &log_pages)
+        Writer::watch_log(&mut connection, &log_pages)
             .map_err(|error| translate("open", &path, &error))?;
-        let desk = Desk {
-            gauges: Arc::default(),
-            depth: Arc::default(),
-            progress: Arc::default(),
-        };
-        let syncer = match options.durability {
-            Durability::Normal => None,
-            Durability::Full => {
-                let report = requests.clone();
-                // A writer that has ended needs no report.
-                let tell = move |synced| drop(report.send(Request::Synced(synced)));
-                let syncer = Syncer::spawn(path.clone(), desk.clone(), File::sync_data, tell);
-                Some(syncer.map_err(|error| failed("start the writer for", &path, &error))?)
-            }
-        };
         let readers = (0..options.readers.max(1))
             .map(|_| open_reader(&path))
             .collect::<Result<Vec<_>, _>>()?;
@@ -151,7 +129,8 @@ impl Store {
             queue_max: options.queue_max,
             clock: options.clock,
             requests,
-            desk: desk.clone(),
+            depth: Arc::default(),
+            gauges: Arc::default(),
             reading: Semaphore::new(readers.len()),
             readers: Mutex::new(readers),
             lock: Mutex::new(Some(lock)),
@@ -162,14 +141,11 @@ impl Store {
             pages_max: options.pages_max,
             clock: options.clock,
             epoch,
-            requests: receiver,
-            desk,
-            log_pages,
             connection: Some(connection),
-            log: None,
-            syncer,
-            syncing: 0,
-            is_log_doubtful: false,
+            requests: receiver,
+            gauges: Arc::clone(&inner.gauges),
+            depth: Arc::clone(&inner.depth),
+            log_pages,
         };
         std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -180,7 +156,7 @@ impl Store {
         })
     }
 
-    /// Sends a commit; `reply` is called on a thread of the store once it is on disk or refused, and
+    /// Sends a commit; `reply` is called on the writer's thread once it is on disk or refused, and
     /// must not block. Refuses at once with `Error::Busy` where too many wait.
     pub fn submit(&self, commit: Commit, reply: impl FnOnce(Result<(), Refused>) + Send + 'static) {
         self.submit_from(0, commit, reply);
@@ -194,24 +170,23 @@ impl Store {
         commit: Commit,
         reply: impl FnOnce(Result<(), Refused>) + Send + 'static,
     ) {
-        let depth = &self.inner.desk.depth;
-        let waiting = depth.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.inner.depth.fetch_add(1, Ordering::Relaxed);
         if waiting >= self.inner.queue_max {
-            depth.fetch_sub(1, Ordering::Relaxed);
+            self.inner.depth.fetch_sub(1, Ordering::Relaxed);
             reply(Err(Refused {
                 error: Error::Busy { waiting },
                 commit,
             }));
             return;
         }
-        let request = Request::Commit(Waiting {
+        let request = Request::Commit {
             sender,
             commit,
             reply: Box::new(reply),
-        });
+        };
         if let Err(mpsc::SendError(request)) = self.inner.requests.send(request) {
-            depth.fetch_sub(1, Ordering::Relaxed);
-            if let Request::Commit(Waiting { commit, reply, .. }) = request {
+            self.inner.depth.fetch_sub(1, Ordering::Relaxed);
+            if let Request::Commit { commit, reply, .. } = request {
                 reply(Err(Refused {
                     error: Error::Closed,
                     commit,
@@ -232,16 +207,13 @@ impl Store {
 
     /// How the writer is doing.
     pub fn health(&self) -> Health {
-        let depth = self.inner.desk.depth.load(Ordering::Relaxed);
-        self.inner
-            .desk
-            .gauges
-            .snapshot(self.inner.durability, depth)
+        let depth = self.inner.depth.load(Ordering::Relaxed);
+        self.inner.gauges.snapshot(self.inner.durability, depth)
     }
 
     /// Whether the last attempt to write met a full disk.
     pub fn is_full(&self) -> bool {
-        self.inner.desk.gauges.full.load(Ordering::Relaxed)
+        self.inner.gauges.full.load(Ordering::Relaxed)
     }
 
     /// The database file.
@@ -517,17 +489,13 @@ impl Store {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let path = self.inner.path.clone();
-        let outcome = self
-            .blocking("read", move |inner| {
-                let connection = inner.take_reader()?;
-                let outcome = read(&connection);
-                inner.give_back(connection);
-                outcome.map_err(|error| translate_read(&path, &error))
-            })
-            .await?;
-        // What is told must last.
-        self.inner.desk.progress.settled().await?;
-        outcome
+        self.blocking("read", move |inner| {
+            let connection = inner.take_reader()?;
+            let outcome = read(&connection);
+            inner.give_back(connection);
+            outcome.map_err(|error| translate_read(&path, &error))
+        })
+        .await?
     }
 
     /// Runs `work` on a blocking thread, at most as many at once as there are readers.

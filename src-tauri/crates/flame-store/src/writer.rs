@@ -1,11 +1,9 @@
-//! The one thread that writes: takes what waits, applies it in one transaction, and hands that to the thread that
-//! syncs and answers. While an earlier transaction is on its way to the disk, the next one stays open and grows.
+//! The one thread that writes: takes what waits, commits it as one transaction, answers.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use flame_types::{Durability, Timestamp};
@@ -15,32 +13,37 @@ use crate::Error;
 use crate::apply::{apply, is_applied};
 use crate::backup::{self, Reason};
 use crate::epoch;
-use crate::file::{failed, open_writer, translate};
+use crate::file::{open_writer, translate};
+use crate::health::Gauges;
 use crate::operation::Commit;
-use crate::sync::{Desk, Synced, Syncer, Waiting, Written};
+use crate::store::Refused;
 
 /// Commits in one transaction.
 const GROUP_COMMITS_MAX: usize = 1_024;
 /// Payload bytes in one transaction, beyond its first commit.
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Pages in the write-ahead log after which they move to the database (4 KiB each).
-const CHECKPOINT_PAGES: i32 = 2_000;
+/// Pages in the write-ahead log after which they move to the database (4 KiB each). Callers wait
+/// meanwhile, so it is rare: what changed often is moved once.
+const CHECKPOINT_PAGES: i32 = 8_000;
 /// Pages at which the writer waits for readers so that the log can begin anew.
 const RESTART_PAGES: i32 = 64_000;
 /// How often a writer in trouble tries whether it can write again.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
+pub(crate) type Reply = Box<dyn FnOnce(Result<(), Refused>) + Send>;
+
 /// What the writer is asked for.
 pub(crate) enum Request {
-    Commit(Waiting),
-    /// A sync ended.
-    Synced(Synced),
+    Commit {
+        /// Whose replies belong together.
+        sender: usize,
+        commit: Commit,
+        reply: Reply,
+    },
     /// Ends the thread after everything that was asked for before.
     Close {
-        done: SyncSender<()>,
+        done: std::sync::mpsc::SyncSender<()>,
     },
-    /// Ends it likewise where nobody waits for an orderly end.
-    Leave,
 }
 
 /// Owns the only connection that writes.
@@ -51,55 +54,24 @@ pub(crate) struct Writer {
     pub(crate) clock: fn() -> Timestamp,
     /// Under which this writer writes.
     pub(crate) epoch: i64,
-    pub(crate) requests: Receiver<Request>,
-    pub(crate) desk: Desk,
-    /// Pages in the log after the last commit, set by SQLite's hook.
-    pub(crate) log_pages: Arc<AtomicI32>,
     /// `None` after a failure, until the file is opened anew.
     pub(crate) connection: Option<Connection>,
-    /// The log as the syncs see it, once there is one.
-    pub(crate) log: Option<Arc<File>>,
-    /// `None` where an answer does not wait for the disk.
-    pub(crate) syncer: Option<Syncer>,
-    /// Transactions that are on their way to the disk.
-    pub(crate) syncing: usize,
-    /// A sync failed: what the log holds counts only once it is in the database.
-    pub(crate) is_log_doubtful: bool,
+    pub(crate) requests: Receiver<Request>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) depth: Arc<AtomicUsize>,
+    /// Pages in the log after the last commit, set by SQLite's hook.
+    pub(crate) log_pages: Arc<AtomicI32>,
 }
 
-/// How the thread ends.
-enum End {
-    Closed(SyncSender<()>),
-    Left,
-}
-
-/// A transaction in the making.
-#[derive(Default)]
-struct Group {
-    waiting: Vec<Waiting>,
-    /// Of those that were applied, in order.
-    verdicts: Vec<Result<(), Error>>,
-    bytes: usize,
-    is_begun: bool,
-    /// One of them was refused, so each stands in a savepoint: the others go through.
-    is_apart: bool,
-}
-
-impl Group {
-    fn push(&mut self, waiting: Waiting) {
-        self.bytes += waiting.commit.bytes();
-        self.waiting.push(waiting);
-    }
-
-    fn is_full(&self) -> bool {
-        self.waiting.len() >= GROUP_COMMITS_MAX || self.bytes >= GROUP_BYTES_MAX
-    }
+struct Waiting {
+    sender: usize,
+    commit: Commit,
+    reply: Reply,
 }
 
 impl Writer {
-    /// Makes a connection this writer's: watches how long the log gets, since SQLite's own automatic checkpoint is
-    /// off, and leaves the sync after each commit to the other thread.
-    pub(crate) fn adopt(
+    /// Watches how long the log gets. SQLite's own automatic checkpoint is off.
+    pub(crate) fn watch_log(
         connection: &mut Connection,
         pages: &Arc<AtomicI32>,
     ) -> Result<(), rusqlite::Error> {
@@ -109,189 +81,180 @@ impl Writer {
                 pages.store(count, Ordering::Relaxed);
                 Ok(())
             },
-        ))?;
-        connection.pragma_update(None, "synchronous", "NORMAL")
+        ))
     }
 
     /// Runs until it is closed or nobody can ask any more.
     pub(crate) fn run(mut self) {
         loop {
-            let request = if self.desk.gauges.is_troubled() {
+            let request = if self.gauges.is_troubled() {
                 match self.requests.recv_timeout(PROBE_INTERVAL) {
+                    Ok(request) => request,
                     Err(RecvTimeoutError::Timeout) => {
                         self.probe();
                         continue;
                     }
-                    Ok(request) => request,
-                    Err(RecvTimeoutError::Disconnected) => Request::Leave,
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
             } else {
-                self.requests.recv().unwrap_or(Request::Leave)
-            };
-            let end = self.round(request);
-            self.checkpoint();
-            match end {
-                None => {}
-                Some(End::Left) => break,
-                Some(End::Closed(done)) => {
-                    if let Some(syncer) = self.syncer.take() {
-                        syncer.finish();
-                    }
-                    self.finish();
-                    drop(self.connection.take());
-                    // Whoever closes may have stopped waiting.
-                    let _ = done.send(());
-                    break;
+                match self.requests.recv() {
+                    Ok(request) => request,
+                    Err(_) => break,
                 }
+            };
+            let (group, close) = self.gather(request);
+            if !group.is_empty() {
+                self.commit(group);
+                self.checkpoint();
             }
-        }
-    }
-
-    /// One transaction of everything that waits, or that comes while the one before is synced.
-    fn round(&mut self, first: Request) -> Option<End> {
-        let mut group = Group::default();
-        let mut next = Some(first);
-        let mut end = None;
-        while let Some(request) = next.take() {
-            match request {
-                Request::Commit(waiting) => group.push(waiting),
-                Request::Synced(synced) => self.synced(&synced, &mut group),
-                Request::Close { done } => end = Some(End::Closed(done)),
-                Request::Leave => end = Some(End::Left),
-            }
-            if end.is_some() || group.is_full() {
+            if let Some(done) = close {
+                self.finish();
+                drop(self.connection.take());
+                // Whoever closes may have stopped waiting.
+                let _ = done.send(());
                 break;
             }
-            next = self.requests.try_recv().ok();
-            if next.is_none() && self.syncing > 0 && !group.waiting.is_empty() {
-                self.apply(&mut group);
-                // The sync that is under way reports its end, if nothing comes before.
-                next = self.requests.recv().ok();
-            }
         }
-        self.apply(&mut group);
-        self.commit(group);
-        end
     }
 
-    fn synced(&mut self, synced: &Synced, group: &mut Group) {
-        self.syncing = self.syncing.saturating_sub(synced.transactions);
-        match &synced.outcome {
-            Ok(()) if self.syncing == 0 => self.desk.progress.catch_up(),
-            Ok(()) => {}
+    /// Everything that waits, up to the limits of a group.
+    fn gather(&self, first: Request) -> (Vec<Waiting>, Option<std::sync::mpsc::SyncSender<()>>) {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        let mut next = Some(first);
+        while let Some(request) = next.take() {
+            match request {
+                Request::Close { done } => return (group, Some(done)),
+                Request::Commit {
+                    sender,
+                    commit,
+                    reply,
+                } => {
+                    bytes += commit.bytes();
+                    group.push(Waiting {
+                        sender,
+                        commit,
+                        reply,
+                    });
+                }
+            }
+            if group.len() < GROUP_COMMITS_MAX && bytes < GROUP_BYTES_MAX {
+                next = self.requests.try_recv().ok();
+            }
+        }
+        (group, None)
+    }
+
+    fn commit(&mut self, group: Vec<Waiting>) {
+        let outcome = match self.write_together(&group) {
+            Ok(sync) => Ok((vec![Ok(()); group.len()], sync)),
+            Err(Failure::Transaction(error)) => Err(error),
+            // One of them was refused: find out which, the others go through.
+            Err(Failure::Refused) => self.write_apart(&group),
+        };
+        self.depth.fetch_sub(group.len(), Ordering::Relaxed);
+        match outcome {
+            Ok((verdicts, sync)) => {
+                let taken = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
+                self.gauges.committed(taken as u64, sync);
+                let mut answers: Vec<_> = group.into_iter().zip(verdicts).collect();
+                // Stable, so that each sender is answered in its own order.
+                answers.sort_by_key(|(waiting, _)| waiting.sender);
+                for (waiting, verdict) in answers {
+                    (waiting.reply)(verdict.map_err(|error| Refused {
+                        error,
+                        commit: waiting.commit,
+                    }));
+                }
+            }
             Err(error) => {
-                self.is_log_doubtful = true;
-                self.give_up(group, error);
-            }
-        }
-    }
-
-    /// Applies those that are not applied yet; the transaction stays open.
-    fn apply(&mut self, group: &mut Group) {
-        if let Err(error) = self.try_apply(group) {
-            self.give_up(group, &error);
-        }
-    }
-
-    fn try_apply(&mut self, group: &mut Group) -> Result<(), Error> {
-        while let Some(waiting) = group.waiting.get(group.verdicts.len()) {
-            if !group.is_begun {
-                self.begin()?;
-                group.is_begun = true;
-            }
-            let connection = self.connection.as_ref().ok_or(Error::Closed)?;
-            let verdict = if group.is_apart {
-                one_apart(connection, &self.path, &waiting.commit)
-            } else {
-                apply(connection, &self.path, &waiting.commit)
-            };
-            match verdict {
-                Err(error) if is_of_the_transaction(&error) => return Err(error),
-                // The common case needs no savepoints. Now it does: all of it again, one by one.
-                Err(_) if !group.is_apart => {
-                    self.execute("ROLLBACK")?;
-                    group.is_begun = false;
-                    group.is_apart = true;
-                    group.verdicts.clear();
+                self.gauges.failed(&error);
+                for waiting in group {
+                    (waiting.reply)(Err(Refused {
+                        error: error.clone(),
+                        commit: waiting.commit,
+                    }));
                 }
-                verdict => group.verdicts.push(verdict),
             }
         }
-        Ok(())
     }
 
-    /// Nothing of the transaction is kept, and its commits go back.
-    fn give_up(&mut self, group: &mut Group, error: &Error) {
-        // After a failed write the kernel may hold pages that never reach the disk as if they had: only what is read
-        // anew from the file can be trusted. The open transaction goes with the connection.
-        self.connection = None;
-        self.log = None;
-        let given_up = std::mem::take(group);
-        self.desk.refuse(given_up.waiting, error);
-    }
-
-    fn begin(&mut self) -> Result<(), Error> {
-        self.open_again()?;
-        self.execute("BEGIN IMMEDIATE")?;
-        let connection = self.connection.as_ref().ok_or(Error::Closed)?;
-        epoch::check(connection, &self.path, self.epoch)?;
-        if self.log.is_none() {
-            // There is one since the transaction began.
-            let log = self.path.with_extension("db-wal");
-            let file = File::options().write(true).open(&log);
-            self.log = Some(Arc::new(
-                file.map_err(|error| failed("open", &log, &error))?,
-            ));
-        }
-        Ok(())
-    }
-
-    fn execute(&self, sql: &str) -> Result<(), Error> {
-        let connection = self.connection.as_ref().ok_or(Error::Closed)?;
-        connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute([]))
-            .map(|_| ())
-            .map_err(|error| translate("write", &self.path, &error))
-    }
-
-    /// Ends the transaction and sees to it that its commits are answered.
-    fn commit(&mut self, mut group: Group) {
-        if !group.is_begun {
-            return;
-        }
-        let number = self.desk.progress.begin();
-        let begun = Instant::now();
-        if let Err(error) = self.execute("COMMIT") {
-            self.give_up(&mut group, &error);
-            // Who read meanwhile waits for its number; where a sync is under way, its end lets him go.
-            if self.syncing == 0 {
-                self.desk.progress.catch_up();
-            }
-            return;
-        }
-        let answers = group.waiting.into_iter().zip(group.verdicts).collect();
-        match (&self.syncer, &self.log) {
-            (Some(syncer), Some(log)) => {
-                let log = Arc::clone(log);
-                let written = Written {
-                    number,
-                    log,
-                    answers,
-                };
-                match syncer.hand_over(written) {
-                    Ok(()) => self.syncing += 1,
-                    Err(written) => {
-                        let waiting = written.answers.into_iter().map(|(waiting, _)| waiting);
-                        self.desk.refuse(waiting, &Error::Closed);
+    /// The common case: nothing is refused, so no savepoints are needed.
+    fn write_together(&mut self, group: &[Waiting]) -> Result<Duration, Failure> {
+        self.transaction(|connection, path| {
+            for waiting in group {
+                apply(connection, path, &waiting.commit).map_err(|error| {
+                    if is_of_the_transaction(&error) {
+                        Failure::Transaction(error)
+                    } else {
+                        Failure::Refused
                     }
+                })?;
+            }
+            Ok(())
+        })
+        .map(|((), sync)| sync)
+    }
+
+    /// Each commit in a savepoint: one that is refused leaves no trace in the transaction.
+    fn write_apart(
+        &mut self,
+        group: &[Waiting],
+    ) -> Result<(Vec<Result<(), Error>>, Duration), Error> {
+        self.transaction(|connection, path| {
+            let mut verdicts = Vec::with_capacity(group.len());
+            for waiting in group {
+                let verdict = one_apart(connection, path, &waiting.commit);
+                match verdict {
+                    Err(error) if is_of_the_transaction(&error) => {
+                        return Err(Failure::Transaction(error));
+                    }
+                    verdict => verdicts.push(verdict),
                 }
             }
-            _ => {
-                self.desk.progress.catch_up();
-                self.desk.answer(answers, 1, begun.elapsed());
+            Ok(verdicts)
+        })
+        .map_err(|failure| match failure {
+            Failure::Transaction(error) => error,
+            Failure::Refused => Error::Closed,
+        })
+    }
+
+    /// One transaction around `work`; gives the time that the commit took.
+    fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &std::path::Path) -> Result<T, Failure>,
+    ) -> Result<(T, Duration), Failure> {
+        self.open_again().map_err(Failure::Transaction)?;
+        let Some(connection) = &self.connection else {
+            return Err(Failure::Transaction(Error::Closed));
+        };
+        let path = self.path.as_path();
+        let run = |sql: &str| {
+            connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.execute([]))
+                .map_err(|error| Failure::Transaction(translate("write", path, &error)))
+        };
+        let outcome = run("BEGIN IMMEDIATE")
+            .and_then(|_| epoch::check(connection, path, self.epoch).map_err(Failure::Transaction))
+            .and_then(|()| work(connection, path))
+            .and_then(|value| {
+                let begun = Instant::now();
+                run("COMMIT").map(|_| (value, begun.elapsed()))
+            });
+        if outcome.is_err() && !connection.is_autocommit() {
+            // What can't be rolled back goes away with the connection.
+            if run("ROLLBACK").is_err() {
+                self.connection = None;
             }
         }
+        if matches!(&outcome, Err(Failure::Transaction(_))) {
+            // After a failed write the kernel may hold pages that never reach the disk as if they
+            // had: only what is read anew from the file can be trusted.
+            self.connection = None;
+        }
+        outcome
     }
 
     fn open_again(&mut self) -> Result<(), Error> {
@@ -299,36 +262,24 @@ impl Writer {
             return Ok(());
         }
         let mut connection = open_writer(&self.path, self.durability, self.pages_max)?;
-        let opened = |error: rusqlite::Error| translate("open", &self.path, &error);
-        if self.is_log_doubtful {
-            let is_busy: bool = connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-                .map_err(opened)?;
-            if is_busy {
-                return Err(Error::Failed {
-                    operation: "sync the log of",
-                    path: self.path.clone(),
-                    detail: "somebody reads it".into(),
-                });
-            }
-            self.is_log_doubtful = false;
-            self.desk.progress.catch_up();
-        }
-        Self::adopt(&mut connection, &self.log_pages).map_err(opened)?;
+        Self::watch_log(&mut connection, &self.log_pages)
+            .map_err(|error| translate("open", &self.path, &error))?;
         self.connection = Some(connection);
         Ok(())
     }
 
     /// A small write that shows whether the trouble is over.
     fn probe(&mut self) {
-        let mut group = Group::default();
-        let outcome = self.begin().and_then(|()| {
-            group.is_begun = true;
-            self.execute("INSERT OR REPLACE INTO probe (id, at) VALUES (0, abs(random()))")
+        let outcome = self.transaction(|connection, path| {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO probe (id, at) VALUES (0, abs(random()))")
+                .and_then(|mut statement| statement.execute([]))
+                .map_err(|error| Failure::Transaction(translate("write", path, &error)))
         });
         match outcome {
-            Ok(()) => self.commit(group),
-            Err(error) => self.give_up(&mut group, &error),
+            Ok((_, sync)) => self.gauges.committed(0, sync),
+            Err(Failure::Transaction(error)) => self.gauges.failed(&error),
+            Err(Failure::Refused) => {}
         }
     }
 
@@ -378,6 +329,13 @@ impl Writer {
             tracing::warn!(%error, "The write-ahead log could not be moved to the database");
         }
     }
+}
+
+enum Failure {
+    /// One commit can't be taken; the transaction as such is fine.
+    Refused,
+    /// Nothing of the transaction can be kept.
+    Transaction(Error),
 }
 
 const fn is_of_the_transaction(error: &Error) -> bool {

@@ -62,10 +62,12 @@ impl Place {
             Self::Written(text) => first(0, &|call| {
                 call.name == "pwrite64" && call.is_on(LOG) && call.arguments.contains(text)
             }),
-            // One thread writes, another syncs.
             Self::Synced(text) => {
                 let written = Self::Written(text).find(calls)?;
-                first(written, &|call| call.is_sync() && call.is_on(LOG))
+                let thread = calls[written].thread;
+                first(written, &|call| {
+                    call.thread == thread && call.is_sync() && call.is_on(LOG)
+                })
             }
             Self::Following(text) => logged(Self::Synced(text).find(calls)?),
             Self::Sent(text) => first(0, &|call| call.sends() && call.arguments.contains(text)),
@@ -91,15 +93,6 @@ impl Place {
             }
             Self::Copied(end) => first(0, &|call| call.name == "pwrite64" && call.is_on(end)),
             Self::Kept(end) => first(0, &|call| call.is_sync() && call.is_on(end)),
-        }
-    }
-
-    /// The file of the data folder whose calls alone tell this place. Other threads sync other files more often, and
-    /// would be killed at that number first.
-    pub(super) fn file(self) -> Option<&'static str> {
-        match self {
-            Self::Kept(file) => file.strip_prefix('/'),
-            _ => None,
         }
     }
 
@@ -129,14 +122,10 @@ impl Call {
     }
 }
 
-/// How `strace -e inject` names a call: it counts those of one name in one thread, of all files or of one (`-P`).
-pub(super) fn injection(calls: &[Call], at: usize, is_of_one_file: bool) -> String {
-    let Call {
-        thread, name, file, ..
-    } = &calls[at];
-    let alike = |call: &&Call| {
-        call.thread == *thread && call.name == *name && (!is_of_one_file || call.file == *file)
-    };
+/// How `strace -e inject` names a call: it counts those of one name in one thread.
+pub(super) fn injection(calls: &[Call], at: usize) -> String {
+    let Call { thread, name, .. } = &calls[at];
+    let alike = |call: &&Call| call.thread == *thread && call.name == *name;
     let when = calls[..=at].iter().filter(alike).count();
     format!("inject={name}:signal=SIGKILL:when={when}")
 }
@@ -272,7 +261,7 @@ mod tests {
     #[test]
     fn a_call_is_counted_among_those_of_its_thread_and_name() {
         let calls = read(TRACE);
-        let named = |at| injection(&calls, at, false);
+        let named = |at| injection(&calls, at);
         assert_eq!(named(6), "inject=pwrite64:signal=SIGKILL:when=3");
         assert_eq!(named(5), "inject=recvfrom:signal=SIGKILL:when=2");
     }
