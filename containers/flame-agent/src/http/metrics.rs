@@ -1,12 +1,12 @@
 //! Metrics in Prometheus text format 0.0.4.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::Response;
 use flame_agent_api::Operation;
 
@@ -67,16 +67,16 @@ impl Metrics {
     }
 }
 
-/// The layer around one operation. A stream counts when its head goes out.
+/// Counts one operation's answer once it comes. A stream counts when its head goes out.
 pub(super) async fn measure(
-    State((metrics, operation)): State<(Arc<Metrics>, Operation)>,
-    request: Request,
-    next: Next,
-) -> Response {
+    metrics: Arc<Metrics>,
+    operation: Operation,
+    answer: impl Future<Output = Result<Response, Infallible>>,
+) -> Result<Response, Infallible> {
     let begun = Instant::now();
-    let response = next.run(request).await;
+    let response = answer.await?;
     metrics.count(operation, response.status().as_u16(), begun.elapsed());
-    response
+    Ok(response)
 }
 
 /// Everything, as text.

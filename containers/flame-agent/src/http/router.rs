@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, Request};
-use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use flame_agent_api::{Method, Operation};
@@ -13,6 +12,7 @@ use flame_errors::Code;
 use flame_types::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
+use tower::util::MapFutureLayer;
 
 use super::failure::Failure;
 use super::guard::{self, Guard};
@@ -102,9 +102,11 @@ fn routes(context: Context) -> Router {
     let routes = Operation::ALL
         .iter()
         .fold(Router::new(), |router, operation| {
-            let measure =
-                from_fn_with_state((Arc::clone(&context.metrics), *operation), metrics::measure);
-            router.route(route(*operation), handler(*operation).layer(measure))
+            let (metrics, operation) = (Arc::clone(&context.metrics), *operation);
+            let measured = MapFutureLayer::new(move |answer| {
+                metrics::measure(Arc::clone(&metrics), operation, answer)
+            });
+            router.route(route(operation), handler(operation).layer(measured))
         });
     routes
         .fallback(nothing_here)
