@@ -168,6 +168,11 @@ pub fn tauri_driver() -> Result<PathBuf> {
     cargo_tool("tauri-driver", "2.1.0")
 }
 
+/// What runs the tests of all packages side by side.
+pub fn nextest() -> Result<Command> {
+    cargo_tool("cargo-nextest", "0.9.143").map(command)
+}
+
 /// libjq, which the tests hold our jq against: a Python environment of its own, beside the build.
 pub fn libjq() -> Result<()> {
     let place = target_dir().join("tools").join("jq-1.13.0");

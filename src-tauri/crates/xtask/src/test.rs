@@ -9,6 +9,9 @@ use crate::shell::{built, cargo, exec};
 use crate::times::Times;
 use crate::{check, images, run, setup};
 
+/// The same everywhere, so that tests and programs share what is compiled.
+const FEATURES: [&str; 2] = ["--features", "tauri/custom-protocol"];
+
 #[derive(clap::Args)]
 pub struct Options {
     /// Run only this part
@@ -66,15 +69,21 @@ fn rust(times: &Times) -> Result<()> {
     build()?;
     times.remember()?;
     let scratch = Scratch::make()?;
-    let mut test = cargo();
-    test.args(["test", "--workspace", "--no-fail-fast"])
-        .args(["--features", "tauri/custom-protocol"])
+    // Of all packages at once: while one test waits, those of another package compute.
+    let mut test = setup::nextest()?;
+    test.args(["nextest", "run", "--workspace", "--no-fail-fast"])
+        .args(FEATURES)
+        .args(["--test-threads", &(2 * cores()).to_string()])
         .env("TMPDIR", scratch.path())
         .env("MASTRA_AGENT", built("debug", "flame-agent"))
-        .env("MASTRA_STATIC_AGENT", static_agent)
-        .env("RUST_TEST_THREADS", (2 * cores()).to_string());
+        .env("MASTRA_STATIC_AGENT", static_agent);
     must_run(&mut test)?;
-    exec(&mut test)
+    exec(&mut test)?;
+    exec(
+        cargo()
+            .args(["test", "--workspace", "--doc"])
+            .args(FEATURES),
+    )
 }
 
 /// Tests wait for servers and processes about as long as they compute.
@@ -90,15 +99,13 @@ fn must_run(test: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Everything at once: one set of features, so that tests and programs share what is compiled.
+/// Everything at once.
 fn build() -> Result<()> {
-    exec(cargo().args([
-        "build",
-        "--workspace",
-        "--all-targets",
-        "--features",
-        "tauri/custom-protocol",
-    ]))
+    exec(
+        cargo()
+            .args(["build", "--workspace", "--all-targets"])
+            .args(FEATURES),
+    )
 }
 
 fn window(times: &Times) -> Result<()> {
