@@ -168,8 +168,11 @@ pub fn tauri_driver() -> Result<PathBuf> {
     cargo_tool("tauri-driver", "2.1.0")
 }
 
-/// What runs the tests of all packages side by side.
+/// What runs the tests of all packages side by side. It takes minutes to build, so one that is there will do.
 pub fn nextest() -> Result<Command> {
+    if on_path("cargo-nextest") {
+        return Ok(command("cargo-nextest"));
+    }
     cargo_tool("cargo-nextest", "0.9.143").map(command)
 }
 
