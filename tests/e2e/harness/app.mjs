@@ -1,12 +1,12 @@
 // The built app in its real window, driven through WebDriver.
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { mkdtemp, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { remote } from "webdriverio";
 
 import { end, openDesktop, processesIn } from "./desktop.mjs";
 import { refusals, watchPolicy } from "./policy.mjs";
+import { answers, freePort } from "./ports.mjs";
 
 const APP = required("MASTRA_APP");
 const DRIVER = required("TAURI_DRIVER");
@@ -15,14 +15,6 @@ function required(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set; run \`cargo xtask test --only window\``);
   return value;
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /**
@@ -103,20 +95,4 @@ async function isOpen(browser) {
     () => true,
     () => false,
   );
-}
-
-async function answers(port) {
-  const { connect } = await import("node:net");
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const open = await new Promise((resolve) => {
-      const socket = connect(port, "127.0.0.1", () => {
-        socket.end();
-        resolve(true);
-      });
-      socket.on("error", () => resolve(false));
-    });
-    if (open) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`the driver did not open port ${port}`);
 }

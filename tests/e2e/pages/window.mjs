@@ -109,6 +109,29 @@ export class Window {
     );
   }
 
+  /** Goes to an address such as `runs/1`, as a link does, and waits until the page has its title and all that it reads. */
+  async visit(path) {
+    const come = await this.browser.executeAsync(
+      (hash, everyMs, timeoutMs, done) => {
+        const begun = performance.now();
+        const look = () => {
+          const main = document.querySelector("main");
+          if (main?.querySelector("h1") && !main.querySelector("[data-testid=skeleton]")) done(true);
+          else if (performance.now() - begun > timeoutMs) done(false);
+          else setTimeout(look, everyMs);
+        };
+        if (location.hash === hash) return look();
+        // The router has heard of it before, so that what is looked at is the new page.
+        addEventListener("hashchange", look, { once: true });
+        location.hash = hash;
+      },
+      `#/${path}`,
+      LOOK_EVERY_MS,
+      TIMEOUT_MS,
+    );
+    if (!come) assert.fail(`${path} does not come up. ${await this.#says()}`);
+  }
+
   /** Two frames: a picture can lag the document by one. */
   async settle() {
     await this.browser.executeAsync((done) =>

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import axe from "axe-core";
 import pixelmatch from "pixelmatch";
 import { PNG } from "pngjs";
 
 import { openApp } from "../harness/app.mjs";
+import { violations } from "../harness/axe.mjs";
 import { Window } from "../pages/window.mjs";
 
 const SCREENS = fileURLToPath(new URL("../screens/", import.meta.url));
@@ -103,7 +103,7 @@ for (const theme of ["light", "dark"]) {
       await open();
       await window.theme(theme);
       await app.browser.saveScreenshot(`${ARTIFACTS}${page}-${theme}.png`);
-      assert.deepEqual(await violations(), [], `${page}, ${theme}`);
+      assert.deepEqual(await violations(app.browser), [], `${page}, ${theme}`);
     }
   });
 }
@@ -214,23 +214,4 @@ function cutOff(testid) {
       .filter((part) => part.scrollHeight > part.clientHeight + 1)
       .map((part) => `${part.tagName} shows ${part.clientHeight} of ${part.scrollHeight} px`);
   }, testid);
-}
-
-async function violations() {
-  await app.browser.execute(axe.source);
-  const found = await app.browser.executeAsync((done) => {
-    // The isolation frame is the shell's: it holds no content and is never shown.
-    const page = { exclude: ["#__tauri_isolation__"] };
-    window.axe.run(page, { resultTypes: ["violations"] }).then(
-      (result) =>
-        done(
-          result.violations.map(
-            (violation) =>
-              `${violation.id} at ${violation.nodes.map((node) => node.target.join(" ")).join(", ")}`,
-          ),
-        ),
-      (error) => done([`axe failed: ${error}`]),
-    );
-  });
-  return found;
 }

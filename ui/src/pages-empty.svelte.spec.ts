@@ -1,5 +1,0 @@
-import { describe } from "vitest";
-import { restart } from "./ipc/fake";
-import { axeFindsNothing } from "./test-pages";
-
-describe("with the scene empty", () => axeFindsNothing(() => restart("empty")));
