@@ -196,8 +196,8 @@ async fn a_sync_that_fails_acknowledges_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (data, log) = (folder.path().join("data"), folder.path().join("trace"));
     // Of each thread: the writer gets there in the middle of the runs.
-    let inject = "inject=fdatasync:error=EIO:when=9";
-    let agent = Traced::start(&data, &log, &["-e", "trace=fdatasync", "-e", inject]);
+    let inject = "inject=fsync,fdatasync:error=EIO:when=9";
+    let agent = Traced::start(&data, &log, &["-e", "trace=fsync,fdatasync", "-e", inject]);
     let client = agent.client(&data).unwrap();
     let text = crate::harness::workflow("order", "do:\n  - say: { set: { done: true } }");
     client
