@@ -22,7 +22,11 @@ mod times;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The chores of the Mastra repository")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The chores of the Mastra repository"
+)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,

@@ -1,6 +1,7 @@
 //! `cargo xtask run`: from a fresh clone to the open app, or to the sample on the terminal.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -11,6 +12,10 @@ use crate::shell::{built, cargo, command, exec};
 const NO_DISPLAY: &str = "There is no display here, so the Orders sample ran on the terminal.
 To open the window: run `cargo xtask run` in a desktop session, or force it with
 `cargo xtask run --app` where a display can be reached.";
+
+/// Why the window can't be forced.
+const NOT_REACHABLE: &str = "no display can be reached: neither DISPLAY nor WAYLAND_DISPLAY is set. Run this in a \
+                             desktop session, or name a display, as in `DISPLAY=:0 cargo xtask run`.";
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -48,7 +53,9 @@ impl Shown {
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    let shown = Shown::of(options.app, display(|name| std::env::var_os(name)));
+    let variable = |name: &str| std::env::var_os(name);
+    let shown = Shown::of(options.app, display(variable));
+    anyhow::ensure!(shown == Shown::Sample || reachable(variable), NOT_REACHABLE);
     match shown {
         Shown::Window => window(options)?,
         Shown::Sample => terminal(options)?,
@@ -64,6 +71,12 @@ fn display(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| variable(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Whether a window could open: on a display that is announced, or on the one that Wayland tries by itself.
+fn reachable(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let folder = variable("XDG_RUNTIME_DIR").map(PathBuf::from);
+    display(variable) || folder.is_some_and(|folder| folder.join("wayland-0").exists())
 }
 
 fn window(options: &Options) -> Result<()> {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{cargo, command, exec, on_path, read, root, target_dir};
+use crate::shell::{cargo, cargo_command, command, exec, on_path, read, root, target_dir};
 
 /// To build the agent alone.
 pub const AGENT: &[&str] = &["build-essential", "pkg-config"];
@@ -85,14 +85,14 @@ pub fn apt(packages: &[&[&str]]) -> Result<()> {
             missing.join(" ")
         );
     }
+    let privileged = privileged(&missing)?;
     println!(
-        "Installing {} packages: {}",
-        missing.len(),
+        "Installing with what they need, which may take minutes: {}",
         missing.join(" ")
     );
-    exec(privileged()?.args(["apt-get", "update", "-qq"]))?;
+    exec(privileged().args(["apt-get", "update", "-qq"]))?;
     exec(
-        privileged()?
+        privileged()
             .args([
                 "DEBIAN_FRONTEND=noninteractive",
                 "apt-get",
@@ -171,9 +171,9 @@ pub fn tauri_driver() -> Result<PathBuf> {
 /// What runs the tests of all packages side by side. It takes minutes to build, so one that is there will do.
 pub fn nextest() -> Result<Command> {
     if on_path("cargo-nextest") {
-        return Ok(command("cargo-nextest"));
+        return Ok(cargo_command("cargo-nextest"));
     }
-    cargo_tool("cargo-nextest", "0.9.143").map(command)
+    cargo_tool("cargo-nextest", "0.9.143").map(cargo_command)
 }
 
 /// libjq, which the tests hold our jq against: a Python environment of its own, beside the build.
@@ -189,7 +189,7 @@ pub fn promtool() -> Result<()> {
         return Ok(());
     }
     std::fs::create_dir_all(&place)?;
-    exec(privileged()?.args(["apt-get", "update", "-qq"]))?;
+    exec(privileged(&["prometheus"])?().args(["apt-get", "update", "-qq"]))?;
     exec(
         command("apt-get")
             .args(["download", "-qq", "prometheus"])
@@ -252,16 +252,22 @@ fn installed(package: &str) -> bool {
 }
 
 /// `env` with the right to install packages: as it is for root, else through sudo.
-fn privileged() -> Result<Command> {
+fn privileged(packages: &[&str]) -> Result<fn() -> Command> {
     if is_root()? {
-        return Ok(command("env"));
+        return Ok(|| command("env"));
     }
     if on_path("sudo") {
-        let mut sudo = command("sudo");
-        sudo.arg("env");
-        return Ok(sudo);
+        return Ok(|| {
+            let mut sudo = command("sudo");
+            sudo.arg("env");
+            sudo
+        });
     }
-    bail!("packages are missing; run this once as root, or install sudo")
+    bail!(
+        "packages are missing and there is no sudo to install them; have root run this, then call again:\n  \
+         apt-get update && apt-get install --yes --no-install-recommends {}",
+        packages.join(" ")
+    )
 }
 
 pub fn is_root() -> Result<bool> {

@@ -36,7 +36,20 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 
 /// `cargo` as it was called, so that the toolchain stays the same.
 pub fn cargo() -> Command {
-    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    cargo_command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program that calls cargo. What cargo said of this crate is not passed on: it would be taken for a change by build
+/// scripts that look at these variables, and what was built by hand would be built anew.
+pub fn cargo_command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = command(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// Runs to the end, showing the command; an exit code other than 0 is an error.

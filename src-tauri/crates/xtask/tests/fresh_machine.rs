@@ -42,6 +42,7 @@ const NODE: &str = r#"read -r version < "$MACHINE/node-version"; echo "v$version
 
 /// Builds programs that note that they run.
 const CARGO: &str = r#"echo "cargo $*" >> "$MACHINE/log"
+[ -z "$CARGO_MANIFEST_DIR$CARGO_PKG_NAME" ] || echo "told of another crate" >> "$MACHINE/log"
 mkdir -p "$CARGO_TARGET_DIR/debug"
 for program in mastra flame-agent; do
 ln -sf "$MACHINE/$program" "$CARGO_TARGET_DIR/debug/$program"
@@ -122,14 +123,20 @@ impl Machine {
 
     /// `cargo xtask run`, by root or by somebody else.
     fn run(&self, rights: &str, display: Option<&str>) -> Output {
+        self.run_with(&[], rights, display)
+    }
+
+    fn run_with(&self, options: &[&str], rights: &str, display: Option<&str>) -> Output {
         let mut run = Command::new(env!("CARGO_BIN_EXE_xtask"));
         run.arg("run")
+            .args(options)
             .env_clear()
             .env("PATH", self.at("bin"))
             .env("MACHINE", self.folder.path())
             .env("RIGHTS", rights)
             .env("CARGO", self.at("cargo"))
             .env("CARGO_TARGET_DIR", self.at("target"))
+            .env("CARGO_PKG_NAME", "xtask")
             .env(
                 "CARGO_MANIFEST_DIR",
                 self.at("checkout/src-tauri/crates/xtask"),
@@ -213,9 +220,26 @@ fn without_the_right_to_install_it_says_what_to_do_and_builds_nothing() {
     let output = machine.run("nobody", Some(":0"));
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        told(&output).contains("run this once as root, or install sudo"),
+        told(&output).contains(
+            "apt-get install --yes --no-install-recommends build-essential pkg-config libwebkit2gtk-4.1-dev"
+        ),
         "{}",
         told(&output)
+    );
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(!shown.contains("Installing"), "{shown}");
+    assert_eq!(machine.calls(), Vec::<String>::new());
+}
+
+#[test]
+fn a_window_that_can_open_nowhere_is_refused_before_anything_is_installed() {
+    let machine = Machine::fresh().with_node("24.1.0");
+    let output = machine.run_with(&["--app"], "root", None);
+    assert_eq!(output.status.code(), Some(1));
+    let told = told(&output);
+    assert!(
+        told.contains("neither DISPLAY nor WAYLAND_DISPLAY is set"),
+        "{told}"
     );
     assert_eq!(machine.calls(), Vec::<String>::new());
 }
