@@ -14,30 +14,35 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) async fn health(arguments: Health) -> Exit {
     let url = match (&arguments.url, &arguments.data_dir) {
-        (Some(url), _) => Ok(url.clone()),
-        (None, Some(folder)) => listening(folder),
-        (None, None) => Err("give --url or --data-dir".to_owned()),
+        (Some(url), _) => url.clone(),
+        (None, Some(folder)) => match listening(folder) {
+            Ok(url) => url,
+            Err(detail) => return complain(&detail, Exit::Faulted),
+        },
+        (None, None) => return complain("give --url or --data-dir", Exit::Stopped),
+    };
+    let (host, port) = match address(&url) {
+        Ok(address) => address,
+        Err(detail) => return complain(&detail, Exit::Stopped),
     };
     let path = if arguments.ready {
         "/health/ready"
     } else {
         "/health/live"
     };
-    let asked = match url {
-        Ok(url) => ask(&url, path).await,
-        Err(detail) => Err(detail),
-    };
-    match asked {
-        Ok(status) if (200..300).contains(&status) => Exit::Done,
-        Ok(status) => {
-            terminal::complain(&format!("the agent answered {status}"));
-            Exit::Faulted
+    match loopback::exchange(&host, port, &Ask::get(path), TIMEOUT).await {
+        Ok(answer) if (200..300).contains(&answer.status) => Exit::Done,
+        Ok(answer) => {
+            let detail = format!("the agent answered {}", answer.status);
+            complain(&detail, Exit::Faulted)
         }
-        Err(detail) => {
-            terminal::complain(&detail);
-            Exit::Faulted
-        }
+        Err(detail) => complain(&detail, Exit::Faulted),
     }
+}
+
+fn complain(detail: &str, exit: Exit) -> Exit {
+    terminal::complain(detail);
+    exit
 }
 
 /// The address that the agent of a folder wrote down.
@@ -52,12 +57,6 @@ fn listening(folder: &Path) -> Result<String, String> {
     serde_json::from_str::<flame_agent_api::Listening>(&text)
         .map(|listening| listening.listening)
         .map_err(|error| format!("{} can't be read: {error}", file.display()))
-}
-
-async fn ask(url: &str, path: &str) -> Result<u16, String> {
-    let (host, port) = address(url)?;
-    let answer = loopback::exchange(&host, port, &Ask::get(path), TIMEOUT).await?;
-    Ok(answer.status)
 }
 
 /// An agent that listens on every address is asked on loopback.

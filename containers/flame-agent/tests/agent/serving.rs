@@ -91,6 +91,13 @@ fn it_says_where_it_is_and_ends_in_order() {
     assert_eq!(serving.code(), Some(0));
     assert_eq!(health(&["--url", serving.url()]), Some(1));
     assert_eq!(health(&["--data-dir", data]), Some(1));
+    for wrong in ["127.0.0.1:7410", "https://127.0.0.1:7410", ""] {
+        assert_eq!(
+            health(&["--url", wrong]),
+            Some(3),
+            "{wrong:?} is no address"
+        );
+    }
     let mut rest = String::new();
     serving
         .child
