@@ -33,6 +33,13 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+    // Without one the event loop would end by a panic.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = gtk::init() {
+        let asked = std::env::var("DISPLAY").unwrap_or_default();
+        tracing::error!(%error, display = asked, "Mastra could not start: it reaches no display. Start it in a desktop session");
+        return ExitCode::FAILURE;
+    }
     match start(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

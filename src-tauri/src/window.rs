@@ -44,16 +44,20 @@ pub(crate) fn create(app: &AppHandle, places: &Places) -> tauri::Result<()> {
     let window = WebviewWindowBuilder::from_config(app, configured)?.build()?;
     match frame {
         Some(frame) => frame.apply(&window, configured.min_width, configured.min_height),
-        None => fit(&window),
+        None => fit(
+            &window,
+            LogicalSize::new(configured.width, configured.height),
+        ),
     }
 }
 
-/// A window larger than its screen would hide its edges.
-fn fit(window: &WebviewWindow) -> tauri::Result<()> {
+/// A window larger than its screen would hide its edges. Its own size is not known before it is shown.
+fn fit(window: &WebviewWindow, configured: LogicalSize<f64>) -> tauri::Result<()> {
     let Some(monitor) = window.current_monitor()? else {
         return Ok(());
     };
-    let (screen, size) = (monitor.size(), window.outer_size()?);
+    let screen = monitor.size();
+    let size = configured.to_physical::<u32>(monitor.scale_factor());
     if size.width > screen.width || size.height > screen.height {
         window.set_size(PhysicalSize::new(
             size.width.min(screen.width),

@@ -46,7 +46,7 @@ export async function filesWith(folder, text) {
 }
 
 /** Starts the desktop; `close` ends what was started and removes the folders. */
-export async function openDesktop({ keyring = true, windowManager = false } = {}) {
+export async function openDesktop({ keyring = true, windowManager = false, screen = SCREEN } = {}) {
   const home = await mkdtemp(join(tmpdir(), "mastra-e2e-"));
   const folder = async (name) => {
     const path = join(home, name);
@@ -60,7 +60,7 @@ export async function openDesktop({ keyring = true, windowManager = false } = {}
     return child;
   };
 
-  const xvfb = start("Xvfb", ["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp"]);
+  const xvfb = start("Xvfb", ["-displayfd", "1", "-screen", "0", screen, "-nolisten", "tcp"]);
   const [, display] = await xvfb.says(/^(\d+)\s/m);
   const env = {
     ...process.env,
