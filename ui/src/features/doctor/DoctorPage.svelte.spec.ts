@@ -29,9 +29,13 @@ it("the report is copied by a button that says so", async () => {
   expect(report.split("\n")).toHaveLength(10);
 });
 
-it("what is fine and could be more has its command to copy", async () => {
+it("what is no fault and is not there is optional, with its words and its command", async () => {
   await visit("doctor");
-  expect(await screen.findByText("sudo apt-get install -y podman")).toBeTruthy();
+  const card = within(await screen.findByTestId("optional"));
+  expect(card.getByLabelText("Optional")).toBeTruthy();
+  expect(card.getByText("Not installed; native mode does not need it, tasks with containers do")).toBeTruthy();
+  expect(card.getByText("sudo apt-get install --yes podman")).toBeTruthy();
+  expect(screen.getByText(/7 are fine, 2 can be repaired, 1 is optional\./)).toBeTruthy();
 });
 
 it("looks again when the agent has come or gone, and not while it is on its way", async () => {

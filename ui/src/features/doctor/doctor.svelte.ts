@@ -8,5 +8,10 @@ export function toRepair(report: DoctorReport | undefined): DoctorCheck[] {
 }
 
 export function fine(report: DoctorReport | undefined): DoctorCheck[] {
-  return (report?.checks ?? []).filter((check) => check.state === "ok");
+  return (report?.checks ?? []).filter((check) => check.state === "ok" && !check.command);
+}
+
+/** What is no fault, and of which there could be more: its command is what it takes. */
+export function optional(report: DoctorReport | undefined): DoctorCheck[] {
+  return (report?.checks ?? []).filter((check) => check.state === "ok" && check.command);
 }

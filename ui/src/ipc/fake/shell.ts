@@ -155,7 +155,7 @@ function startSwitch(world: World, mode: "native" | "podman"): null {
 }
 
 function doctor(): DoctorReport {
-  const fine: [string, string, string?][] = [["Runtime", "flame-agent 0.1.0 ready in 118 ms"], ["Data folder", "Writable, 58 GB free"], ["Durability", "fsync 1.9 ms, full"], ["Keychain", "Unlocked, write probe passed"], ["Watched folder", "inbox is watched"], ["Podman", "Not there; the runtime is a process of its own", "sudo apt-get install -y podman"], ["Workspace", "Checked"], ["Disk", "58 GB free"]];
+  const fine: [string, string, string?][] = [["Runtime", "flame-agent 0.1.0 ready in 118 ms"], ["Data folder", "Writable, 58 GB free"], ["Durability", "fsync 1.9 ms, full"], ["Keychain", "Unlocked, write probe passed"], ["Watched folder", "inbox is watched"], ["Podman", "not installed; native mode does not need it, tasks with containers do", "sudo apt-get install --yes podman"], ["Workspace", "Checked"], ["Disk", "58 GB free"]];
   return {
     checkedAt: iso(Date.now()),
     tookMs: 912,
