@@ -27,6 +27,11 @@ export function cpuShare(status: RuntimeStatus): number | null {
   return status.cpuPercent === null ? null : status.cpuPercent / (status.cpuCores ?? 1);
 }
 
+/** What a commit takes to reach the disk, in milliseconds. None was measured where the agent says 0. */
+export function commitMs(status: RuntimeStatus | undefined): number | null {
+  return status?.fsyncMs || null;
+}
+
 /** Whether commands that need the agent can work now. */
 export function isAway(status: RuntimeStatus | undefined): boolean {
   return status?.phase === "stopped" || status?.phase === "failed";

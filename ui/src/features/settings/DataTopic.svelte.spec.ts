@@ -27,6 +27,16 @@ it("natively the output is a folder that opens as it is", async () => {
   await screen.findByTitle("/home/ada/.local/share/mastra/agent/files");
 });
 
+it("what a commit takes is said when one was measured, and 0 is none", async () => {
+  await visit("settings/data");
+  const durability = await screen.findByTestId("status-durability");
+  await waitFor(() => expect(durability.textContent?.trim()).toBe("Durability full · fsync 1.9 ms"));
+  await screen.findByText("1.9 ms");
+  emitter.emit("runtimeStatus", { ...world.runtime, fsyncMs: 0 });
+  await screen.findByText("not measured yet");
+  expect(durability.textContent?.trim()).toBe("Durability full");
+});
+
 it("in Podman it says that the files are in the volume, that a copy is shown, and where that is", async () => {
   await visit("settings/data");
   const button = await screen.findByTestId("open-output");
