@@ -456,10 +456,12 @@ fn file_watches() -> Option<DoctorCheckView> {
 
 fn durability(status: &AgentStatus) -> DoctorCheckView {
     let storage = &status.storage;
-    let detail = format!(
-        "{}, a commit takes {:.1} ms",
-        storage.durability, storage.commit_ms
-    );
+    let durability = storage.durability;
+    let detail = if storage.commit_ms > 0.0 {
+        format!("{durability}, a commit takes {:.1} ms", storage.commit_ms)
+    } else {
+        format!("{durability}, no commit measured yet")
+    };
     match storage.state {
         StorageState::Ok => fine("durability", "Durability", detail),
         StorageState::Full => {
