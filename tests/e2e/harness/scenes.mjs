@@ -1,4 +1,5 @@
 // The window's pages over the fake transport, in the engine that the real window has: no app, no agent.
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ const UI = fileURLToPath(new URL("../../../ui", import.meta.url));
 const VITE = join(UI, "node_modules/vite/bin/vite.js");
 /** Axe computes for long where others compute as well. */
 const SCRIPT_MAX_MS = 120_000;
+const RESIZE_MAX_MS = 20_000;
 const run = promisify(execFile);
 
 /** Builds the bundle of mode `fake` and serves it under the policy that the shell enforces. */
@@ -65,6 +67,24 @@ export async function openScene(address, scene) {
     await desktop.close();
     throw error;
   }
+}
+
+/** Gives the page another size, and waits until it has it. */
+export async function resize(browser, [width, height]) {
+  const bars = await browser.execute(() => [outerWidth - innerWidth, outerHeight - innerHeight]);
+  await browser.setWindowSize(width + bars[0], height + bars[1]);
+  const has = await browser.executeAsync(
+    (width, height, timeoutMs, done) => {
+      const look = () => innerWidth === width && innerHeight === height && done(true);
+      if (look()) return;
+      addEventListener("resize", look);
+      setTimeout(() => done(false), timeoutMs);
+    },
+    width,
+    height,
+    RESIZE_MAX_MS,
+  );
+  assert.ok(has, `the page is not ${width} by ${height}`);
 }
 
 /** Asks pages for reduced motion: what they show is there at once, in its last colours. */
