@@ -195,9 +195,12 @@ async fn a_sync_that_fails_acknowledges_nothing() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (data, log) = (folder.path().join("data"), folder.path().join("trace"));
-    // Of each thread: the writer gets there in the middle of the runs.
+    // Of the log, by each thread: the writer gets there in the middle of the runs.
     let inject = "inject=fsync,fdatasync:error=EIO:when=9";
-    let agent = Traced::start(&data, &log, &["-e", "trace=fsync,fdatasync", "-e", inject]);
+    let wal = data.join("agent.db-wal");
+    let wal = wal.to_str().unwrap();
+    let trace = "trace=fsync,fdatasync";
+    let agent = Traced::start(&data, &log, &["-e", trace, "-e", inject, "-P", wal]);
     let client = agent.client(&data).unwrap();
     let text = crate::harness::workflow("order", "do:\n  - say: { set: { done: true } }");
     client
