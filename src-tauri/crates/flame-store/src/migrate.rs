@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::Error;
 use crate::backup::{self, Reason};
+use crate::check;
 use crate::file::{APPLICATION_ID, shrinkable, translate};
 
 /// Step `n` makes format `n + 1` out of format `n`.
@@ -48,6 +49,9 @@ fn migrate_with(
     }
     if found > 0 {
         backup::make(connection, path, Reason::Migration { from: found }, now)?;
+    } else {
+        // Its log is gone, and with it what had never moved to the file.
+        check::nothing_lost(path)?;
     }
     // One transaction for all steps: a crash in between leaves the old format.
     let transaction = connection

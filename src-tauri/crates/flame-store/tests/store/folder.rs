@@ -150,18 +150,28 @@ async fn a_damaged_file_is_kept_and_its_backup_helps() {
 /// As a crash leaves it that no sync had gone before, or whoever stopped a restore half way.
 #[tokio::test]
 async fn a_file_that_is_gone_or_empty_is_not_begun_anew() {
-    for gone in [true, false] {
+    for left in [None, Some(0), Some(4096)] {
         let folder = tempfile::tempdir().unwrap();
         filled(folder.path(), 3).await;
         let file = folder.path().join(FILE_NAME);
         fs::remove_file(&file).unwrap();
-        if !gone {
-            fs::write(&file, "").unwrap();
+        match left {
+            None => {}
+            Some(0) => fs::write(&file, "").unwrap(),
+            // All that was in it was in its log, which is gone.
+            Some(_) => {
+                let connection = rusqlite::Connection::open(&file).unwrap();
+                connection
+                    .pragma_update(None, "journal_mode", "WAL")
+                    .unwrap();
+            }
         }
+        assert_eq!(fs::metadata(&file).ok().map(|file| file.len()), left);
         let error = Store::open(&options(folder.path())).unwrap_err();
         assert_eq!(error.code(), Code::StorageCorrupt, "{error}");
         assert!(error.to_string().contains("restore"), "{error}");
-        assert_eq!(file.exists(), !gone, "nothing was written");
+        let size = fs::metadata(&file).ok().map(|file| file.len());
+        assert_eq!(size, left, "nothing was written");
         restore(folder.path(), None, at(1)).unwrap();
         let store = open(folder.path());
         assert!(store.run(run_id(2)).await.unwrap().is_some());
