@@ -114,10 +114,10 @@ pub(super) fn tick(steps: u64) {
     });
 }
 
-/// Counts the steps of going over that many bytes.
+/// Counts the steps of going over that many bytes: some nanoseconds for each of them, where text is escaped or decoded.
 #[inline]
 pub(super) fn tick_bytes(bytes: usize) {
-    tick(bytes as u64 / 256);
+    tick(bytes as u64 / 32);
 }
 
 /// Takes memory; what took it gives it back with [`release`].

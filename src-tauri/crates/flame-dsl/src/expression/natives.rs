@@ -170,6 +170,7 @@ fn to_number(value: Val) -> ValR {
         Val::Number(_) => Ok(value),
         Val::Text(text) => {
             let text = text.as_str();
+            meter::tick_bytes(text.len());
             // Rust reads `inf` too.
             let plain = text
                 .bytes()
@@ -218,7 +219,8 @@ fn from_entries(value: Val) -> ValR {
     let mut members = Members::default();
     for entry in value.values() {
         let entry = entry?;
-        meter::tick(1);
+        // It is asked for nine names.
+        meter::tick(9);
         let (mut key, mut given) = (Val::Null, None);
         for name in ["key", "k", "name", "Name", "K", "Key"] {
             match find(&entry, &Val::text(name))? {
@@ -433,7 +435,8 @@ fn trim(text: Val, part: &Val, strip: impl for<'t> Fn(&'t str, &str) -> Option<&
     let stripped = text
         .as_text()
         .zip(part.as_text())
-        .and_then(|(text, part)| strip(text, part));
+        .and_then(|(text, part)| strip(text, part))
+        .inspect(|rest| meter::tick_bytes(rest.len()));
     stripped.map(Val::text).unwrap_or(text)
 }
 
@@ -442,6 +445,7 @@ fn trim_space(text: &Val, side: &Val) -> ValR {
     let trimmed = text
         .as_text()
         .ok_or_else(|| fail("trim input must be a string".to_owned()))?;
+    meter::tick_bytes(trimmed.len());
     let side = number(side)?.to_f64();
     let trimmed = if side <= 0.0 {
         trimmed.trim_start()

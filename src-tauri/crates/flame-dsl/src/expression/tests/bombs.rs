@@ -46,6 +46,21 @@ fn endless_streams_and_loops_end() {
 }
 
 #[test]
+fn long_texts_gone_over_again_and_again_end() {
+    check(
+        "steps",
+        &[
+            "(\" \" * 10000000) as $x | [range(1000) | $x | trim | length] | length",
+            "(\"x\" * 10000000) as $x | [range(1000) | $x | ltrimstr(\"x\") | length] | length",
+            "(\"1\" * 100000) as $x | [range(100000) | $x | tonumber] | length",
+            "(\"é\" * 1000000) as $x | [range(10000) | $x[-1:]] | length",
+            "(\"<\" * 100000) as $x | [range(100000) | $x | @html | length] | length",
+            "[range(100000) | {key: tostring, value: 1}] as $x | [range(1000) | $x | from_entries | length] | length",
+        ],
+    );
+}
+
+#[test]
 fn lists_that_jaq_keeps_are_dropped() {
     check(
         "steps",
