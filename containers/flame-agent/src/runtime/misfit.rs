@@ -27,6 +27,9 @@ impl Misfit {
 
 /// What does not fit; `whole` is what the value is called, such as `the input`.
 pub(super) fn misfits(schema: &Schema, value: &Value, whole: &str) -> Vec<Misfit> {
+    if schema.takes(value) {
+        return Vec::new();
+    }
     let misfit = |error: ValidationError<'_>| {
         let place = error.instance_path().to_string();
         let named = if place.is_empty() { whole } else { &place };
@@ -35,12 +38,16 @@ pub(super) fn misfits(schema: &Schema, value: &Value, whole: &str) -> Vec<Misfit
             pointer: pointer(&error),
         }
     };
-    schema
-        .validator
-        .iter_errors(value)
-        .take(TOLD_MAX)
+    let mut told: Vec<Misfit> = schema
+        .misfits(value, TOLD_MAX)
+        .into_iter()
         .map(misfit)
-        .collect()
+        .collect();
+    if told.is_empty() {
+        let message = format!("{whole} does not fit its schema, and nests too deep to tell where");
+        told.push(Misfit::of_whole(message));
+    }
+    told
 }
 
 fn pointer(error: &ValidationError<'_>) -> String {

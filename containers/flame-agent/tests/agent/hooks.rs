@@ -224,6 +224,40 @@ async fn an_input_that_does_not_fit_is_the_senders_to_repair() {
     assert_eq!(call(&agent, "{\"id\": 1}").await.status(), 202);
 }
 
+/// What is wrong at the bottom is told by every level above it, once for each branch: 2^45 times.
+#[tokio::test]
+async fn what_a_recursive_schema_refuses_far_down_is_refused_at_once() {
+    let schema = r##"input: { schema: { document: { $ref: "#/$defs/filter", $defs: { filter: { oneOf: [
+  { type: object, required: [op, args], properties: { args: { type: array, items: { $ref: "#/$defs/filter" } }, op: { const: and } } },
+  { type: object, required: [op, args], properties: { args: { type: array, items: { $ref: "#/$defs/filter" } }, op: { const: or } } },
+  { type: object, required: [field], properties: { field: { type: string } }, additionalProperties: false } ] } } } } }
+"##;
+    let agent = serving("", &format!("{schema}{ECHO}")).await;
+    let filter = |field: Value, levels: usize| {
+        (0..levels).fold(
+            json!({"field": field}),
+            |filter, _| json!({"op": "or", "args": [filter]}),
+        )
+    };
+    let send = |body: Value| {
+        let request = agent.bare("POST", "/hooks/in");
+        request.json(&body).send()
+    };
+    let deep = problem(
+        send(filter(json!(5), 45)).await.unwrap(),
+        Code::InputInvalid,
+    )
+    .await;
+    assert!(
+        deep.detail.contains("too deep to tell where"),
+        "{}",
+        deep.detail
+    );
+    let near = problem(send(filter(json!(5), 2)).await.unwrap(), Code::InputInvalid).await;
+    assert!(near.detail.contains("oneOf"), "{}", near.detail);
+    assert_eq!(send(filter(json!("name"), 45)).await.unwrap().status(), 202);
+}
+
 #[tokio::test]
 async fn a_secret_is_asked_for_and_compared() {
     let agent = serving(", secret: { connection: sender }", ECHO).await;

@@ -16,13 +16,12 @@ const VIOLATION_CHARACTERS_MAX: usize = 300;
 /// `property` names the schema's place for the message, such as `input.schema`.
 pub(crate) fn check(schema: Option<&Schema>, value: &Value, property: &str) -> Result<(), Error> {
     let Some(schema) = schema else { return Ok(()) };
-    if schema.validator.is_valid(value) {
+    if schema.takes(value) {
         return Ok(());
     }
-    let violations: Vec<String> = schema
-        .validator
-        .iter_errors(value)
-        .take(VIOLATIONS_MAX)
+    let mut violations: Vec<String> = schema
+        .misfits(value, VIOLATIONS_MAX)
+        .into_iter()
         .map(|error| {
             let text: String = error
                 .to_string()
@@ -35,6 +34,9 @@ pub(crate) fn check(schema: Option<&Schema>, value: &Value, property: &str) -> R
             }
         })
         .collect();
+    if violations.is_empty() {
+        violations.push("it nests too deep to tell where".to_owned());
+    }
     Err(StandardError::Validation.with(
         "Does not fit the schema",
         format!("{property}: {}", violations.join("; ")),
