@@ -17,7 +17,10 @@ use std::time::Duration;
 use flame_dsl::HttpOutput;
 use flame_engine::{Credentials, Error, HttpRequest, StandardError, TokenRequest};
 use flame_types::IdempotencyKey;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use reqwest::{Client, Method, Request, Response, Url};
 use serde_json::Value;
 
@@ -31,6 +34,20 @@ use super::options::OutboundOptions;
 use crate::warehouse::Warehouse;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Whether a header says where a message ends or what becomes of its connection (RFC 9110, 6.6 and 7.6.1). One that is
+/// not true cuts the body off in silence.
+pub(super) fn is_framing(name: &HeaderName) -> bool {
+    [
+        CONNECTION,
+        CONTENT_LENGTH,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ]
+    .contains(name)
+}
 
 /// Two clients that differ in where they may connect to.
 #[derive(Debug, Clone)]
@@ -401,14 +418,20 @@ fn headers(request: &HttpRequest, key: &IdempotencyKey) -> Result<HeaderMap, Err
     let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
     for (name, value) in &request.headers {
         // The value may be a secret, so only the name is shown.
-        let wrong = || {
+        let wrong = |why: &str| {
             StandardError::Configuration.with(
                 "A header can't be sent",
-                format!("the header {name:?} has a name or value that HTTP forbids"),
+                format!("the header {name:?} {why}"),
             )
         };
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong())?;
+        let forbidden = || wrong("has a name or value that HTTP forbids");
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| forbidden())?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| forbidden())?;
+        if is_framing(&name) {
+            return Err(wrong(
+                "frames the message, which is not the document's to say; leave it out",
+            ));
+        }
         headers.append(name, value);
     }
     if !headers.contains_key(IDEMPOTENCY_KEY) {

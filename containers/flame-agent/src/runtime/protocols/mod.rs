@@ -213,6 +213,11 @@ fn headers(value: &Value) -> Result<HeaderMap, Error> {
                 "the header {name:?} has a name or value that HTTP forbids"
             ))
         })?;
+        if outbound::is_framing(&name) {
+            return Err(invalid(format!(
+                "the header {name:?} frames the message, which is not the document's to say; leave it out"
+            )));
+        }
         headers.append(name, value);
     }
     Ok(headers)

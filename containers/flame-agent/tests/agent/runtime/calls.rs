@@ -92,6 +92,29 @@ async fn a_documents_own_key_and_content_type_are_kept() {
 }
 
 #[tokio::test]
+async fn how_a_message_is_framed_is_not_the_documents_to_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let server = Server::saying(json("200 OK", "1")).await;
+    let tasks = call(&format!(
+        "method: post\nendpoint: '{}'\nheaders: '${{ .h }}'\nbody: {{ whole: true }}",
+        server.url("/")
+    ));
+    for (name, value) in [
+        ("Content-Length", "3"),
+        ("transfer-encoding", "chunked"),
+        ("Connection", "close"),
+    ] {
+        let found = fault(&handle, &tasks, json!({"h": {name: value}})).await;
+        assert_eq!(kind(&found), "configuration", "{found}");
+        let detail = found["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("{name:?}")), "{detail}");
+    }
+    assert_eq!(server.asked().len(), 0);
+    handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
 async fn an_answer_becomes_content_bytes_or_the_whole_response() {
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
