@@ -68,10 +68,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if asked { Exit::Done } else { Exit::Stopped }.into();
         }
     };
-    if let Err(detail) = terminal::start_log(arguments.log_filter()) {
-        terminal::complain(&detail);
-        return Exit::Stopped.into();
-    }
+    let is_serving = matches!(arguments.command, Command::Serve(_));
+    let _log = match terminal::start_log(arguments.log_filter(), is_serving) {
+        Ok(log) => log,
+        Err(detail) => {
+            terminal::complain(&detail);
+            return Exit::Stopped.into();
+        }
+    };
     let reactor = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

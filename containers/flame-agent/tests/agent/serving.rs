@@ -1,8 +1,10 @@
 //! `serve`: how it begins, who may share its folder and port, how it ends.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -21,9 +23,13 @@ struct Serving {
 
 impl Serving {
     fn start(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::null())
+    }
+
+    fn start_with(command: &mut Command, stderr: Stdio) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -107,6 +113,36 @@ fn it_says_where_it_is_and_ends_in_order() {
         .read_to_string(&mut rest)
         .unwrap();
     assert_eq!(rest, "", "one line on stdout, no more");
+}
+
+/// As beside a launcher that hangs: the pipe is full after 64 KB.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = serve(folder.path());
+    let mut serving = Serving::start_with(command.args(["--log", "trace"]), Stdio::piped());
+    let address = serving.url().trim_start_matches("http://").to_owned();
+    let request =
+        format!("GET /health/live HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    for _ in 0..500 {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let patience = Some(Duration::from_secs(60));
+        stream.set_read_timeout(patience).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+    serving.terminate();
+    assert_eq!(serving.code(), Some(0));
+    let mut log = Vec::new();
+    let mut stderr = serving.child.stderr.take().unwrap();
+    stderr.read_to_end(&mut log).unwrap();
+    assert!(
+        log.len() >= 64 * 1024,
+        "the pipe was never full: {}",
+        log.len()
+    );
 }
 
 #[test]
