@@ -76,7 +76,7 @@ fn rust(times: &Times) -> Result<()> {
     let mut test = setup::nextest()?;
     test.args(["nextest", "run", "--workspace", "--no-fail-fast"])
         .args(FEATURES)
-        .args(["--test-threads", &(2 * cores()).to_string()])
+        .args(["--test-threads", &(3 * cores()).to_string()])
         .env("TMPDIR", scratch.path())
         .env("MASTRA_AGENT", built("debug", "flame-agent"))
         .env("MASTRA_STATIC_AGENT", static_agent);
@@ -89,7 +89,7 @@ fn rust(times: &Times) -> Result<()> {
     )
 }
 
-/// Tests wait for servers and processes about as long as they compute.
+/// Tests wait for servers, processes and containers twice as long as they compute.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
