@@ -138,11 +138,9 @@ fn a_log_that_nobody_reads_stops_nothing() {
     let mut log = Vec::new();
     let mut stderr = serving.child.stderr.take().unwrap();
     stderr.read_to_end(&mut log).unwrap();
-    assert!(
-        log.len() >= 64 * 1024,
-        "the pipe was never full: {}",
-        log.len()
-    );
+    // A line that finds no room in a page of the pipe begins the next: it is full a little before 64 KB.
+    let bytes = log.len();
+    assert!(bytes > 56 * 1024, "the pipe was never full: {bytes} bytes");
 }
 
 #[test]
