@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { remote } from "webdriverio";
 
 import { end, openDesktop, processesIn } from "./desktop.mjs";
 import { refusals, watchPolicy } from "./policy.mjs";
 import { answers, freePort } from "./ports.mjs";
+import { browse } from "./webdriver.mjs";
 
 const APP = required("MASTRA_APP");
 const DRIVER = required("TAURI_DRIVER");
@@ -35,16 +35,7 @@ export async function openApp(options = {}) {
   );
   await answers(nativePort);
   await answers(port);
-  const browser = await remote({
-    hostname: "127.0.0.1",
-    port,
-    logLevel: "error",
-    connectionRetryCount: 0,
-    capabilities: {
-      "wdio:enforceWebDriverClassic": true,
-      "tauri:options": { application: APP },
-    },
-  });
+  const browser = await browse(port, { "tauri:options": { application: APP } });
   await watchPolicy(browser);
   let closed = false;
   // In the usual folders its data folder is not named to it.

@@ -5,11 +5,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { remote } from "webdriverio";
 
 import { openDesktop } from "./desktop.mjs";
 import { answers, freePort } from "./ports.mjs";
 import { Child } from "./process.mjs";
+import { browse } from "./webdriver.mjs";
 
 const UI = fileURLToPath(new URL("../../../ui", import.meta.url));
 const VITE = join(UI, "node_modules/vite/bin/vite.js");
@@ -43,15 +43,8 @@ export async function openScene(address, scene) {
       env: { ...desktop.env, WEBKIT_DISABLE_COMPOSITING_MODE: "1" },
     });
     await answers(port);
-    const browser = await remote({
-      hostname: "127.0.0.1",
-      port,
-      logLevel: "error",
-      connectionRetryCount: 0,
-      capabilities: {
-        "wdio:enforceWebDriverClassic": true,
-        "webkitgtk:browserOptions": { binary: await miniBrowser(), args: ["--automation"] },
-      },
+    const browser = await browse(port, {
+      "webkitgtk:browserOptions": { binary: await miniBrowser(), args: ["--automation"] },
     });
     await browser.setTimeout({ script: SCRIPT_MAX_MS });
     await browser.setWindowSize(1440, 900);
