@@ -1,5 +1,6 @@
 //! Where Podman's socket is, in a fixed order, and whether what answers there can be used.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use podman_api::Podman;
@@ -27,6 +28,7 @@ pub struct Locator {
 pub struct Place {
     pub socket: PathBuf,
     pub version: String,
+    /// Whether somebody else than root runs it: the owner of its socket.
     pub rootless: bool,
     _service: Option<OwnService>,
 }
@@ -97,26 +99,20 @@ impl Locator {
 
 async fn probe(socket: PathBuf) -> Result<Place, Error> {
     service::reachable(&socket).await?;
-    let podman = Podman::unix(&socket);
-    let version = podman
-        .version()
+    let owner = std::fs::metadata(&socket)
+        .map_err(Error::io(format!("looking at {}", socket.display())))?
+        .uid();
+    // Its version and its host it tells after it has asked the package manager about each of its programs, for seconds.
+    let answer = Podman::unix(&socket)
+        .ping()
         .await
         .map_err(Error::transport("asking Podman's version"))?;
-    let version = version.version.unwrap_or_default();
+    let version = answer.libpod_api_version;
     supported(&version)?;
-    let info = podman
-        .info()
-        .await
-        .map_err(Error::transport("asking Podman about its host"))?;
-    let rootless = info
-        .host
-        .and_then(|host| host.security)
-        .and_then(|security| security.rootless)
-        .unwrap_or(false);
     Ok(Place {
         socket,
         version,
-        rootless,
+        rootless: owner != 0,
         _service: None,
     })
 }
