@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::counterparts::Counterparts;
+use crate::counterparts::{Counterparts, has_mark, with_a_port};
 use crate::row::Row;
 use crate::stage::perform_all;
 
@@ -23,6 +23,18 @@ async fn every_case_ends_as_its_metadata_says() {
         names.is_sorted_by(|one, other| one < other),
         "a name stands twice: {names:?}"
     );
+    rows.retain(|(_, text, row)| !row.podman || has_mark(text));
+    perform_all(&rows).await;
+}
+
+#[tokio::test]
+async fn every_case_with_containers_ends_as_its_metadata_says() {
+    let mut rows: Vec<_> = texts()
+        .iter()
+        .filter(|(_, text)| !has_mark(text))
+        .map(|(topic, text)| read(topic, &with_a_port(text)))
+        .collect();
+    rows.retain(|(_, _, row)| row.podman);
     perform_all(&rows).await;
 }
 

@@ -91,6 +91,16 @@ pub(crate) fn with_any_marks(text: &str) -> String {
     text.replace(MARKS[0], "1").replace(FREE_PORT, "1")
 }
 
+/// A case that needs nothing of others, with its port.
+pub(crate) fn with_a_port(text: &str) -> String {
+    text.replace(FREE_PORT, &free_port())
+}
+
+fn free_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
 /// What the marks of cases stand for. The servers end with this value.
 pub(crate) struct Counterparts {
     /// Where it can be had.
@@ -124,13 +134,11 @@ impl Counterparts {
             program.map(|program| text(program.get_program())),
             script,
         ];
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let free = free.local_addr().unwrap().port().to_string();
         Self {
             marks: MARKS
                 .into_iter()
                 .zip(values)
-                .chain([(FREE_PORT, Some(free))])
+                .chain([(FREE_PORT, Some(free_port()))])
                 .collect(),
             _servers: [grpc, agent, nats, tools].into_iter().flatten().collect(),
             _folder: folder,

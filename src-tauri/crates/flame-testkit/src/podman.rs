@@ -14,9 +14,10 @@ use tempfile::TempDir;
 
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The service takes the socket that its standard input is, as one that systemd would give it.
-const SERVICE: &str =
-    "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec podman system service --time=0";
+/// The service takes the socket that its standard input is, as one that systemd would give it. It goes before other
+/// programs: while one test has its turn, the next waits.
+const SERVICE: &str = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 \
+    exec nice -n -10 podman system service --time=0";
 
 /// The service and its folders; everything in it ends with this value.
 #[derive(Debug)]

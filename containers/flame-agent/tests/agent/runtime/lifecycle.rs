@@ -55,7 +55,12 @@ async fn a_commanded_run_does_what_its_state_allows_and_says_why_not() {
         matches!(nobody, Err(Error::RunUnknown { .. })),
         "{nobody:?}"
     );
-    assert_eq!((handle.load().in_flight, handle.load().cancelled), (0, 1));
+    // It was read once more to be told that it has ended.
+    flame_testkit::until("the run is let go", || {
+        (handle.load().in_flight == 0).then_some(())
+    })
+    .await;
+    assert_eq!(handle.load().cancelled, 1);
     handle.drain(Duration::ZERO).await;
 }
 

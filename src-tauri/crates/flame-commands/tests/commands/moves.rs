@@ -203,7 +203,7 @@ async fn runs_that_wait_or_call_go_on_over_each_move_and_end_once() {
         slow.reached(before + 1).await;
         // Longer than it takes until nothing is decided here any more.
         let wait = format!(
-            "  - pause: {{ wait: {{ seconds: 30 }} }}\n{}",
+            "  - pause: {{ wait: {{ seconds: 20 }} }}\n{}",
             call(&quick, round)
         );
         let waiting = start(&stage, &format!("waiting-{round}"), &wait).await;
