@@ -7,12 +7,10 @@ const ALL = { rules: { "target-size": { enabled: true } } };
 /** The rules that see colours. */
 const COLOURS = { runOnly: ["color-contrast", "link-in-text-block"] };
 
-/** One line for each part of the page that breaks a rule: the rule, the part, and what is wrong there. */
-export const violations = (browser) => found(browser, [{ options: ALL }]);
-
 /**
- * The same in themes that the page changes to at once, one after the other. A theme is colours alone, so the first sees
- * every rule, and the others those of colours in `part`, a selector.
+ * One line for each part of the page that breaks a rule: the theme, the rule, the part, and what is wrong there. The page
+ * changes to the themes at once, one after the other. A theme is colours alone, so the first sees every rule, and the
+ * others those of colours in `part`, a selector.
  */
 export const violationsIn = (browser, themes, part) =>
   found(
@@ -34,12 +32,15 @@ function look(looks, done) {
   const lineOf = ({ id }, { target, failureSummary }) =>
     `${id} at ${target.join(" ")}: ${failureSummary.replace(/\s+/g, " ")}`;
   const lines = async ({ theme, options, part }) => {
-    if (theme) document.documentElement.dataset.theme = theme;
+    document.documentElement.dataset.theme = theme;
+    const changes = document.getAnimations().filter((change) => change instanceof CSSTransition);
+    await Promise.allSettled(changes.map((change) => change.finished));
     // The isolation frame is the shell's: it holds no content and is never shown.
     const context = { include: [part ?? "html"], exclude: ["#__tauri_isolation__"] };
     const { violations } = await window.axe.run(context, { ...options, resultTypes: ["violations"] });
-    const here = violations.flatMap((violation) => violation.nodes.map((node) => lineOf(violation, node)));
-    return theme ? here.map((line) => `${theme}: ${line}`) : here;
+    return violations.flatMap((violation) =>
+      violation.nodes.map((node) => `${theme}: ${lineOf(violation, node)}`),
+    );
   };
   const all = async () => {
     const found = [];

@@ -72,6 +72,8 @@ export async function openDesktop({ keyring = true, windowManager = false, scree
     DISPLAY: `:${display}`,
     GDK_BACKEND: "x11",
     NO_AT_BRIDGE: "1",
+    // There is no graphics card: the program that stands in for one paints slower than WebKit itself.
+    WEBKIT_SKIA_ENABLE_CPU_RENDERING: "1",
     LANG: "C.UTF-8",
     TZ: "UTC",
   };
