@@ -35,6 +35,10 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Problem>> {
     }
 }
 
+pub(super) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
 fn not_json(error: &serde_json::Error, lines: &Lines<'_>) -> Problem {
     let position = lines.position_in_line(error.line(), error.column());
     let message = reason(error);

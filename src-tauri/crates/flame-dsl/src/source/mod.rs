@@ -244,6 +244,10 @@ pub(crate) fn read(text: &str, format: Format) -> Result<Node, Vec<Problem>> {
     }
     let text = without_mark(text);
     match format {
+        // JSON is YAML, but for characters that it escapes as two halves, which a reader of YAML does not join.
+        Format::Yaml if text.trim_start().starts_with('{') && json::is_json(text) => {
+            json::read(text)
+        }
         Format::Yaml => yaml::read(text),
         Format::Json => json::read(text),
     }

@@ -47,6 +47,8 @@ fn broken(error: &ScanError, text: &str) -> Problem {
         || error.marker().index() >= text.trim_end().chars().count();
     let hint = if error.info().contains("tab") {
         "indent with spaces; YAML takes no tabs there"
+    } else if text.contains('\0') {
+        "take out the NUL character; it has no place in a text"
     } else if at_end {
         "the text ends too early: a quote, bracket or brace is not closed, or a value is missing"
     } else if error.info().contains("mapping values are not allowed") {
@@ -404,7 +406,7 @@ impl Builder {
 
     fn check_tag(&mut self, tag: Option<&Tag>, span: Span) {
         if let Some(tag) = tag
-            && !tag.is_yaml_core_schema()
+            && !(tag.is_yaml_core_schema() && matches!(&*tag.suffix, "str" | "map" | "seq"))
             && !(tag.handle.is_empty() && tag.suffix == "!")
         {
             let pointer = self.pointer();

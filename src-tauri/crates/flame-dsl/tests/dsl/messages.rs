@@ -1512,3 +1512,37 @@ fn schedules() {
     let good = format!("{HEAD}\nschedule: {{on: {{any: []}}, read: raw}}\ndo: []\n");
     assert_eq!(listed(&examine(&good, Format::Yaml).problems), "");
 }
+
+#[test]
+fn what_is_no_text_or_no_plain_yaml() {
+    check(
+        "\ndo: [{a: {set: {x: !!int '5', y: !!str 5}}}]",
+        expect![[r#"
+            2:20: error: tags are not taken here (value: tag:yaml.org,2002:!int)
+              hint: remove the word that begins with '!'
+        "#]],
+    );
+    check(
+        "\ndo: [{a: {set: {x: !!binary aGk=}}}]",
+        expect![[r#"
+        2:20: error: tags are not taken here (value: tag:yaml.org,2002:!binary)
+          hint: remove the word that begins with '!'
+    "#]],
+    );
+    check(
+        "\ndo: [{a: {set: {x: \"a\0b\"}}}]",
+        expect![[r#"
+        2:20: error: not YAML: while scanning a quoted scalar, found unexpected end of stream
+          hint: take out the NUL character; it has no place in a text
+    "#]],
+    );
+}
+
+#[test]
+fn json_is_yaml() {
+    let json = r#"{"a": "\ud83d\ude00"}"#;
+    for format in [Format::Yaml, Format::Json] {
+        let read = flame_dsl::to_json(json, format).unwrap();
+        assert_eq!(read["a"], "\u{1f600}", "{format:?}");
+    }
+}
