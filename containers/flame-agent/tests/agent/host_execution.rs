@@ -90,3 +90,59 @@ async fn an_agent_that_starts_again_waits_to_be_told() {
     told.unwrap();
     assert_eq!(run["output"], "hello", "{run}");
 }
+
+/// Two copies of a command at once would undo each other's work.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_command_does_not_outlive_an_agent_that_is_killed() {
+    let place = tempfile::tempdir().unwrap();
+    let pids = place.path().join("pids");
+    let tasks = format!(
+        "do: [{{ quick: {{ run: {{ shell: {{ command: 'true' }} }} }} }},
+              {{ long: {{ run: {{ shell: {{ command: 'sleep 1000 & echo $! >> {0}; echo $$ >> {0}; wait' }} }} }} }}]",
+        pids.display()
+    );
+    let mut agent = Served::start_with(&["--allow-host-execution", "test/long"]);
+    agent.deploy("long", &tasks).await;
+    let id = agent.begin("long", &json!({})).await;
+    let begun = async |count: usize| {
+        flame_testkit::until("the command begins", || {
+            let text = std::fs::read_to_string(&pids).ok()?;
+            let found: Vec<String> = text.lines().map(str::to_owned).collect();
+            (found.len() == count && text.ends_with('\n')).then_some(found)
+        })
+        .await
+    };
+    let first = begun(2).await;
+    agent.restart();
+    begun(4).await;
+    for pid in first {
+        flame_testkit::until("the old command has ended", || {
+            has_ended(&pid).then_some(())
+        })
+        .await;
+    }
+    let cancel = format!("/api/v1/runs/{id}/cancel");
+    assert_eq!(
+        agent
+            .request("POST", &cancel)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    for pid in begun(4).await {
+        flame_testkit::until("the command has ended", || has_ended(&pid).then_some(())).await;
+    }
+}
+
+/// Gone, or left for somebody to ask how it ended.
+#[cfg(target_os = "linux")]
+fn has_ended(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.starts_with(" Z"))
+    })
+}

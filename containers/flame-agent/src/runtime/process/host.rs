@@ -1,8 +1,8 @@
 //! The agent's process runner: the one place of the agent that starts processes on this machine.
 //!
 //! A process gets a fresh folder, no environment but what its task names and `PATH`, and a process group
-//! of its own, which is killed as a whole when the process has ended, its time is over or nobody waits
-//! for it any more.
+//! of its own, which is killed as a whole when the process has ended, its time is over, nobody waits
+//! for it any more or the agent is gone.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufRead
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
+use super::group::Group;
 use super::{Ended, Given, timed_out, too_much_output};
 
 /// What to start.
@@ -265,36 +266,4 @@ async fn read(from: Option<impl AsyncRead + Unpin>, bytes_max: usize) -> Result<
         return Err(too_much_output(bytes_max));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// The processes that a task has started, killed when this is dropped.
-struct Group {
-    #[cfg(unix)]
-    leader: Option<rustix::process::Pid>,
-}
-
-impl Group {
-    #[cfg(unix)]
-    fn of(child: &tokio::process::Child) -> Self {
-        let pid = child.id().and_then(|id| i32::try_from(id).ok());
-        Self {
-            leader: pid.and_then(rustix::process::Pid::from_raw),
-        }
-    }
-
-    /// There are no process groups: the process itself ends when its handle is dropped.
-    #[cfg(not(unix))]
-    fn of(_child: &tokio::process::Child) -> Self {
-        Self {}
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.leader {
-            // An error means that all of them have ended.
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! where its user allowed that for the workflow. Deliberately absent: Podman; the agent holds no socket.
 
 mod containers;
+mod group;
 mod host;
 mod permission;
 mod script;

@@ -59,7 +59,7 @@ const KEPT: &[(&str, &[&str], &str)] = &[
             "src-tauri/crates/flame-testkit/",
             "src-tauri/crates/xtask/",
             // The agent's process runner.
-            "containers/flame-agent/src/runtime/process/host.rs",
+            "containers/flame-agent/src/runtime/process/",
             "tests/",
         ],
         "processes are started by the launcher, Podman, the agent's process runner, xtask and tests alone",
