@@ -1,6 +1,7 @@
 //! Arguments of the operations, and which paths may be written.
 
 use flame_connector::{Fault, Invocation, arguments};
+use flame_types::json;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,6 +22,7 @@ const FOLDERS_MAX: usize = 16;
 #[serde(deny_unknown_fields)]
 pub(crate) struct WriteArguments {
     path: String,
+    #[serde(deserialize_with = "json::read")]
     content: Value,
 }
 

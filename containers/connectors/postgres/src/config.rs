@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flame_connector::arguments::{self, UpsertTarget};
 use flame_connector::{Connection, ConnectionSpec, Fault, Invocation, Record, quote_identifier};
+use flame_types::json;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -109,7 +110,9 @@ pub(crate) struct UpsertArguments {
     connection: String,
     table: String,
     key: Vec<String>,
+    #[serde(default, deserialize_with = "json::read")]
     record: Option<Record>,
+    #[serde(default, deserialize_with = "json::read")]
     records: Option<Vec<Record>>,
     #[serde(default = "create_by_default")]
     create: bool,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flame_connector::arguments::{self, UpsertTarget};
 use flame_connector::{Connection, ConnectionSpec, Fault, Folders, Invocation, Record};
+use flame_types::json;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -29,7 +30,9 @@ pub(crate) struct UpsertArguments {
     connection: Option<String>,
     table: String,
     key: Vec<String>,
+    #[serde(default, deserialize_with = "json::read")]
     record: Option<Record>,
+    #[serde(default, deserialize_with = "json::read")]
     records: Option<Vec<Record>>,
     #[serde(default = "create_by_default")]
     create: bool,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use flame_dsl::Retention;
 use flame_types::{Namespace, WorkflowName};
@@ -79,7 +80,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ORIGIN")]
     pub(super) allow_origin: Vec<String>,
     /// Runs that may be in memory at once; more are refused. Those that wait for long are on disk alone
-    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = at_least_one())]
     in_flight_max: usize,
     /// Delete runs this many days after their end, where their workflow does not say
     #[arg(long, value_name = "DAYS")]
@@ -260,6 +261,10 @@ impl Run {
     pub(super) fn loses_files(&self) -> bool {
         self.data_dir.is_none() && self.common.output_dir.is_none()
     }
+}
+
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// The value itself is not taken: others on the machine can read a command line.

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flame_dsl::{Format, TEXT_BYTES_MAX};
+use flame_types::json;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -63,8 +64,7 @@ pub(super) fn json(option: &str, given: &str) -> Result<Value, String> {
 }
 
 fn parse(text: &str, origin: &str) -> Result<Value, String> {
-    serde_json::from_str(text)
-        .map_err(|error| format!("the input from {origin} is not JSON: {error}"))
+    json::from_str(text).map_err(|error| format!("the input from {origin} is not JSON: {error}"))
 }
 
 /// A secret: `@file` or `-` for stdin, without the newline at its end.

@@ -11,8 +11,10 @@ use axum::http::header::{
 };
 use flame_agent_api::{DefinitionProblem, Operation, Severity};
 use flame_errors::Code;
+use flame_types::json::{AsWritten, FromJson};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failure::Failure;
@@ -81,7 +83,7 @@ pub(super) async fn take_json<T: DeserializeOwned>(
     if taken.media.is_empty() {
         return Ok(None);
     }
-    json(&taken.bytes).map(Some)
+    object(&taken.bytes).map(Some)
 }
 
 /// Refuses a body where the operation declares none.
@@ -277,9 +279,24 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Failure> {
     })
 }
 
+/// The bytes as any JSON; the failure names line and column.
+pub(super) fn any_json<T: FromJson>(bytes: &[u8]) -> Result<T, Failure> {
+    json(bytes).map(|AsWritten(value)| value)
+}
+
+/// The bytes as a JSON object in a form. An array would be taken for its members in their order.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        any_json::<Map<String, Value>>(bytes)?;
+    }
+    json(bytes)
+}
+
 /// The bytes as JSON in a form; the failure names line and column.
-pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    serde_json::from_str(text(bytes)?).map_err(|error| {
+fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    let text = text(bytes)?;
+    // Some write a byte order mark; RFC 8259 lets a reader pass over it.
+    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let message = error.to_string();
         let what = if error.is_data() {
@@ -320,7 +337,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{
-        DISCARD_TIMEOUT, PACE_BYTES, accepted, content_type, discard, gunzip, json, text, whole,
+        DISCARD_TIMEOUT, PACE_BYTES, accepted, any_json, content_type, discard, gunzip, text, whole,
     };
 
     fn headers(content_type: &str) -> HeaderMap {
@@ -377,10 +394,34 @@ mod tests {
     }
 
     #[test]
+    fn a_form_is_an_object() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Form {
+            task: String,
+        }
+        let form = |bytes: &[u8]| super::object::<Form>(bytes);
+        let task = "a".to_owned();
+        assert_eq!(
+            form(b" {\"task\": \"a\"}").unwrap(),
+            Form { task: task.clone() }
+        );
+        assert_eq!(
+            form(b"\xEF\xBB\xBF{\"task\": \"a\"}").unwrap(),
+            Form { task }
+        );
+        for bad in [&b"[\"a\"]"[..], b"\"a\"", b"{}", b"", b"\xEF\xBB\xBF"] {
+            assert!(
+                format!("{:?}", form(bad)).contains("BodyInvalid"),
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
     fn errors_name_the_place() {
         let failure = format!(
             "{:?}",
-            json::<serde_json::Value>(b"{\n  \"a\": }").unwrap_err()
+            any_json::<serde_json::Value>(b"{\n  \"a\": }").unwrap_err()
         );
         assert!(
             failure.contains("line: 2") && failure.contains("column: 8"),

@@ -25,8 +25,8 @@ pub(super) fn read(
     bytes: &[u8],
 ) -> Result<Vec<Value>, Failure> {
     let events = match media {
-        media::CLOUD_EVENT => vec![body::json(bytes)?],
-        media::CLOUD_EVENTS => body::json(bytes)?,
+        media::CLOUD_EVENT => vec![body::any_json(bytes)?],
+        media::CLOUD_EVENTS => body::any_json(bytes)?,
         media => vec![binary(headers, media, bytes)?],
     };
     if events.len() > EVENTS_MAX {
@@ -68,7 +68,7 @@ fn binary(headers: &HeaderMap, media: &'static str, bytes: &[u8]) -> Result<Valu
     match media {
         "" => {}
         media::JSON => {
-            event.insert("data".to_owned(), body::json(bytes)?);
+            event.insert("data".to_owned(), body::any_json(bytes)?);
         }
         media::BYTES => {
             event.insert("data_base64".to_owned(), STANDARD.encode(bytes).into());

@@ -87,7 +87,7 @@ fn comparison_at(text: &str) -> Option<usize> {
 /// JSON as it is, and where it is no text in quotes the text itself too.
 fn values(comparison: Comparison, text: &str) -> Vec<Value> {
     let plain = Value::from(text);
-    match serde_json::from_str::<Value>(text) {
+    match flame_types::json::from_str(text) {
         Ok(value @ Value::String(_)) => vec![value],
         Ok(_) if comparison == Comparison::Contains => vec![plain],
         Ok(value) => vec![value, plain],

@@ -165,7 +165,7 @@ fn input(webhook: &Webhook, query: &str, bytes: &[u8]) -> Result<Value, Failure>
         .trim();
     let media = media.to_ascii_lowercase();
     if media == "application/json" || media.ends_with("+json") {
-        return body::json(bytes);
+        return body::any_json(bytes);
     }
     if media == "application/x-www-form-urlencoded" {
         return form(bytes);

@@ -9,6 +9,7 @@ use flame_agent_api::{
 use flame_dsl::{Schedule, Webhook};
 use flame_errors::Code;
 use flame_store::{Run, RunSummary};
+use flame_types::json::AsWritten;
 use flame_types::{RunStatus, Timestamp};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -18,12 +19,13 @@ use crate::runtime::{self, Deployed, Inspection};
 
 /// A run with everything.
 pub(super) fn run(run: Run, inspection: Inspection) -> Result<RunView, Failure> {
-    let input = stored("input", &run.input)?;
+    let AsWritten(input) = stored("input", &run.input)?;
     let output = run
         .output
         .as_deref()
         .map(|bytes| stored("output", bytes))
-        .transpose()?;
+        .transpose()?
+        .map(|AsWritten(output)| output);
     let tasks = inspection.tasks.into_iter().map(current_task).collect();
     let compensation = inspection.compensation.map(|progress| CompensationView {
         undone: progress.undone,
@@ -224,7 +226,7 @@ pub(super) fn outbound(host: runtime::OutboundHost) -> OutboundHost {
 pub(super) fn event(
     event: flame_store::StoredEvent,
 ) -> Result<flame_agent_api::EventView, Failure> {
-    let body: Value = stored("event", &event.body)?;
+    let AsWritten::<Value>(body) = stored("event", &event.body)?;
     Ok(flame_agent_api::EventView {
         offset: event.sequence,
         run: event.run,

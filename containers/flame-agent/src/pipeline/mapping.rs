@@ -7,6 +7,7 @@ use flame_connector::Record;
 use flame_dsl::expression::ExpressionError;
 use flame_dsl::{Pipeline, PipelineSource};
 use flame_errors::Code;
+use flame_types::json;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -129,7 +130,7 @@ impl Mapping {
     fn row(&mut self, frame: &Frame<'_>) -> Result<Value, Refusal> {
         let text = text_of(frame)?;
         let PipelineSource::Csv { .. } = self.pipeline.source else {
-            return serde_json::from_str(text)
+            return json::from_str(text)
                 .map_err(|error| Refusal::unreadable(format!("the line is not JSON: {error}")));
         };
         let fields = self.fields.split(text);

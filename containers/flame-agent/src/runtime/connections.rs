@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use flame_connector::{Check, Connection, Connector, Folders};
 use flame_engine::Secrets;
-use flame_types::Timestamp;
+use flame_types::{Timestamp, json};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ impl Connections {
                 .as_ref()
                 .filter(|_| connection.kind == SECRET_KIND)?;
             let text = secret.expose_secret();
-            Some(match serde_json::from_str(text) {
+            Some(match json::from_str(text) {
                 Ok(Value::Object(members)) => Value::Object(members),
                 _ => Value::from(text),
             })

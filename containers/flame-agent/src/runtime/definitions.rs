@@ -9,7 +9,7 @@ use flame_dsl::{Format, LifecycleSet, Retention, Schedule, Workflow};
 use flame_store::{
     Commit, Definition, DefinitionKey, Operation, Page, RunFilter, Store, Subscription,
 };
-use flame_types::{Namespace, RunStatus, Timestamp, WorkflowId, WorkflowName};
+use flame_types::{Namespace, RunStatus, Timestamp, WorkflowId, WorkflowName, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -65,6 +65,7 @@ struct Detail {
     /// `schedule.after`.
     after_ms: Option<u64>,
     /// `schedule.on` as it stands in the document.
+    #[serde(deserialize_with = "json::read")]
     on: Option<Value>,
     /// Lifecycle events that it listens to, as [`LifecycleSet::bits`].
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -327,7 +327,7 @@ impl Handle {
         if !status.is_terminal() {
             let (reply, inspection) = oneshot::channel();
             self.shared.send(id, Message::Inspect { run: id, reply });
-            return inspection.await.map_err(|_| Error::ShuttingDown);
+            return inspection.await.unwrap_or(Err(Error::ShuttingDown));
         }
         let last = self.journal(id, records.saturating_sub(1), 1).await?.pop();
         let end = match last.map(|entry| entry.record) {

@@ -68,7 +68,7 @@ pub(super) enum Message {
     },
     Inspect {
         run: RunId,
-        reply: oneshot::Sender<Inspection>,
+        reply: oneshot::Sender<Result<Inspection, Error>>,
     },
     /// Whether the run waits for that child; dropped where the run is not here.
     Awaits {

@@ -382,7 +382,7 @@ impl Shard {
         }
     }
 
-    fn inspect(&mut self, run: RunId, reply: oneshot::Sender<Inspection>) {
+    fn inspect(&mut self, run: RunId, reply: oneshot::Sender<Result<Inspection, Error>>) {
         if self.resting.contains_key(&run) {
             return self.load(run, vec![Message::Inspect { run, reply }]);
         }
@@ -411,7 +411,7 @@ impl Shard {
             }
         });
         // Whoever asked may have gone.
-        let _ = reply.send(inspection.unwrap_or_default());
+        let _ = reply.send(Ok(inspection.unwrap_or_default()));
     }
 
     /// Lets a run decide what waits for it, unless its last decision is still being stored.
@@ -752,9 +752,12 @@ impl Shard {
 
 fn refuse_all(waiting: Vec<Message>, error: &Error) {
     for message in waiting {
-        // A watcher is told by the sender that is dropped here.
-        if let Message::Command { reply, .. } = message {
-            let _ = reply.send(Err(error.clone()));
+        // Whoever asked may have gone. A watcher is told by the sender that is dropped here.
+        match message {
+            Message::Command { reply, .. } => drop(reply.send(Err(error.clone()))),
+            Message::Inspect { reply, .. } => drop(reply.send(Err(error.clone()))),
+            Message::Answer { reply, .. } => drop(reply.send(Err(error.clone()))),
+            _ => {}
         }
     }
 }

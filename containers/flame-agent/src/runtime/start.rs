@@ -7,7 +7,7 @@ use flame_dsl::Workflow;
 use flame_dsl::expression::DEPTH_MAX;
 use flame_engine::{Event, Moment, NotReplayable, ReplayFrom, Run as EngineRun, Step};
 use flame_store::{Child, IdempotencyClaim, Operation, Run};
-use flame_types::{RunId, Timestamp, WorkflowId};
+use flame_types::{RunId, Timestamp, WorkflowId, json};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -148,9 +148,8 @@ impl Begin {
             detail,
         };
         let workflow = shared.pinned(&summary.hash).await?;
-        let recorded: Arc<Value> = Arc::new(
-            serde_json::from_slice(&old.input).map_err(|error| impossible(error.to_string()))?,
-        );
+        let recorded: Arc<Value> =
+            Arc::new(json::from_slice(&old.input).map_err(|error| impossible(error.to_string()))?);
         let (id, now) = (shared.lanes.new_id(), Timestamp::now());
         let (run, first, run_input) = if task.is_empty() || task == "/" {
             if summary.trigger == Trigger::Test.as_str() {

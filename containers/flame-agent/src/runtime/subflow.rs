@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flame_engine::{Error as Fault, Event, Run as EngineRun, StandardError, SubflowCall};
 use flame_store::{Child, Page, Run};
-use flame_types::{RunId, RunStatus, WorkflowId};
+use flame_types::{RunId, RunStatus, WorkflowId, json};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -151,7 +151,7 @@ fn outcome(run: &Run) -> Result<Arc<Value>, Fault> {
     };
     match run.summary.status {
         RunStatus::Completed => match &run.output {
-            Some(output) => serde_json::from_slice(output).map_err(unreadable),
+            Some(output) => json::from_slice(output).map_err(unreadable),
             None => Ok(Arc::default()),
         },
         RunStatus::Faulted => {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use flame_dsl::{EventTrigger, Schedule, Workflow};
 use flame_engine::Gathered;
 use flame_store::{DefinitionKey, Operation, Subscription};
-use flame_types::WorkflowId;
+use flame_types::{WorkflowId, json};
 use futures::StreamExt as _;
 use futures::stream;
 use serde_json::Value;
@@ -233,7 +233,7 @@ impl Reader {
         let mut gathered = self.gathered.clone();
         let mut starts = Vec::new();
         for stored in &events {
-            let Ok(event) = serde_json::from_slice::<Value>(&stored.body) else {
+            let Ok(event) = json::from_slice(&stored.body) else {
                 continue;
             };
             match gathered.offer(trigger, &self.workflow, &Arc::new(event)) {

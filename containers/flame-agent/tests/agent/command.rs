@@ -228,6 +228,7 @@ fn what_stops_the_command_is_exit_3() {
         &["run"],
         &["dance"],
         &["run", "--log", "=="],
+        &["serve", "--data-dir", "/nowhere", "--in-flight-max", "0"],
         &[
             "run",
             place.file.to_str().unwrap(),

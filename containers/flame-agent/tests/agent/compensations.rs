@@ -133,7 +133,7 @@ async fn a_cancel_undoes_what_was_done_where_it_is_asked_to() {
 }
 
 /// Reads a stream of events until a type comes.
-async fn until(mut events: reqwest::Response, kind: &str) {
+pub(crate) async fn until(mut events: reqwest::Response, kind: &str) {
     let mut text = String::new();
     while !text.contains(kind) {
         let chunk = events.chunk().await.unwrap().expect("the stream goes on");

@@ -7,6 +7,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
+use crate::compensations::until;
 use crate::harness::{JSON, Served, YAML, hooked, problem};
 
 const ECHO: &str = "do: [{ echo: { set: '${ {got: .} }' } }]";
@@ -492,4 +493,73 @@ async fn hooks_pass_the_lists_but_need_no_token() {
         .unwrap();
     problem(page, Code::ForeignOrigin).await;
     assert_eq!(post().send().await.unwrap().status(), 202);
+}
+
+/// `serde_json` has a meaning of its own for this key in a build with the window.
+#[tokio::test]
+async fn data_comes_back_as_it_went_in_whatever_its_keys_are() {
+    const ODD: &str = r#"{"$serde_json::private::RawValue":"[1, 2"}"#;
+    let partner = axum::Router::new().fallback(async || ([("content-type", JSON)], ODD));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let partner = tokio::spawn(async move { axum::serve(listener, partner).await });
+    let mut agent = serving(
+        ", answer: output",
+        &format!(
+            "do:
+  - read: {{ set: {{ sent: '${{ .sent }}', parsed: '${{ .text | fromjson }}', hold: '${{ .hold }}' }} }}
+  - own: {{ set: {{ sent: '${{ .sent }}', parsed: '${{ .parsed }}', hold: '${{ .hold }}', own: {{ '$serde_json::private::RawValue': '[1, 2' }} }} }}
+  - ask: {{ call: http, with: {{ method: get, endpoint: 'http://{address}/' }}, output: {{ as: '${{ $input + {{got: .}} }}' }} }}
+  - hold: {{ if: .hold, wait: {{ hours: 1 }} }}
+"
+        ),
+    )
+    .await;
+    let body = |hold: bool| {
+        format!(
+            "{{\"sent\":{ODD},\"text\":{},\"hold\":{hold}}}",
+            Value::from(ODD)
+        )
+    };
+    let answer = agent
+        .bare("POST", "/hooks/in")
+        .header("content-type", JSON)
+        .body(body(false))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        answer.text().await.unwrap(),
+        format!("{{\"sent\":{ODD},\"parsed\":{ODD},\"hold\":false,\"own\":{ODD},\"got\":{ODD}}}")
+    );
+
+    let begun = agent
+        .request("POST", "/api/v1/workflows/test/in/1.0.0/runs")
+        .header("content-type", JSON)
+        .body(body(true))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(begun.status(), 201);
+    let path = begun.headers()["location"].to_str().unwrap().to_owned();
+    let text = async |agent: &Served, path: &str| {
+        let answer = agent.request("GET", path).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.text().await.unwrap()
+    };
+    let events = agent.request("GET", &format!("{path}/events")).send();
+    until(events.await.unwrap(), "timerArmed").await;
+    agent.restart();
+    let input = format!("\"input\":{}", body(true));
+    assert!(text(&agent, &path).await.contains(&input));
+    let journal = text(&agent, &format!("{path}/journal")).await;
+    assert!(journal.contains(&format!("\"got\":{ODD}")), "{journal}");
+    let cancelled = agent
+        .request("POST", &format!("{path}/cancel"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(cancelled.status(), 200);
+    partner.abort();
 }

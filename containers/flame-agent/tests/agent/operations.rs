@@ -39,6 +39,29 @@ async fn a_run_is_suspended_across_a_crash_until_it_is_resumed() {
     }
 }
 
+/// Not that the agent shuts down: nobody would look for the damage then.
+#[tokio::test]
+async fn a_run_whose_journal_is_damaged_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut agent = Served::start_in(folder.path(), &[]);
+    agent.deploy("wait", WAIT).await;
+    let id = agent.begin("wait", &json!({})).await;
+    agent.stop();
+    let database = rusqlite::Connection::open(folder.path().join("agent.db")).unwrap();
+    database
+        .execute("UPDATE journal SET records = x'7b'", [])
+        .unwrap();
+    drop(database);
+    let agent = Served::start_in(folder.path(), &[]);
+    let run = agent
+        .request("GET", &format!("/api/v1/runs/{id}"))
+        .send()
+        .await;
+    let damaged = problem(run.unwrap(), Code::StorageFailed).await;
+    assert!(damaged.detail.contains(&id), "{}", damaged.detail);
+    problem(act(&agent, &id, "cancel").await, Code::StorageFailed).await;
+}
+
 #[tokio::test]
 async fn a_replay_takes_an_edited_context() {
     let agent = Served::start();

@@ -1,6 +1,6 @@
 //! Connections: configured instances of connectors. Secrets go in and never come out.
 
-use flame_types::Timestamp;
+use flame_types::{Timestamp, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ pub struct ConnectionPut {
     /// Settings in the form of the connector's schema.
     #[serde(default)]
     #[schema(value_type = Object)]
+    #[serde(deserialize_with = "json::read")]
     pub settings: Value,
     /// Kept in memory only and gone when the agent stops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,6 +31,7 @@ pub struct ConnectionView {
     pub name: String,
     pub kind: String,
     #[schema(value_type = Object)]
+    #[serde(deserialize_with = "json::read")]
     pub settings: Value,
     /// Whether the agent holds a secret for it now.
     pub has_secret: bool,
@@ -74,6 +76,7 @@ pub struct ConnectorView {
     /// JSON Schema of a connection's settings; absent where it takes no connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
+    #[serde(deserialize_with = "json::read")]
     pub settings_schema: Option<Value>,
     /// The word for the secret it needs, such as "Password"; absent where it needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,6 +93,7 @@ pub struct OperationView {
     pub summary: String,
     /// JSON Schema of its arguments.
     #[schema(value_type = Object)]
+    #[serde(deserialize_with = "json::read")]
     pub arguments_schema: Value,
 }
 

@@ -1,6 +1,6 @@
 //! CloudEvents of the event log.
 
-use flame_types::RunId;
+use flame_types::{RunId, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ pub struct EventView {
     pub run: Option<RunId>,
     /// The CloudEvent in its JSON format.
     #[schema(value_type = Object)]
+    #[serde(deserialize_with = "json::read")]
     pub event: Value,
 }
 

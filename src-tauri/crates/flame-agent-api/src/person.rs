@@ -1,6 +1,6 @@
 //! Tasks that wait for a person, and their answers.
 
-use flame_types::{RunId, Timestamp};
+use flame_types::{RunId, Timestamp, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -26,6 +26,7 @@ pub struct PersonTaskView {
     pub assignee: Option<String>,
     /// JSON Schema that the answer must fit.
     #[schema(value_type = Object)]
+    #[serde(deserialize_with = "json::read")]
     pub schema: Value,
     #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
@@ -45,5 +46,6 @@ pub struct AnswerRequest {
     /// JSON pointer of the task, as the list of open tasks has it.
     pub task: String,
     /// What the person says; it must fit the task's schema.
+    #[serde(deserialize_with = "json::read")]
     pub data: Value,
 }

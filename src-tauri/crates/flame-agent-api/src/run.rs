@@ -1,6 +1,6 @@
 //! Runs and their journals.
 
-use flame_types::{RunId, RunStatus, Timestamp};
+use flame_types::{RunId, RunStatus, Timestamp, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -32,10 +32,18 @@ pub struct RunView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRun>,
     /// Absent in lists.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub input: Option<Value>,
     /// Of a completed run; absent in lists.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub output: Option<Value>,
     /// Of a faulted run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,11 +209,19 @@ pub struct ReplayRequest {
     /// empty pointer starts the whole workflow.
     pub task: String,
     /// Input of that task; without it the input that it had.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub input: Option<Value>,
     /// `$context` at that task; without it the context that it had. Not with an empty pointer: the
     /// start makes its context of the input.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub context: Option<Value>,
 }
 
@@ -316,12 +332,24 @@ pub struct JournalEntry {
     /// Number of the compensation that it belongs to, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensation: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub input: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub output: Option<Value>,
     /// `$context`, where the task changed it, or the run begins with another one than its input.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub context: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,

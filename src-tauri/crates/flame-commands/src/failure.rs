@@ -135,7 +135,7 @@ impl View for tokio::task::JoinError {
 
 /// JSON that a person typed.
 pub(crate) fn read_json(what: &str, text: &str) -> Result<serde_json::Value, ErrorView> {
-    serde_json::from_str(text).map_err(|error| {
+    flame_types::json::from_str(text).map_err(|error| {
         ErrorView::new(Code::BodyInvalid, format!("{what} is not JSON: {error}")).with_hint(
             format!("Look at line {}, column {}.", error.line(), error.column()),
         )

@@ -8,7 +8,7 @@ use flame_errors::Code;
 use flame_ipc::{
     Changed, DocumentTest, ErrorView, Event, Moment, Pin, PinAdd, PinRemove, PinsList, RunSummary,
 };
-use flame_types::Timestamp;
+use flame_types::{Timestamp, json};
 use flame_workspace::{Document, DocumentId, DocumentKind, Workspace};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,6 +29,7 @@ type Pins = BTreeMap<String, Stored>;
 #[serde(rename_all = "camelCase")]
 struct Stored {
     name: String,
+    #[serde(deserialize_with = "json::read")]
     output: Value,
     run: String,
     pinned_at: Timestamp,

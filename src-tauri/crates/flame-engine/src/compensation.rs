@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flame_types::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,11 +31,14 @@ const DELAY: Duration = Duration::from_secs(1);
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Completed {
     pub(crate) reference: Arc<str>,
+    #[serde(deserialize_with = "json::read")]
     pub(crate) input: Arc<Value>,
+    #[serde(deserialize_with = "json::read")]
     pub(crate) output: Arc<Value>,
     /// Indices of the loops around it, from the outside in.
     pub(crate) iteration: Vec<usize>,
     /// Of loops and handlers around it, from the inside out.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) variables: Vec<(Arc<str>, Value)>,
     /// What its idempotency key is made of: the same in every attempt of a `try` around it.
     place: String,

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use flame_dsl::{Task, TaskList, Workflow};
+use flame_types::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,6 +42,7 @@ pub(crate) struct Extending {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Given {
+    #[serde(deserialize_with = "json::read")]
     pub(crate) output: Arc<Value>,
     pub(crate) next: Next,
 }

@@ -11,6 +11,7 @@ use flame_dsl::expression::ExpressionError;
 use flame_dsl::{
     AttributeFilter, EventFilter, EventStrategy, EventTrigger, ReadAs, Template, Until, Workflow,
 };
+use flame_types::json;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -39,9 +40,13 @@ pub struct Gathering {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) until_met: Vec<usize>,
     /// Values that the first events have fixed.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        deserialize_with = "json::read",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub(crate) correlations: BTreeMap<String, Value>,
     /// The events that were taken, as they are read.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) events: Vec<Arc<Value>>,
     /// No more are taken.
     pub(crate) complete: bool,

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flame_dsl::{Externals, Flow};
-use flame_types::{IdempotencyKey, RunId, Timestamp};
-use serde::{Deserialize, Deserializer, Serialize};
+use flame_types::{IdempotencyKey, RunId, Timestamp, json};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::action::{EffectId, TimerId};
@@ -159,11 +159,12 @@ pub struct ParentRun {
 pub enum Record {
     RunStarted {
         /// The raw input.
+        #[serde(deserialize_with = "json::read")]
         input: Arc<Value>,
         /// The input after `input.from`, where it differs.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         data: Option<Arc<Value>>,
@@ -184,6 +185,7 @@ pub enum Record {
     },
     /// `$context` as it was in the run that is replayed.
     ContextRestored {
+        #[serde(deserialize_with = "json::read")]
         context: Arc<Value>,
         at: Timestamp,
     },
@@ -191,6 +193,7 @@ pub enum Record {
     FlowPositioned {
         frame: FrameId,
         index: usize,
+        #[serde(deserialize_with = "json::read")]
         data: Arc<Value>,
         at: Timestamp,
     },
@@ -198,6 +201,7 @@ pub enum Record {
     BranchRestored {
         frame: FrameId,
         index: usize,
+        #[serde(deserialize_with = "json::read")]
         output: Arc<Value>,
         at: Timestamp,
     },
@@ -205,6 +209,7 @@ pub enum Record {
     ListenRestored {
         frame: FrameId,
         gathering: Gathering,
+        #[serde(deserialize_with = "json::read")]
         outputs: Vec<Arc<Value>>,
         at: Timestamp,
     },
@@ -220,7 +225,7 @@ pub enum Record {
         /// The input after `input.from`, where it differs from the data that flows in.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         input: Option<Arc<Value>>,
@@ -251,13 +256,13 @@ pub enum Record {
         /// As in `TaskCompleted`.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         output: Option<Arc<Value>>,
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         context: Option<Arc<Value>>,
@@ -278,6 +283,7 @@ pub enum Record {
     /// `for.in` was evaluated.
     LoopStarted {
         frame: FrameId,
+        #[serde(deserialize_with = "json::read")]
         items: Arc<Vec<Value>>,
         at: Timestamp,
     },
@@ -301,7 +307,7 @@ pub enum Record {
         effect: EffectId,
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         output: Option<Arc<Value>>,
@@ -345,14 +351,18 @@ pub enum Record {
         /// The event as it is read; absent where it counts for `until`.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         item: Option<Arc<Value>>,
         /// Place of the filter that took it, among those of the strategy or of `until`.
         filter: usize,
         /// Correlations that it fixes.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        #[serde(
+            default,
+            deserialize_with = "json::read",
+            skip_serializing_if = "BTreeMap::is_empty"
+        )]
         correlations: BTreeMap<String, Value>,
         /// No more events are taken.
         #[serde(default, skip_serializing_if = "is_false")]
@@ -362,6 +372,7 @@ pub enum Record {
     /// A subscription with `foreach` took a message.
     MessageTaken {
         frame: FrameId,
+        #[serde(deserialize_with = "json::read")]
         message: Arc<Value>,
         /// Where the source goes on behind it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -382,14 +393,14 @@ pub enum Record {
         /// After `foreach.output`; absent where it is what the tasks gave.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         output: Option<Arc<Value>>,
         /// What `foreach.export` made of `$context`.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         context: Option<Arc<Value>>,
@@ -401,14 +412,14 @@ pub enum Record {
         /// data of its list, or its input.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         output: Option<Arc<Value>>,
         /// What `export.as` made of `$context`.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         context: Option<Arc<Value>>,
@@ -505,7 +516,7 @@ pub enum Record {
         /// Absent where it is the last task's output.
         #[serde(
             default,
-            deserialize_with = "present",
+            deserialize_with = "json::present",
             skip_serializing_if = "Option::is_none"
         )]
         output: Option<Arc<Value>>,
@@ -720,11 +731,6 @@ impl Record {
             | Self::RunCancelled { at, .. } => *at,
         }
     }
-}
-
-/// A JSON null that is there is a value, unlike a member that is absent.
-pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
-    Arc::<Value>::deserialize(from).map(Some)
 }
 
 #[expect(

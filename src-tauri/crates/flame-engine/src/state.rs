@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use flame_dsl::{Externals, Task, TaskKind, TaskList, Workflow};
-use flame_types::{RunStatus, Timestamp};
+use flame_types::{RunStatus, Timestamp, json};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::extension::Extending;
 use crate::gathering::{Gathering, array};
 use crate::pinned;
-use crate::record::{Ask, FrameId, Mark, ReplayOrigin, Slot, present};
+use crate::record::{Ask, FrameId, Mark, ReplayOrigin, Slot};
 use crate::test_plan::TestPlan;
 
 /// Everything a fold of the journal gives. Payloads are shared; those of finished scopes are dropped.
@@ -30,11 +30,13 @@ pub(crate) struct State {
     /// What its status was last for whoever looks at it: `waiting` where nothing is at work.
     #[serde(default = "pending")]
     pub(crate) shown: RunStatus,
+    #[serde(deserialize_with = "json::read")]
     pub(crate) input: Arc<Value>,
+    #[serde(deserialize_with = "json::read")]
     pub(crate) context: Arc<Value>,
     #[serde(
         default,
-        deserialize_with = "present",
+        deserialize_with = "json::present",
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) output: Option<Arc<Value>>,
@@ -87,8 +89,10 @@ pub(crate) struct Frame {
     /// How often the task was begun before in the same pass of its list.
     pub(crate) visit: u32,
     /// The data that flowed in.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) raw: Arc<Value>,
     /// The data after `input.from`.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) input: Arc<Value>,
     pub(crate) started_at: Timestamp,
     pub(crate) timeout: Option<Timer>,
@@ -145,9 +149,11 @@ pub(crate) enum Progress {
     /// An effect is in flight. `context` is what its call was evaluated with.
     Effect {
         effect: EffectId,
+        #[serde(deserialize_with = "json::read")]
         context: Arc<Value>,
     },
     /// The answer of an effect that came while the run was suspended.
+    #[serde(deserialize_with = "json::read")]
     Answered(Result<Arc<Value>, Error>),
     Waiting(Timer),
     Listening(Box<Listening>),
@@ -161,6 +167,7 @@ pub(crate) enum Progress {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Pass {
     /// What flows into the next task.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) data: Arc<Value>,
     pub(crate) cursor: Cursor,
     /// How often each task was begun; as long as the furthest one.
@@ -189,8 +196,10 @@ pub(crate) enum Cursor {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Loop {
+    #[serde(deserialize_with = "json::read")]
     pub(crate) items: Arc<Vec<Value>>,
     /// The index as expressions see it.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) at: Value,
     pub(crate) index: usize,
     /// `None` before the first iteration.
@@ -209,10 +218,12 @@ pub(crate) struct Listening {
     /// The event that `foreach` handles next, or handles now.
     pub(crate) next: usize,
     /// The same as expressions see it.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) at: Value,
     /// `None` between the iterations of `foreach`.
     pub(crate) pass: Option<Pass>,
     /// What `foreach` made of the events before.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) outputs: Vec<Arc<Value>>,
     /// The task has a `foreach`.
     pub(crate) iterates: bool,
@@ -224,22 +235,27 @@ pub(crate) struct Listening {
 pub(crate) struct Receiving {
     pub(crate) effect: EffectId,
     /// What its call was evaluated with.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) context: Arc<Value>,
     /// `consume.for`.
     pub(crate) timer: Option<Timer>,
     /// Messages taken so far.
     pub(crate) taken: usize,
     /// The same, where a condition looks at them.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) messages: Vec<Arc<Value>>,
     /// Where the source goes on.
     pub(crate) mark: Option<Mark>,
     /// The message that is handled next, or now.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) message: Option<Arc<Value>>,
     /// Its index as expressions see it.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) at: Value,
     /// `None` between the iterations.
     pub(crate) pass: Option<Pass>,
     /// What became of the messages before.
+    #[serde(deserialize_with = "json::read")]
     pub(crate) outputs: Vec<Arc<Value>>,
     /// No more are taken.
     pub(crate) complete: bool,
@@ -292,6 +308,7 @@ pub(crate) enum Phase {
     Delay(Option<Timer>),
     /// In `catch.do`; `error` is what its expressions see.
     Handler {
+        #[serde(deserialize_with = "json::read")]
         error: Arc<Value>,
         pass: Pass,
     },
@@ -306,8 +323,10 @@ pub(crate) enum Phase {
 pub(crate) enum Branch {
     Pending,
     /// Pending, with this data instead of the fork's input: a replay begins there.
+    #[serde(deserialize_with = "json::read")]
     Given(Arc<Value>),
     Running(FrameId),
+    #[serde(deserialize_with = "json::read")]
     Done(Arc<Value>),
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flame_dsl::{Filter, Flow, Task, TaskKind, TaskList, Workflow};
+use flame_types::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,7 +18,11 @@ use crate::error::Error;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TestPlan {
     /// Outputs of tasks that are not executed, by the JSON pointer of the task.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub pins: BTreeMap<String, Arc<Value>>,
     /// The first that fits a call answers it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -26,7 +31,11 @@ pub struct TestPlan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// `$context` at the beginning; without it the input, if that is an object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub context: Option<Arc<Value>>,
 }
 
@@ -43,6 +52,7 @@ pub struct Mock {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MockAnswer {
+    #[serde(deserialize_with = "json::read")]
     Output(Arc<Value>),
     Error(Error),
 }

@@ -85,7 +85,11 @@ impl Serialize for Fraction {
 /// Any JSON, for showing. What a person edits travels as text, so that no digit is lost.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Type)]
 #[serde(transparent)]
-pub struct Json(#[specta(type = specta_typescript::Unknown)] pub serde_json::Value);
+pub struct Json(
+    #[serde(deserialize_with = "flame_types::json::read")]
+    #[specta(type = specta_typescript::Unknown)]
+    pub serde_json::Value,
+);
 
 impl From<serde_json::Value> for Json {
     fn from(value: serde_json::Value) -> Self {

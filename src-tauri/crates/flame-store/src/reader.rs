@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use flame_types::{RunId, RunStatus, Timestamp};
+use flame_types::{RunId, RunStatus, Timestamp, json};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
@@ -424,7 +424,7 @@ pub(crate) fn subscriptions(connection: &Connection) -> Outcome<Vec<Subscription
                     version: row.get(2)?,
                 },
                 position: Some(row::count(row, 3)?),
-                state: serde_json::from_str(&state).unwrap_or_default(),
+                state: json::from_str(&state).unwrap_or_default(),
             })
         })?
         .collect()

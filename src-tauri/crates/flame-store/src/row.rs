@@ -201,7 +201,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<DefinitionKey> {
 
 fn json(row: &Row<'_>, column: usize) -> rusqlite::Result<serde_json::Value> {
     let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| unreadable(column, Type::Text, error))
+    flame_types::json::from_str(&text).map_err(|error| unreadable(column, Type::Text, error))
 }
 
 fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use flame_types::RunId;
+use flame_types::{RunId, json};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use serde_json::Value;
 
@@ -88,7 +88,7 @@ pub(crate) fn search(
         let payload = |column| -> rusqlite::Result<Option<Value>> {
             let bytes: Option<Vec<u8>> = row.get(column)?;
             // What is no JSON has no fields.
-            Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+            Ok(bytes.and_then(|bytes| json::from_slice(&bytes).ok()))
         };
         let (input, output) = (payload(1)?, payload(2)?);
         let fulfilled = conditions.iter().all(|condition| {

@@ -3,6 +3,7 @@
 //! Deliberately absent: clocks, randomness and IO. An id is parsed at the edge and trusted inside.
 
 mod ids;
+pub mod json;
 mod key;
 mod run;
 

@@ -47,7 +47,7 @@ pub(in crate::http) async fn start(
     let input: Value = if taken.bytes.is_empty() {
         json!({})
     } else {
-        body::json(&taken.bytes)?
+        body::any_json(&taken.bytes)?
     };
     let body_hash = Sha256::digest(&taken.bytes).into();
     let start = StartRequest {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flame_engine::Arrived;
 use flame_store::StoredEvent;
+use flame_types::json;
 use serde_json::Value;
 
 use super::{Listener, Note};
@@ -265,7 +266,7 @@ impl Desk {
 }
 
 fn parse(stored: &StoredEvent) -> Option<Arc<Value>> {
-    match serde_json::from_slice(&stored.body) {
+    match json::from_slice(&stored.body) {
         Ok(event) => Some(Arc::new(event)),
         Err(error) => {
             tracing::error!(sequence = stored.sequence, %error, "An event of the log can't be read");

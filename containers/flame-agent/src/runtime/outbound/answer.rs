@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use flame_dsl::HttpOutput;
 use flame_engine::{Error, HttpRequest, StandardError};
+use flame_types::json;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
@@ -106,7 +107,7 @@ fn content(headers: &HeaderMap, body: &[u8], target: &Target) -> Result<Value, E
         return Ok(Value::Null);
     }
     if headers.get(CONTENT_TYPE).is_some_and(is_json) {
-        return serde_json::from_slice(body).map_err(|error| {
+        return json::from_slice(body).map_err(|error| {
             target.communication(
                 "The answer is not JSON",
                 &format!("the answer says that it is JSON, but it can't be read: {error}"),

@@ -1,6 +1,7 @@
 //! Documents as JSON, and the references within them.
 
 use flame_dsl::Format;
+use flame_types::json;
 use serde_json::Value;
 
 /// References that lead to references.
@@ -17,7 +18,7 @@ pub(super) fn tree(bytes: &[u8]) -> Result<Value, Problem> {
         std::str::from_utf8(bytes).map_err(|_| Problem("the document is not UTF-8".to_owned()))?;
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text)
+        return json::from_str(text)
             .map_err(|error| Problem(format!("the document is not JSON: {error}")));
     }
     flame_dsl::to_json(text, Format::Yaml).map_err(|problems| {

@@ -2,6 +2,7 @@
 //! events (server-sent events).
 
 use flame_engine::{Credentials, Error, StandardError};
+use flame_types::json;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, Response, StatusCode, Url};
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ impl Peer<'_> {
             let body = body(response, &target, bytes_max).await?;
             Content::Whole(match body.as_slice() {
                 [] => None,
-                bytes if is_json => Some(serde_json::from_slice(bytes).map_err(|error| {
+                bytes if is_json => Some(json::from_slice(bytes).map_err(|error| {
                     target.communication("The answer is not JSON", &error.to_string())
                 })?),
                 // A notification's answer says nothing.
@@ -118,7 +119,7 @@ impl Answer {
         };
         loop {
             if let Some(data) = events.take() {
-                return serde_json::from_str(&data).map(Some).map_err(|error| {
+                return json::from_str(&data).map(Some).map_err(|error| {
                     self.target.communication(
                         "The answer is not JSON-RPC",
                         &format!("an event of its stream can't be read: {error}"),

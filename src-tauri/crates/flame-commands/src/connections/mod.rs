@@ -13,6 +13,7 @@ use std::net::IpAddr;
 
 use flame_errors::Code;
 use flame_ipc::ErrorView;
+use flame_types::json;
 use flame_vault::Place;
 use flame_workspace::{Document, DocumentKind, Workspace};
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ use crate::failure::OrView;
 #[serde(rename_all = "camelCase")]
 struct Body {
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::read")]
     settings: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secret: Option<SecretReference>,

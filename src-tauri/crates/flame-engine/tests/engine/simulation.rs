@@ -57,6 +57,9 @@ pub(crate) enum Happened {
     Command,
 }
 
+/// A key that `serde_json` has a meaning of its own for: data with it comes back as it went in.
+const FOREIGN: &str = "$serde_json::private::RawValue";
+
 /// Answers calls as its seed says, by key and by how often the key was answered before.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
@@ -79,7 +82,7 @@ impl World {
                 let code = u64::from(number == 9);
                 Ok(json!({"code": code, "stdout": format!("{number}\n"), "stderr": ""}))
             }
-            _ => answer,
+            (_, answer) => answer.clone().map(|number| json!({FOREIGN: number})),
         }
     }
 
@@ -112,7 +115,7 @@ impl World {
         } else if !driver.listening.is_empty() {
             let number = driver.log.len();
             driver.log.push(Arc::new(
-                json!({"type": "t.tick", "id": number.to_string(), "data": {"n": number}}),
+                json!({"type": "t.tick", "id": number.to_string(), "data": {FOREIGN: "{", "n": number}}),
             ));
             Some(Happened::Event)
         } else if !driver.timers.is_empty() {
@@ -264,7 +267,7 @@ impl Author {
         self.tasks_left = self.tasks_left.saturating_sub(1);
         let leaf = depth >= 3 || self.tasks_left == 0;
         let task = match self.dice.below(if leaf { 10 } else { 16 }) {
-            0 => json!({"set": {"v": "${ (tojson | length) % 7 }", "k": "${ $context.n }"}}),
+            0 => json!({"set": {FOREIGN: "${ (tojson | length) % 7 }", "k": "${ $context.n }"}}),
             1 | 2 => {
                 json!({"call": "http", "with": {"method": "post", "endpoint": "http://x.test/", "body": "${ . }"}})
             }
@@ -519,7 +522,7 @@ fn interference_breaks_nothing(seed: u64) {
     let mut dice = Dice::new(seed ^ 0x1F7E);
     let mut world = World::new(seed);
     let mut driver = fresh(&workflow);
-    driver.start(json!({"k": 1}));
+    driver.start(json!({FOREIGN: {FOREIGN: "1"}, "k": 1}));
     let mut answered = BTreeSet::new();
     let mut jumped = 0;
     for _ in 0..STEPS {
@@ -554,7 +557,7 @@ fn interference_breaks_nothing(seed: u64) {
             46..=60 if !driver.listening.is_empty() => {
                 if !driver.deliver() {
                     let number = driver.log.len();
-                    driver.post(json!({"type": "t.tick", "data": {"n": number}}));
+                    driver.post(json!({"type": "t.tick", "data": {FOREIGN: "{", "n": number}}));
                 }
             }
             _ if driver.yielded => driver.handle(Event::Continue),
@@ -596,7 +599,7 @@ fn any_task_can_be_replayed(seed: u64) {
     let mut dice = Dice::new(seed ^ 0x4E71);
     let mut world = World::new(seed);
     let mut old = fresh(&workflow);
-    old.start(json!({"k": 1}));
+    old.start(json!({FOREIGN: {FOREIGN: "1"}, "k": 1}));
     while world.advance(&mut old).is_some() {}
     let records = old.records();
     let begun: Vec<_> = records

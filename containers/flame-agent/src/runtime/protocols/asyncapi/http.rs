@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use flame_dsl::HttpOutput;
 use flame_engine::{Error, HttpRequest, Mark};
+use flame_types::json;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, Response};
 use serde_json::{Map, Value};
@@ -115,7 +116,7 @@ impl Stream {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let items = match serde_json::from_slice(&bytes) {
+        let items = match json::from_slice(&bytes) {
             Ok(Value::Array(items)) => items,
             Ok(item) => vec![item],
             Err(error) => {

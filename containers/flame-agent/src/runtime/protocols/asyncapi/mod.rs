@@ -242,7 +242,7 @@ impl Exchange<'_> {
 
 /// A message as workflows see it: JSON where it is JSON, else text.
 fn message(payload: &[u8], headers: Map<String, Value>) -> Value {
-    let payload = serde_json::from_slice(payload)
+    let payload = flame_types::json::from_slice(payload)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(payload).into_owned()));
     let known = ["correlationId", "correlation-id", "x-correlation-id"];
     let correlation = headers

@@ -2,6 +2,7 @@
 //! a line.
 
 use flame_engine::{Error, StandardError};
+use flame_types::json;
 use serde_json::Value;
 
 use super::super::{Caller, texts};
@@ -56,7 +57,7 @@ impl<'c> Session<'c> {
     pub(super) async fn ask(&mut self, id: u64, request: &Value) -> Result<Value, Error> {
         self.tell(request).await;
         while let Some(line) = self.program.hear().await? {
-            let message: Value = serde_json::from_str(&line).map_err(|_| {
+            let message: Value = json::from_str(&line).map_err(|_| {
                 let line: String = line.trim_end().chars().take(120).collect();
                 self.failed(&format!(
                     "it wrote {line:?}, which is no message of MCP, to its standard output"
