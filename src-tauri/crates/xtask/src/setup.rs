@@ -115,9 +115,10 @@ pub fn npm(folder: impl AsRef<Path>) -> Result<()> {
     if std::fs::read(&stamp).is_ok_and(|done| done == lock) {
         return Ok(());
     }
+    // The lock file holds what each package is: one that was fetched before need not be asked for.
     exec(
         node_command("npm")?
-            .args(["ci", "--no-fund", "--no-audit"])
+            .args(["ci", "--no-fund", "--no-audit", "--prefer-offline"])
             .current_dir(&folder),
     )?;
     std::fs::write(&stamp, lock).with_context(|| format!("{} can't be written", stamp.display()))
