@@ -496,7 +496,7 @@ impl Folding<'_> {
         let frame = self.frame(id)?;
         if let Progress::Listening(state) = &mut frame.progress {
             let item = state.gathering.events.get(index);
-            let item = Arc::clone(item.ok_or(format!("no event {index} was taken"))?);
+            let item = Arc::clone(item.ok_or_else(|| format!("no event {index} was taken"))?);
             state.pass = Some(Pass::new(item));
             state.at = Value::from(index);
             state.next = index;
@@ -505,7 +505,8 @@ impl Folding<'_> {
         }
         if let Progress::Receiving(state) = &mut frame.progress {
             let message = state.message.as_ref().filter(|_| index == state.index());
-            let message = Arc::clone(message.ok_or(format!("no message {index} was taken"))?);
+            let message =
+                Arc::clone(message.ok_or_else(|| format!("no message {index} was taken"))?);
             state.pass = Some(Pass::new(message));
             state.at = Value::from(index);
             self.refresh(id);

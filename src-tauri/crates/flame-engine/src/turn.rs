@@ -70,16 +70,17 @@ impl<'r> Turn<'r> {
         } else {
             record.masked(self.secrets)
         };
-        let folded = if self.is_told(&record) {
+        self.bytes = self.bytes.saturating_add(record.payload_bytes());
+        let is_told = self.is_told(&record);
+        let record = &*self.records.push_mut(record);
+        let folded = if is_told {
             let (id, workflow, wanted) = (self.id, self.workflow, self.published);
-            lifecycle::tell(id, workflow, self.state, &record, wanted)
+            lifecycle::tell(id, workflow, self.state, record, wanted)
                 .map(|events| self.lifecycle.extend(events))
         } else {
-            apply(self.state, self.workflow, &record)
+            apply(self.state, self.workflow, record)
         };
         folded.expect("a decided record fits the state it was decided on");
-        self.bytes = self.bytes.saturating_add(record.payload_bytes());
-        self.records.push(record);
     }
 
     /// Whether somebody asks for its lifecycle events, and may have them.

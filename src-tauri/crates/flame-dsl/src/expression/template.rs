@@ -230,7 +230,7 @@ impl Filling<'_, '_> {
 
     fn take_bytes(&mut self, bytes: usize) -> Result<(), ExpressionError> {
         let left = self.bytes_left.checked_sub(bytes);
-        self.bytes_left = left.ok_or(ExpressionError::from(Resource::ValueSize))?;
+        self.bytes_left = left.ok_or_else(|| ExpressionError::from(Resource::ValueSize))?;
         Ok(())
     }
 }
