@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{
@@ -43,7 +43,7 @@ pub(super) struct Taken {
 }
 
 /// Reads a request's body as its operation declares it. A refused body is read to its end first.
-pub(super) async fn take(operation: Operation, request: Request) -> Result<Taken, Failure> {
+pub(super) async fn take(operation: Operation, mut request: Request) -> Result<Taken, Failure> {
     let description = operation.description();
     let Some(declared) = &description.body else {
         return match carries(request.headers()) {
@@ -70,7 +70,7 @@ pub(super) async fn take(operation: Operation, request: Request) -> Result<Taken
     } else {
         Code::BodyTooLarge
     };
-    let bytes = whole(request, declared.bytes_max.unwrap_or(usize::MAX), code).await?;
+    let bytes = whole(&mut request, declared.bytes_max.unwrap_or(usize::MAX), code).await?;
     Ok(Taken { media, bytes })
 }
 
@@ -186,7 +186,7 @@ pub(super) async fn discard_rest(mut pieces: axum::body::BodyDataStream) {
 
 /// The whole body, if it is at most `bytes_max` and arrives in time.
 pub(super) async fn whole(
-    request: Request,
+    request: &mut Request,
     bytes_max: usize,
     too_large: Code,
 ) -> Result<Bytes, Failure> {
@@ -198,9 +198,9 @@ pub(super) async fn whole(
         )
     };
     if let Some(bytes) = announced.filter(|bytes| *bytes > bytes_max) {
-        return refuse(request, refusal(bytes.to_string())).await;
+        return refuse(std::mem::take(request), refusal(bytes.to_string())).await;
     }
-    let mut pieces = Body::into_data_stream(request.into_body());
+    let mut pieces = std::mem::take(request.body_mut()).into_data_stream();
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
     let begun = Instant::now();
     loop {
@@ -451,7 +451,7 @@ mod tests {
         let stops = || streamed(stream::once(async { "{" }).chain(stream::pending()));
         let begins = || streamed(stream::repeat(PIECE).take(20).chain(stream::pending()));
         let second = Duration::from_secs(1);
-        for (body, seconds, said) in [
+        for (mut body, seconds, said) in [
             (stops(), 5, "1 bytes of the body came within 5 s"),
             (
                 dripping(" ", second),
@@ -466,7 +466,9 @@ mod tests {
             (dripping(PIECE, second), 60, "came within 60 s"),
         ] {
             let begun = Instant::now();
-            let failure = whole(body, 1 << 30, Code::BodyTooLarge).await.unwrap_err();
+            let failure = whole(&mut body, 1 << 30, Code::BodyTooLarge)
+                .await
+                .unwrap_err();
             let failure = format!("{failure:?}");
             assert!(
                 failure.contains("BodySlow") && failure.contains(said),
@@ -474,7 +476,7 @@ mod tests {
             );
             assert_eq!(begun.elapsed().as_secs(), seconds, "{failure}");
         }
-        let steady = streamed(
+        let mut steady = streamed(
             stream::repeat(PIECE)
                 .take(30)
                 .then(move |piece| async move {
@@ -482,7 +484,9 @@ mod tests {
                     piece
                 }),
         );
-        let whole = whole(steady, 1 << 30, Code::BodyTooLarge).await.unwrap();
+        let whole = whole(&mut steady, 1 << 30, Code::BodyTooLarge)
+            .await
+            .unwrap();
         assert_eq!(whole.len(), 30 * PACE_BYTES);
     }
 

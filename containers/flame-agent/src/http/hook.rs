@@ -1,11 +1,11 @@
 //! Webhooks: a request from outside becomes the input of a run, as the workflow's document declares.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::Request;
 use axum::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,28 +14,39 @@ use flame_dsl::{Webhook, WebhookAnswer, WebhookProtection};
 use flame_errors::Code;
 use flame_store::Run;
 use flame_types::RunStatus;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
 use super::router::Context;
 use super::{body, parameter, protection, view};
-use crate::runtime::{Connections, Deployed, IdempotencyKey, StartRequest, Trigger};
+use crate::runtime::{Connections, IdempotencyKey, StartRequest, Trigger};
 
 /// How long a caller is kept who is to get the run's output.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) async fn call(
-    State(context): State<Context>,
-    Path(path): Path<String>,
-    request: Request,
-) -> Result<Response, Failure> {
-    let found = context.runtime.hook(&path).await?;
+/// What stands before a webhook's path, which may have several segments.
+const HOOKS: &str = "/hooks/";
+
+/// Whether a request asks for a webhook.
+pub(super) fn is_called(request: &Request) -> bool {
+    !path(request).is_empty()
+}
+
+/// The webhook's path that a request asks for; empty where it asks for something else.
+fn path(request: &Request) -> Cow<'_, str> {
+    let encoded = request.uri().path().strip_prefix(HOOKS);
+    percent_decode_str(encoded.unwrap_or_default()).decode_utf8_lossy()
+}
+
+pub(super) async fn call(context: &Context, mut request: Request) -> Result<Response, Failure> {
+    let found = context.runtime.hook(&path(&request)).await?;
     let declared = found
         .as_ref()
-        .and_then(|deployed| Some((deployed, deployed.webhook()?)));
-    let Some((deployed, webhook)) = declared else {
-        let failure = Failure::not_found(format!("webhook at {path:?}"))
+        .and_then(|workflow| Some((workflow, workflow.webhook.as_ref()?)));
+    let Some((workflow, webhook)) = declared else {
+        let failure = Failure::not_found(format!("webhook at {:?}", path(&request)))
             .hint("Deploy a workflow whose document declares this path.");
         return body::refuse(request, failure).await;
     };
@@ -46,18 +57,18 @@ pub(super) async fn call(
     if let Err(failure) = check_head(webhook, request.headers(), connections) {
         return body::refuse(request, failure).await;
     }
-    let headers = request.headers().clone();
-    let query = request.uri().query().unwrap_or_default().to_owned();
-    let bytes = read(webhook, request).await?;
-    protection::check_body(&webhook.protection, &headers, &bytes, connections)?;
-    let input = input(webhook, &query, &bytes)?;
+    let bytes = read(webhook, &mut request).await?;
+    let headers = request.headers();
+    protection::check_body(&webhook.protection, headers, &bytes, connections)?;
+    let query = request.uri().query().unwrap_or_default();
+    let input = input(webhook, query, &bytes)?;
     let key = match &webhook.protection {
         // Signed with the body; any other key could be sent with a message that somebody has listened to.
         WebhookProtection::StandardWebhooks { .. } => {
-            parameter::idempotency_key(&headers, &["webhook-id"])
+            parameter::idempotency_key(headers, &["webhook-id"])
         }
         WebhookProtection::None | WebhookProtection::Secret { .. } => {
-            parameter::idempotency_key(&headers, &["idempotency-key", "webhook-id"])
+            parameter::idempotency_key(headers, &["idempotency-key", "webhook-id"])
         }
     }?;
     let hashed = if bytes.is_empty() {
@@ -72,9 +83,11 @@ pub(super) async fn call(
             body_hash: Sha256::digest(hashed).into(),
         }),
         refuse_unfit: true,
-        ..StartRequest::new(deployed.workflow.id.clone(), input)
+        ..StartRequest::new(workflow.id.clone(), input)
     };
-    answer(&context, deployed, webhook, start).await
+    tracing::debug!(workflow = %workflow.id, "a webhook was called");
+    drop(request);
+    answer(context, webhook, start).await
 }
 
 async fn wrong_method(webhook: &Webhook, request: Request) -> Response {
@@ -123,7 +136,7 @@ fn check_head(
 }
 
 /// The body, unpacked, within the limit before and after.
-async fn read(webhook: &Webhook, request: Request) -> Result<Bytes, Failure> {
+async fn read(webhook: &Webhook, request: &mut Request) -> Result<Bytes, Failure> {
     if !takes_body(webhook) {
         return Ok(Bytes::new());
     }
@@ -141,7 +154,7 @@ async fn read(webhook: &Webhook, request: Request) -> Result<Bytes, Failure> {
         Some(other) => {
             let failure = body::unsupported(&format!("the body's encoding is {other:?}"))
                 .hint("Send it as it is, or packed with gzip.");
-            return body::refuse(request, failure).await;
+            return body::refuse(std::mem::take(request), failure).await;
         }
     };
     let bytes = body::whole(request, bytes_max, Code::BodyTooLarge).await?;
@@ -192,11 +205,9 @@ fn form(bytes: &[u8]) -> Result<Value, Failure> {
 
 async fn answer(
     context: &Context,
-    deployed: &Arc<Deployed>,
     webhook: &Webhook,
     start: StartRequest,
 ) -> Result<Response, Failure> {
-    tracing::debug!(workflow = %deployed.workflow.id, "a webhook was called");
     if webhook.answer == WebhookAnswer::Accepted {
         return Ok(accepted(&context.runtime.start(start).await?.run));
     }

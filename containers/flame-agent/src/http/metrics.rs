@@ -1,13 +1,11 @@
 //! Metrics in Prometheus text format 0.0.4.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use flame_agent_api::Operation;
 
 use super::process;
@@ -68,15 +66,15 @@ impl Metrics {
 }
 
 /// Counts one operation's answer once it comes. A stream counts when its head goes out.
-pub(super) async fn measure(
-    metrics: Arc<Metrics>,
+pub(super) async fn measure<R: IntoResponse>(
+    metrics: &Metrics,
     operation: Operation,
-    answer: impl Future<Output = Result<Response, Infallible>>,
-) -> Result<Response, Infallible> {
+    answer: impl Future<Output = R>,
+) -> Response {
     let begun = Instant::now();
-    let response = answer.await?;
+    let response = answer.await.into_response();
     metrics.count(operation, response.status().as_u16(), begun.elapsed());
-    Ok(response)
+    response
 }
 
 /// Everything, as text.

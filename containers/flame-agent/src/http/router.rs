@@ -1,12 +1,13 @@
 //! The table of operations turned into routes. An operation without a handler does not compile.
 
+use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::response::Response;
-use axum::routing::{MethodFilter, MethodRouter, any, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use flame_agent_api::{Method, Operation};
 use flame_errors::Code;
 use flame_types::Timestamp;
@@ -73,22 +74,32 @@ impl FromRef<Context> for Handle {
 #[derive(Clone)]
 pub(super) struct Service {
     routes: Router,
+    context: Context,
     guard: Arc<Guard>,
 }
 
 impl Service {
     pub(super) fn new(context: Context, guard: Guard) -> Self {
         Self {
-            routes: routes(context),
+            routes: routes(context.clone()),
+            context,
             guard: Arc::new(guard),
         }
     }
 
     /// The guard and the words of refusals stand around all routes, and are no layers of them: a layer costs every
-    /// request several allocations.
+    /// request several allocations. A hook does without the router for the same reason.
     pub(super) async fn answer(self, request: Request) -> Response {
-        let Self { routes, guard } = self;
+        let Self {
+            routes,
+            context,
+            guard,
+        } = self;
         let route = |request| async {
+            if hook::is_called(&request) {
+                let answer = hook::call(&context, request);
+                return metrics::measure(&context.metrics, Operation::Hook, answer).await;
+            }
             match routes.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
@@ -99,37 +110,32 @@ impl Service {
 }
 
 fn routes(context: Context) -> Router {
-    let routes = Operation::ALL
+    let handled = Operation::ALL
         .iter()
-        .fold(Router::new(), |router, operation| {
-            let (metrics, operation) = (Arc::clone(&context.metrics), *operation);
-            let measured = MapFutureLayer::new(move |answer| {
-                metrics::measure(Arc::clone(&metrics), operation, answer)
-            });
-            router.route(route(operation), handler(operation).layer(measured))
+        .filter_map(|operation| Some((*operation, handler(*operation)?)));
+    let routes = handled.fold(Router::new(), |router, (operation, handler)| {
+        let metrics = Arc::clone(&context.metrics);
+        let measured = MapFutureLayer::new(move |answer| {
+            let metrics = Arc::clone(&metrics);
+            async move { Ok::<_, Infallible>(metrics::measure(&metrics, operation, answer).await) }
         });
+        router.route(operation.description().path, handler.layer(measured))
+    });
     routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(context)
 }
 
-/// The path as the router knows it. A hook's may have several segments.
-fn route(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Hook => "/hooks/{*path}",
-        other => other.description().path,
-    }
-}
-
-fn handler(operation: Operation) -> MethodRouter<Context> {
+/// `None` is what is answered before the router.
+fn handler(operation: Operation) -> Option<MethodRouter<Context>> {
     let method = match operation.description().method {
         Method::Get => MethodFilter::GET,
         Method::Put => MethodFilter::PUT,
         Method::Post => MethodFilter::POST,
         Method::Delete => MethodFilter::DELETE,
     };
-    match operation {
+    Some(match operation {
         Operation::Live => on(method, agent::live),
         Operation::Ready => on(method, agent::ready),
         Operation::Metrics => on(method, agent::metrics),
@@ -180,9 +186,8 @@ fn handler(operation: Operation) -> MethodRouter<Context> {
         Operation::DeletePipeline => on(method, pipelines::delete),
         Operation::Feed => on(method, pipelines::feed),
         Operation::ListFeeds => on(method, pipelines::feeds),
-        // The document of the workflow at that path declares the method.
-        Operation::Hook => any(hook::call),
-    }
+        Operation::Hook => return None,
+    })
 }
 
 async fn nothing_here(request: Request) -> Failure {

@@ -218,15 +218,19 @@ impl Definitions {
 
     /// The workflow at an address, parsed.
     pub(super) async fn workflow(&self, id: &WorkflowId) -> Result<Arc<Workflow>, Error> {
-        let slot = self.read(|table| table.by_id.get(id).cloned());
-        let Some(slot) = slot else {
-            return Err(Error::WorkflowUnknown {
-                workflow: id.clone(),
-            });
-        };
-        if let Some(workflow) = slot.workflow {
-            return Ok(workflow);
+        let held = self.read(|table| table.by_id.get(id)?.workflow.clone());
+        match held {
+            Some(workflow) => Ok(workflow),
+            // Rare and large: whoever asks does not carry it along.
+            None => Box::pin(self.parsed(id)).await,
         }
+    }
+
+    async fn parsed(&self, id: &WorkflowId) -> Result<Arc<Workflow>, Error> {
+        let slot = self.read(|table| table.by_id.get(id).cloned());
+        let slot = slot.ok_or_else(|| Error::WorkflowUnknown {
+            workflow: id.clone(),
+        })?;
         let workflow = Arc::new(parse(&slot.text, &slot.content_type).await?);
         self.pin(&workflow);
         self.write(|table| {
@@ -282,8 +286,11 @@ impl Definitions {
     }
 
     /// The workflow that answers at a webhook path.
-    pub(super) fn at_hook(&self, path: &str) -> Option<WorkflowId> {
-        self.read(|table| table.hooks.get(path).cloned())
+    pub(super) async fn at_hook(&self, path: &str) -> Result<Option<Arc<Workflow>>, Error> {
+        let Some(id) = self.read(|table| table.hooks.get(path).cloned()) else {
+            return Ok(None);
+        };
+        self.workflow(&id).await.map(Some)
     }
 
     /// Workflows that the clock starts.

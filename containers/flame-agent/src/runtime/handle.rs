@@ -97,11 +97,8 @@ impl Handle {
     }
 
     /// The workflow that answers at a webhook path, which has no leading slash.
-    pub async fn hook(&self, path: &str) -> Result<Option<Arc<Deployed>>, Error> {
-        match self.shared.definitions.at_hook(path) {
-            Some(id) => self.deployed(&id).await,
-            None => Ok(None),
-        }
+    pub async fn hook(&self, path: &str) -> Result<Option<Arc<Workflow>>, Error> {
+        self.shared.definitions.at_hook(path).await
     }
 
     /// The definition that a run is pinned to, also after it was replaced.
@@ -111,13 +108,7 @@ impl Handle {
 
     /// Starts a run; it is on disk when this returns.
     pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
-        if let Some(started) = self.started_before(&request).await? {
-            return Ok(started);
-        }
-        Begin::of(&self.shared, request, Vec::new())
-            .await?
-            .send(&self.shared)
-            .await
+        self.begin(request, None).await
     }
 
     /// Starts a run and waits until it has ended, at most `timeout`; then the newest state.
@@ -126,31 +117,47 @@ impl Handle {
         request: StartRequest,
         timeout: Duration,
     ) -> Result<Started, Error> {
-        let mut started = match self.started_before(&request).await? {
-            Some(started) => started,
-            None => {
-                let mut begin = Begin::of(&self.shared, request, Vec::new()).await?;
-                let (sender, ended) = oneshot::channel();
-                begin.end = Some(sender);
-                let started = begin.send(&self.shared).await?;
-                if !started.existing && !started.run.summary.status.is_terminal() {
-                    return match self.patiently(timeout, ended).await {
-                        Some(run) => Ok(Started {
-                            run,
-                            existing: false,
-                        }),
-                        None => Ok(Started {
-                            run: self.shared.stored(started.run.summary.id).await?,
-                            existing: false,
-                        }),
-                    };
-                }
-                started
+        let (sender, ended) = oneshot::channel();
+        let started = self.begin(request, Some(sender)).await?;
+        if started.run.summary.status.is_terminal() {
+            return Ok(started);
+        }
+        // Many end with their first commit: those do not carry along what the others need.
+        Box::pin(self.until_end(started, ended, timeout)).await
+    }
+
+    /// Starts a run, unless one was started with the same idempotency key; `end` is told once one that has
+    /// begun here has ended.
+    async fn begin(
+        &self,
+        request: StartRequest,
+        end: Option<oneshot::Sender<Run>>,
+    ) -> Result<Started, Error> {
+        if request.idempotency.is_some()
+            && let Some(started) = Box::pin(self.started_before(&request)).await?
+        {
+            return Ok(started);
+        }
+        let mut begin = Begin::of(&self.shared, request, Vec::new()).await?;
+        begin.end = end;
+        begin.send(&self.shared).await
+    }
+
+    async fn until_end(
+        &self,
+        mut started: Started,
+        ended: oneshot::Receiver<Run>,
+        timeout: Duration,
+    ) -> Result<Started, Error> {
+        let id = started.run.summary.id;
+        started.run = if started.existing {
+            self.wait(id, timeout).await?
+        } else {
+            match self.patiently(timeout, ended).await {
+                Some(run) => run,
+                None => self.shared.stored(id).await?,
             }
         };
-        if !started.run.summary.status.is_terminal() {
-            started.run = self.wait(started.run.summary.id, timeout).await?;
-        }
         Ok(started)
     }
 

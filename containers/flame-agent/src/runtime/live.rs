@@ -131,6 +131,7 @@ pub(super) struct Pending {
 
 pub(super) struct Begun {
     pub(super) reply: oneshot::Sender<Result<Run, Error>>,
+    pub(super) end: Option<oneshot::Sender<Run>>,
     pub(super) input: Vec<u8>,
 }
 
@@ -191,10 +192,12 @@ impl Live {
             input: input.clone(),
             state: state(&begin.run, &summary),
         };
-        let end = begin.end.map(|end| (input.clone(), end));
-        let begun = begin.reply.map(|reply| Begun { reply, input });
+        let begun = begin.reply.map(|reply| Begun {
+            reply,
+            end: begin.end,
+            input,
+        });
         let mut live = Self::new(begin.run, summary, place);
-        live.end = end;
         live.inbox.push_back(match begin.first {
             First::Event(event) => Item::Event(event, None),
             First::Step(step) => Item::Step(step),
@@ -545,8 +548,18 @@ impl Live {
         Rest::of(&self.summary, self.run.wakes(), least)
     }
 
+    /// Tells whoever began the run that it is on disk. Who waits for its end waits on, unless this is it.
+    pub(super) fn tell_begun(&mut self, begun: Begun) {
+        let Begun { reply, end, input } = begun;
+        if !self.run.status().is_terminal() {
+            self.end = end.map(|end| (input.clone(), end));
+        }
+        // Whoever asked may have gone.
+        let _ = reply.send(Ok(self.as_stored(input)));
+    }
+
     /// The run as a reader would see it.
-    pub(super) fn as_stored(&self, input: Vec<u8>) -> Run {
+    fn as_stored(&self, input: Vec<u8>) -> Run {
         Run {
             summary: self.summary.clone(),
             input,

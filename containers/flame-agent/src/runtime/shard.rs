@@ -543,7 +543,7 @@ impl Shard {
         };
         if let Some(begun) = pending.begun {
             self.shared.counters.started();
-            let _ = begun.reply.send(Ok(live.as_stored(begun.input)));
+            live.tell_begun(begun);
         }
         for reply in pending.answered {
             // Whoever answered may have gone.

@@ -58,7 +58,7 @@ pub(super) struct Begin {
     pub(super) place: Option<Place>,
     /// Told once the run is on disk.
     pub(super) reply: Option<oneshot::Sender<Result<Run, Error>>>,
-    /// Told once the run has ended.
+    /// Told once the run has ended, where it has not when it is on disk.
     pub(super) end: Option<oneshot::Sender<Run>>,
 }
 
@@ -258,7 +258,10 @@ pub(super) async fn complete(
     shared: &Shared,
     workflow: Arc<Workflow>,
 ) -> (Arc<Workflow>, Option<flame_engine::Error>) {
-    match externals::linked(shared, Arc::clone(&workflow)).await {
+    if workflow.missing.is_empty() {
+        return (workflow, None);
+    }
+    match Box::pin(externals::linked(shared, Arc::clone(&workflow))).await {
         Ok(linked) => (linked, None),
         Err(error) => (workflow, Some(error)),
     }

@@ -83,7 +83,7 @@ async fn a_webhook_path_has_one_holder() {
         .unwrap_err();
     assert!(matches!(error, Error::HookConflict { .. }), "{error}");
     assert_eq!(
-        handle.hook("orders").await.unwrap().unwrap().workflow.id,
+        handle.hook("orders").await.unwrap().unwrap().id,
         id("first")
     );
     // The holder may change, and gives the path back when it goes.
