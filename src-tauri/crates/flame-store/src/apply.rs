@@ -1,4 +1,4 @@
-//! One operation as SQL. The checks of an operation come before its writes.
+//! One operation as SQL.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -175,19 +175,20 @@ impl Applier<'_> {
 
     fn append(&self, batch: &JournalBatch) -> Result<(), Error> {
         limit_to(BATCH_BYTES_MAX, "journal batch", batch.records.len())?;
-        let found = self.journal_end(batch.run)?;
-        if found != batch.first || batch.count == 0 {
-            return Err(Error::Sequence {
-                run: batch.run,
-                expected: batch.first,
-                found,
-            });
-        }
         let records = self.spill(batch.run, Place::Batch(batch.first), &batch.records)?;
-        self.execute(
-            "INSERT INTO journal (run, first, count, records) VALUES (?1, ?2, ?3, ?4)",
+        let appended = self.changes(
+            "INSERT INTO journal (run, first, count, records) SELECT ?1, ?2, ?3, ?4 WHERE ?3 > 0 AND ?2 = \
+             COALESCE((SELECT first + count FROM journal WHERE run = ?1 ORDER BY first DESC LIMIT 1), 0)",
             params![id(batch.run), integer(batch.first), batch.count, records],
-        )
+        )?;
+        if appended > 0 {
+            return Ok(());
+        }
+        Err(Error::Sequence {
+            run: batch.run,
+            expected: batch.first,
+            found: self.journal_end(batch.run)?,
+        })
     }
 
     fn output<'s>(&self, run: RunId, state: &'s RunState) -> Result<Option<Cow<'s, [u8]>>, Error> {

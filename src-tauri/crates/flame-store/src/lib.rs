@@ -11,6 +11,7 @@ mod apply;
 mod backup;
 mod blob;
 mod check;
+mod checkpoint;
 mod epoch;
 mod error;
 mod file;

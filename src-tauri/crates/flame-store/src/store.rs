@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::backup::{self, Reason};
+use crate::checkpoint::Checkpointer;
 use crate::file::{failed, open_reader, open_writer, translate};
 use crate::health::Gauges;
 use crate::lock::FolderLock;
@@ -135,6 +136,8 @@ impl Store {
             readers: Mutex::new(readers),
             lock: Mutex::new(Some(lock)),
         };
+        let checkpointer = Checkpointer::spawn(path.clone(), options.durability)
+            .map_err(|error| failed("start the writer for", &path, &error))?;
         let writer = Writer {
             path: path.clone(),
             durability: options.durability,
@@ -146,6 +149,7 @@ impl Store {
             gauges: Arc::clone(&inner.gauges),
             depth: Arc::clone(&inner.depth),
             log_pages,
+            checkpointer,
         };
         std::thread::Builder::new()
             .name("store-writer".to_owned())

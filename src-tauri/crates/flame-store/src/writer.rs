@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use crate::Error;
 use crate::apply::{apply, is_applied};
 use crate::backup::{self, Reason};
+use crate::checkpoint::Checkpointer;
 use crate::epoch;
 use crate::file::{open_writer, translate};
 use crate::health::Gauges;
@@ -22,9 +23,11 @@ use crate::store::Refused;
 const GROUP_COMMITS_MAX: usize = 1_024;
 /// Payload bytes in one transaction, beyond its first commit.
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Pages in the write-ahead log after which they move to the database (4 KiB each). Callers wait
-/// meanwhile, so it is rare: what changed often is moved once.
+/// Pages in the write-ahead log after which they move to the database (4 KiB each), beside the writer. What
+/// changed often is moved once.
 const CHECKPOINT_PAGES: i32 = 8_000;
+/// As many that came meanwhile the writer moves itself, so that the log can begin anew. Callers wait for that.
+const REST_PAGES: i32 = 1_000;
 /// Pages at which the writer waits for readers so that the log can begin anew.
 const RESTART_PAGES: i32 = 64_000;
 /// How often a writer in trouble tries whether it can write again.
@@ -61,6 +64,7 @@ pub(crate) struct Writer {
     pub(crate) depth: Arc<AtomicUsize>,
     /// Pages in the log after the last commit, set by SQLite's hook.
     pub(crate) log_pages: Arc<AtomicI32>,
+    pub(crate) checkpointer: Checkpointer,
 }
 
 struct Waiting {
@@ -109,7 +113,6 @@ impl Writer {
             }
             if let Some(done) = close {
                 self.finish();
-                drop(self.connection.take());
                 // Whoever closes may have stopped waiting.
                 let _ = done.send(());
                 break;
@@ -283,15 +286,25 @@ impl Writer {
         }
     }
 
-    /// Moves pages from the log to the database once there are many. Failing is harmless: the log
-    /// holds everything, and the next round tries again.
+    /// Sees to it that pages move from the log to the database once there are many.
     fn checkpoint(&mut self) {
         let pages = self.log_pages.load(Ordering::Relaxed);
-        let mode = match pages {
-            pages if pages >= RESTART_PAGES => "RESTART",
-            pages if pages >= CHECKPOINT_PAGES => "PASSIVE",
-            _ => return,
-        };
+        let moved = self.checkpointer.moved();
+        if self.checkpointer.is_at_work() {
+            return;
+        }
+        match moved {
+            _ if pages >= RESTART_PAGES => self.move_pages("RESTART"),
+            Some(moved) if pages - moved <= REST_PAGES => self.move_pages("PASSIVE"),
+            _ if pages >= CHECKPOINT_PAGES && !self.checkpointer.begin() => {
+                self.move_pages("PASSIVE");
+            }
+            _ => {}
+        }
+    }
+
+    /// Failing is harmless: the log holds everything, and the next round tries again.
+    fn move_pages(&self, mode: &str) {
         let Some(connection) = &self.connection else {
             return;
         };
@@ -307,7 +320,8 @@ impl Writer {
     }
 
     /// An orderly end: a daily backup where one is due and cheap, and an empty log.
-    fn finish(&mut self) {
+    fn finish(self) {
+        self.checkpointer.finish();
         let Some(connection) = &self.connection else {
             return;
         };

@@ -107,8 +107,9 @@ impl Stage {
         }
     }
 
-    /// A life in a folder of its own, up to its end or until it is killed as the injection says.
-    async fn live(&mut self, injection: Option<&str>) -> Dead {
+    /// A life in a folder of its own, up to its end or until it is killed as the injection says; with a file of that
+    /// folder, its calls alone are seen.
+    async fn live(&mut self, injection: Option<(String, Option<&str>)>) -> Dead {
         self.partner.refuse("/flaky", 2);
         let asked = self.partner.requests().len();
         self.lives += 1;
@@ -116,9 +117,8 @@ impl Stage {
         aftermath::copy(&self.base(), &data);
         let log = data.with_extension("trace");
         let (folder, path) = (data.clone(), log.clone());
-        let injection = injection.map(str::to_owned);
-        let agent =
-            tokio::task::spawn_blocking(move || traced(&folder, &path, injection.as_deref()));
+        let injection = injection.map(|(call, file)| (call, file.map(|file| data.join(file))));
+        let agent = tokio::task::spawn_blocking(move || traced(&folder, &path, injection.as_ref()));
         let agent = agent.await.unwrap();
         let mut progress = Progress::default();
         if let Some(client) = agent.client(&data) {
@@ -152,7 +152,9 @@ impl Stage {
             }
             let at = place.find(&self.whole);
             let at = at.unwrap_or_else(|| panic!("{label}: no life comes by {place:?}"));
-            let dead = self.live(Some(&trace::injection(&self.whole, at))).await;
+            let file = place.file();
+            let call = trace::injection(&self.whole, at, file.is_some());
+            let dead = self.live(Some((call, file))).await;
             if dead.killed && place.is_end(&dead.calls) {
                 return dead;
             }
@@ -230,7 +232,7 @@ impl Stage {
     }
 }
 
-fn traced(data: &Path, log: &Path, injection: Option<&str>) -> Traced {
+fn traced(data: &Path, log: &Path, injection: Option<&(String, Option<PathBuf>)>) -> Traced {
     let told_by = format!("trace={TOLD_BY}");
     let mut options = vec![
         "-yy",
@@ -243,8 +245,11 @@ fn traced(data: &Path, log: &Path, injection: Option<&str>) -> Traced {
     ];
     // Calls are counted in each thread: connections have one between them.
     options.extend(["-E", "TOKIO_WORKER_THREADS=1"]);
-    if let Some(injection) = injection {
-        options.extend(["-e", injection]);
+    if let Some((call, file)) = injection {
+        options.extend(["-e", call]);
+        if let Some(file) = file {
+            options.extend(["-P", file.to_str().unwrap()]);
+        }
     }
     Traced::start(data, log, &options)
 }

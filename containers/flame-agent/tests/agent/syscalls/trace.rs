@@ -96,6 +96,15 @@ impl Place {
         }
     }
 
+    /// The file of the data folder whose calls alone tell this place. Other threads write and sync other files more
+    /// often, and would be killed at that number first.
+    pub(super) fn file(self) -> Option<&'static str> {
+        match self {
+            Self::Copied(file) | Self::Kept(file) => file.strip_prefix('/'),
+            _ => None,
+        }
+    }
+
     /// Whether the process was killed here.
     pub(super) fn is_end(self, calls: &[Call]) -> bool {
         self.find(calls)
@@ -122,10 +131,14 @@ impl Call {
     }
 }
 
-/// How `strace -e inject` names a call: it counts those of one name in one thread.
-pub(super) fn injection(calls: &[Call], at: usize) -> String {
-    let Call { thread, name, .. } = &calls[at];
-    let alike = |call: &&Call| call.thread == *thread && call.name == *name;
+/// How `strace -e inject` names a call: it counts those of one name in one thread, of all files or of one (`-P`).
+pub(super) fn injection(calls: &[Call], at: usize, is_of_one_file: bool) -> String {
+    let Call {
+        thread, name, file, ..
+    } = &calls[at];
+    let alike = |call: &&Call| {
+        call.thread == *thread && call.name == *name && (!is_of_one_file || call.file == *file)
+    };
     let when = calls[..=at].iter().filter(alike).count();
     format!("inject={name}:signal=SIGKILL:when={when}")
 }
@@ -261,7 +274,7 @@ mod tests {
     #[test]
     fn a_call_is_counted_among_those_of_its_thread_and_name() {
         let calls = read(TRACE);
-        let named = |at| injection(&calls, at);
+        let named = |at| injection(&calls, at, false);
         assert_eq!(named(6), "inject=pwrite64:signal=SIGKILL:when=3");
         assert_eq!(named(5), "inject=recvfrom:signal=SIGKILL:when=2");
     }

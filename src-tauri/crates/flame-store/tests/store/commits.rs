@@ -1,5 +1,6 @@
 //! Commits: all or nothing, compare and set, and no commit pays for another.
 
+use std::io::Read as _;
 use std::sync::mpsc;
 
 use flame_store::{Error, IdempotencyClaim, Operation, Options, Page, Store};
@@ -219,4 +220,43 @@ async fn what_is_too_large_is_refused_with_both_numbers() {
         "{error}"
     );
     assert!(error.to_string().contains("34603008"), "{error}");
+}
+
+#[tokio::test]
+async fn the_log_moves_into_the_database_and_begins_anew_while_commits_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let log = store.path().with_extension("db-wal");
+    // SQLite counts there how often it began the log anew.
+    let begun = || {
+        let mut head = [0; 16];
+        std::fs::File::open(&log)
+            .unwrap()
+            .read_exact(&mut head)
+            .unwrap();
+        u32::from_be_bytes(head[12..].try_into().unwrap())
+    };
+    let large = "x".repeat(32 * 1024);
+    let put = async |payload: &str| {
+        let letter = Box::new(letter(payload));
+        store
+            .commit(Operation::AddDeadLetter(letter))
+            .await
+            .unwrap();
+    };
+    put(&large).await;
+    let first = begun();
+    // More than the log may hold: nobody closes the store or asks for anything.
+    for _ in 0..600 {
+        put(&large).await;
+    }
+    let mut small = 0;
+    while begun() == first {
+        put("x").await;
+        small += 1;
+        assert!(small < 100_000, "the log only grows");
+    }
+    assert!(std::fs::metadata(store.path()).unwrap().len() > 600 * 32 * 1024);
+    let counts = store.dead_letter_counts().await.unwrap();
+    assert_eq!(counts[0].2, 601 + small);
 }
