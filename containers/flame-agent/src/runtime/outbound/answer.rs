@@ -23,6 +23,22 @@ const SECRET_HEADERS: [&str; 6] = [
     "api-key",
 ];
 
+/// Of `application/`, those that are never text.
+const BINARY_SUBTYPES: [&str; 12] = [
+    "octet-stream",
+    "pdf",
+    "zip",
+    "gzip",
+    "x-tar",
+    "zstd",
+    "wasm",
+    "cbor",
+    "msgpack",
+    "protobuf",
+    "x-protobuf",
+    "vnd.apache.parquet",
+];
+
 /// What was sent, for `output: response`.
 pub(super) struct Sent {
     method: String,
@@ -106,7 +122,8 @@ fn content(headers: &HeaderMap, body: &[u8], target: &Target) -> Result<Value, E
     if body.is_empty() {
         return Ok(Value::Null);
     }
-    if headers.get(CONTENT_TYPE).is_some_and(is_json) {
+    let declared = headers.get(CONTENT_TYPE);
+    if declared.is_some_and(is_json) {
         return json::from_slice(body).map_err(|error| {
             target.communication(
                 "The answer is not JSON",
@@ -114,24 +131,37 @@ fn content(headers: &HeaderMap, body: &[u8], target: &Target) -> Result<Value, E
             )
         });
     }
-    Ok(Value::String(match std::str::from_utf8(body) {
-        Ok(text) => text.to_owned(),
-        Err(_) => BASE64.encode(body),
-    }))
+    // Bytes of a binary type may happen to be text: what a flow gets must not depend on that.
+    let text = match declared.is_some_and(is_binary) {
+        true => None,
+        false => std::str::from_utf8(body).ok(),
+    };
+    Ok(Value::String(
+        text.map_or_else(|| BASE64.encode(body), str::to_owned),
+    ))
 }
 
 /// `application/json` and everything with the suffix `+json`.
 pub(in crate::runtime) fn is_json(content_type: &HeaderValue) -> bool {
-    let Ok(text) = content_type.to_str() else {
-        return false;
-    };
-    let essence = text
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = essence(content_type);
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
+}
+
+/// Whether a type is known never to be text.
+fn is_binary(content_type: &HeaderValue) -> bool {
+    let essence = essence(content_type);
+    match essence.split_once('/') {
+        Some(("image" | "audio" | "video" | "font", subtype)) => !subtype.ends_with("+xml"),
+        Some(("application", subtype)) => BINARY_SUBTYPES.contains(&subtype),
+        _ => false,
+    }
+}
+
+/// A content type without its parameters, in lower case; empty where it can't be read.
+fn essence(content_type: &HeaderValue) -> String {
+    let text = content_type.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
 }
 
 /// The DSL's error carries the status of the answer; 401 and 403 have types of their own.
