@@ -1,6 +1,6 @@
 //! What of a value does not fit its schema, and where it stands.
 
-use flame_dsl::Schema;
+use flame_dsl::{Schema, Unfit};
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
@@ -27,9 +27,13 @@ impl Misfit {
 
 /// What does not fit; `whole` is what the value is called, such as `the input`.
 pub(super) fn misfits(schema: &Schema, value: &Value, whole: &str) -> Vec<Misfit> {
-    if schema.takes(value) {
-        return Vec::new();
-    }
+    let found = match schema.check(value, TOLD_MAX) {
+        Ok(()) => return Vec::new(),
+        Err(Unfit::Misfits(found)) => found,
+        Err(Unfit::Unchecked(reason)) => {
+            return vec![Misfit::of_whole(format!("{whole}: {reason}"))];
+        }
+    };
     let misfit = |error: ValidationError<'_>| {
         let place = error.instance_path().to_string();
         let named = if place.is_empty() { whole } else { &place };
@@ -38,13 +42,10 @@ pub(super) fn misfits(schema: &Schema, value: &Value, whole: &str) -> Vec<Misfit
             pointer: pointer(&error),
         }
     };
-    let mut told: Vec<Misfit> = schema
-        .misfits(value, TOLD_MAX)
-        .into_iter()
-        .map(misfit)
-        .collect();
+    let mut told: Vec<Misfit> = found.into_iter().map(misfit).collect();
     if told.is_empty() {
-        let message = format!("{whole} does not fit its schema, and nests too deep to tell where");
+        let message =
+            format!("{whole} does not fit its schema; telling where takes more steps than it may");
         told.push(Misfit::of_whole(message));
     }
     told

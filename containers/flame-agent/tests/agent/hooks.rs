@@ -250,13 +250,61 @@ async fn what_a_recursive_schema_refuses_far_down_is_refused_at_once() {
     )
     .await;
     assert!(
-        deep.detail.contains("too deep to tell where"),
+        deep.detail
+            .contains("telling where takes more steps than it may"),
         "{}",
         deep.detail
     );
     let near = problem(send(filter(json!(5), 2)).await.unwrap(), Code::InputInvalid).await;
     assert!(near.detail.contains("oneOf"), "{}", near.detail);
     assert_eq!(send(filter(json!("name"), 45)).await.unwrap().status(), 202);
+}
+
+/// Each level of the schema holds what is below against the next one twice: 2^60 times.
+fn doubling() -> Value {
+    let level = |level: usize| {
+        let next = json!({"$ref": format!("#/$defs/l{}", level + 1)});
+        json!({"properties": {"a": {"allOf": [next, next]}}})
+    };
+    let mut parts: serde_json::Map<String, Value> =
+        (0..60).map(|at| (format!("l{at}"), level(at))).collect();
+    parts.insert("l60".to_owned(), json!({"type": "object"}));
+    json!({"$ref": "#/$defs/l0", "$defs": parts})
+}
+
+#[tokio::test]
+async fn a_schema_that_takes_too_many_steps_refuses_its_input_and_nobody_elses() {
+    let schema = format!("input: {{ schema: {{ document: {} }} }}\n", doubling());
+    let agent = serving("", &format!("{schema}{ECHO}")).await;
+    assert_eq!(
+        deploy(&agent, "other", "path: other", ECHO).await.status(),
+        201
+    );
+    let nested = (0..60).fold(json!({}), |inner, _| json!({"a": inner}));
+    let send = |path: &'static str, body: &Value| {
+        let request = agent.bare("POST", path);
+        request.json(body).send()
+    };
+    let shallow = json!({"a": {"a": {}}});
+    let (refused, others, taken) = tokio::join!(
+        futures::future::join_all((0..4).map(|_| send("/hooks/in", &nested))),
+        futures::future::join_all((0..8).map(|_| send("/hooks/other", &nested))),
+        send("/hooks/in", &shallow),
+    );
+    for answer in refused {
+        let found = problem(answer.unwrap(), Code::InputInvalid).await;
+        assert!(
+            found.detail.contains("more steps than it may (10000000)"),
+            "{}",
+            found.detail
+        );
+    }
+    for answer in others {
+        assert_eq!(answer.unwrap().status(), 202);
+    }
+    assert_eq!(taken.unwrap().status(), 202);
+    let runs = agent.get("/api/v1/runs").await;
+    assert_eq!(runs["items"].as_array().unwrap().len(), 9, "{runs:#}");
 }
 
 #[tokio::test]

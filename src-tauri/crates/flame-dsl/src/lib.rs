@@ -1,4 +1,4 @@
-//! Open Workflow DSL 1.0.3 text, YAML or JSON, to a validated model; and jq expressions with a budget.
+//! Open Workflow DSL 1.0.3 text, YAML or JSON, to a validated model; and jq expressions and JSON Schemas with a budget.
 //!
 //! Deliberately absent: running anything. What a document says is settled here (references resolved,
 //! flow targets checked, expressions compiled), so that the engine trusts the model.
@@ -17,6 +17,7 @@ mod parse;
 mod pipeline;
 mod problem;
 mod process;
+mod schema;
 mod shape;
 mod source;
 mod uri_template;
@@ -39,6 +40,7 @@ pub use process::{
     Cleanup, Container, Process, ProcessInput, ProcessReturn, PullPolicy, RunTask, Script,
     ScriptCode, ScriptLanguage, Shell, Subflow,
 };
+pub use schema::{Schema, Unchecked, Unfit};
 pub use shape::did_you_mean;
 pub use source::{Format, NESTING_MAX, TEXT_BYTES_MAX, VALUES_MAX};
 pub use uri_template::{UriTemplate, UriTemplateError, UriTemplateMisfit};

@@ -13,6 +13,7 @@ use crate::duration::Length;
 use crate::expression::Expression;
 use crate::lifecycle::LifecycleSet;
 use crate::process::{Process, RunTask};
+use crate::schema::Schema;
 
 mod external;
 mod listen;
@@ -88,61 +89,6 @@ pub struct Filter {
 pub struct Export {
     pub schema: Option<Schema>,
     pub transform: Option<Template>,
-}
-
-/// A compiled JSON Schema (2020-12 unless the schema names another draft).
-#[derive(Clone)]
-pub struct Schema {
-    pub source: Arc<Value>,
-    pub validator: Arc<jsonschema::Validator>,
-}
-
-impl Schema {
-    /// Whether the value fits.
-    pub fn takes(&self, value: &Value) -> bool {
-        self.validator.is_valid(value)
-    }
-
-    /// What does not fit, the first `max` of it. Empty also where telling would take too long: a recursive `oneOf`
-    /// repeats on each level all that it says of the levels below, once for each of its branches.
-    pub fn misfits<'v>(
-        &'v self,
-        value: &'v Value,
-        max: usize,
-    ) -> Vec<jsonschema::ValidationError<'v>> {
-        let mut left = MISFITS_COST_MAX;
-        if !is_told_within(&mut left, value, 0) {
-            return Vec::new();
-        }
-        self.validator.iter_errors(value).take(max).collect()
-    }
-}
-
-/// Parts of a value that are told of in all.
-const MISFITS_COST_MAX: u64 = 1 << 20;
-
-/// Counts each part as often as two branches repeat it that recur every other level, an array in an object.
-fn is_told_within(left: &mut u64, value: &Value, level: u32) -> bool {
-    let cost = 1_u64.checked_shl(level / 2).unwrap_or(u64::MAX);
-    match left.checked_sub(cost) {
-        Some(rest) => *left = rest,
-        None => return false,
-    }
-    match value {
-        Value::Array(items) => items
-            .iter()
-            .all(|item| is_told_within(left, item, level + 1)),
-        Value::Object(members) => members
-            .values()
-            .all(|member| is_told_within(left, member, level + 1)),
-        _ => true,
-    }
-}
-
-impl std::fmt::Debug for Schema {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Schema").field(&self.source).finish()
-    }
 }
 
 /// Tasks in declaration order; names are unique within a list.

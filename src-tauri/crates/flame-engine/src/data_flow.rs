@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flame_dsl::{Schema, Template};
+use flame_dsl::{Schema, Template, Unfit};
 use serde_json::Value;
 
 use crate::error::{Error, StandardError};
@@ -16,11 +16,17 @@ const VIOLATION_CHARACTERS_MAX: usize = 300;
 /// `property` names the schema's place for the message, such as `input.schema`.
 pub(crate) fn check(schema: Option<&Schema>, value: &Value, property: &str) -> Result<(), Error> {
     let Some(schema) = schema else { return Ok(()) };
-    if schema.takes(value) {
-        return Ok(());
-    }
-    let mut violations: Vec<String> = schema
-        .misfits(value, VIOLATIONS_MAX)
+    let misfits = match schema.check(value, VIOLATIONS_MAX) {
+        Ok(()) => return Ok(()),
+        Err(Unfit::Misfits(misfits)) => misfits,
+        Err(Unfit::Unchecked(reason)) => {
+            return Err(StandardError::Validation.with(
+                "Could not be held against the schema",
+                format!("{property}: {reason}"),
+            ));
+        }
+    };
+    let mut violations: Vec<String> = misfits
         .into_iter()
         .map(|error| {
             let text: String = error
@@ -35,7 +41,7 @@ pub(crate) fn check(schema: Option<&Schema>, value: &Value, property: &str) -> R
         })
         .collect();
     if violations.is_empty() {
-        violations.push("it nests too deep to tell where".to_owned());
+        violations.push("telling where takes more steps than it may".to_owned());
     }
     Err(StandardError::Validation.with(
         "Does not fit the schema",

@@ -1,5 +1,5 @@
-//! What an evaluation may use, counted per thread: steps, memory, stack. Whoever uses too much is unwound,
-//! so that no code in between (jaq's, a sort's) has to know.
+//! What an evaluation, or a check by a schema, may use, counted per thread: steps, memory, stack. Whoever uses too much
+//! is unwound, so that no code in between (jaq's, a sort's) has to know.
 //!
 //! Steps are counted, never time: an evaluation that is within its budget once is so on every replay.
 
@@ -52,7 +52,7 @@ const TRY_STACK_BYTES_MIN: usize = 768 * 1024;
 
 /// What was used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Resource {
+pub(crate) enum Resource {
     Steps,
     Memory,
     ValueSize,
@@ -60,22 +60,29 @@ pub(super) enum Resource {
     Stack,
 }
 
-impl From<Resource> for ExpressionError {
-    fn from(resource: Resource) -> Self {
+impl Resource {
+    /// What it is called, and how much of it there is.
+    pub(crate) fn told(self) -> (&'static str, String) {
         const MEBIBYTE: usize = 1024 * 1024;
-        let (resource, limit) = match resource {
-            Resource::Steps => ("steps", STEPS_MAX.to_string()),
-            Resource::Memory => ("memory", format!("{} MiB", MEMORY_BYTES_MAX / MEBIBYTE)),
-            Resource::ValueSize => (
+        match self {
+            Self::Steps => ("steps", STEPS_MAX.to_string()),
+            Self::Memory => ("memory", format!("{} MiB", MEMORY_BYTES_MAX / MEBIBYTE)),
+            Self::ValueSize => (
                 "memory",
                 format!("{} MiB for one value", VALUE_BYTES_MAX / MEBIBYTE),
             ),
-            Resource::Depth => ("nesting", format!("{DEPTH_MAX} levels")),
-            Resource::Stack => (
+            Self::Depth => ("nesting", format!("{DEPTH_MAX} levels")),
+            Self::Stack => (
                 "recursion",
                 format!("{} MiB of stack", STACK_BYTES_MAX / MEBIBYTE),
             ),
-        };
+        }
+    }
+}
+
+impl From<Resource> for ExpressionError {
+    fn from(resource: Resource) -> Self {
+        let (resource, limit) = resource.told();
         Self::Budget { resource, limit }
     }
 }
@@ -102,7 +109,7 @@ thread_local! {
 
 /// Counts steps and looks at the stack.
 #[inline]
-pub(super) fn tick(steps: u64) {
+pub(crate) fn tick(steps: u64) {
     METER.with(|meter| {
         match meter.steps.get().checked_sub(steps) {
             Some(left) => meter.steps.set(left),
@@ -153,7 +160,7 @@ fn stack_pointer() -> usize {
 }
 
 /// How an evaluation failed to return.
-pub(super) enum Broken {
+pub(crate) enum Broken {
     Exceeded(Resource),
     Stackless,
     /// A panic inside jaq or a library.
@@ -162,7 +169,7 @@ pub(super) enum Broken {
 
 /// Runs on the caller's stack with a small budget. [`Broken::Exceeded`] with steps or stack means that
 /// [`run_large`] may still succeed.
-pub(super) fn run_small<T>(run: impl FnOnce() -> T) -> Result<T, Broken> {
+pub(crate) fn run_small<T>(run: impl FnOnce() -> T) -> Result<T, Broken> {
     if stacker::remaining_stack().is_none_or(|bytes| bytes < TRY_STACK_BYTES_MIN) {
         return Err(Broken::Exceeded(Resource::Stack));
     }
@@ -170,17 +177,22 @@ pub(super) fn run_small<T>(run: impl FnOnce() -> T) -> Result<T, Broken> {
 }
 
 /// Runs on a stack of its own with the whole budget.
-pub(super) fn run_large<T>(run: impl FnOnce() -> T) -> Result<T, Broken> {
+pub(crate) fn run_large<T>(run: impl FnOnce() -> T) -> Result<T, Broken> {
     run_on_large_stack(|| run_metered(STEPS_MAX, STACK_BYTES_MAX, run))
         .unwrap_or(Err(Broken::Stackless))
 }
 
 /// The system did not give a large stack.
-#[derive(Debug)]
-pub(super) struct Stackless;
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the system has no {} MiB of address space for a large stack: end programs that use much memory, or raise the \
+     limit of this one",
+    STACK_BYTES / 1024 / 1024
+)]
+pub(crate) struct Stackless;
 
 /// Runs on a large stack what recurses over source, say.
-pub(super) fn run_on_large_stack<T>(run: impl FnOnce() -> T) -> Result<T, Stackless> {
+pub(crate) fn run_on_large_stack<T>(run: impl FnOnce() -> T) -> Result<T, Stackless> {
     let mut begun = false;
     let result = catch_unwind(AssertUnwindSafe(|| {
         stacker::grow(STACK_BYTES, || {
@@ -198,13 +210,10 @@ pub(super) fn run_on_large_stack<T>(run: impl FnOnce() -> T) -> Result<T, Stackl
 }
 
 impl From<Stackless> for ExpressionError {
-    fn from(_: Stackless) -> Self {
-        let message = format!(
-            "the system has no {} MiB of address space for the expression's stack: end programs that use much \
-             memory, or raise the limit of this one",
-            STACK_BYTES / 1024 / 1024
-        );
-        Self::Failed { message }
+    fn from(stackless: Stackless) -> Self {
+        Self::Failed {
+            message: stackless.to_string(),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod json;
 mod library;
 mod machine;
 mod matching;
-mod meter;
+pub(crate) mod meter;
 mod natives;
 mod number;
 mod order;

@@ -270,9 +270,5 @@ pub(super) fn read_as(node: &Node) -> Option<ReadAs> {
 
 fn shipped(kind: &str) -> Option<crate::Schema> {
     let source = answer_schema(kind);
-    let validator = jsonschema::validator_for(&source).ok()?;
-    Some(crate::Schema {
-        source: Arc::new(source),
-        validator: Arc::new(validator),
-    })
+    crate::Schema::compile(source, None, None).ok()
 }

@@ -14,6 +14,7 @@ use url::Url;
 use super::Lowering;
 use super::external::{Place, format_of, is_readable, raw};
 use crate::problem::{Problem, Rule};
+use crate::schema::Wrong;
 use crate::source::{self, Node};
 use crate::{Externals, Schema};
 
@@ -49,28 +50,25 @@ impl Lowering<'_> {
         base: Option<&str>,
         pointer: &str,
     ) -> Compiled {
-        let shelf = Shelf(Arc::clone(&self.outside.texts));
-        let mut options = jsonschema::options().with_retriever(shelf);
-        if let Some(base) = base {
-            options = options.with_base_uri(base);
-        }
-        let error = match options.build(&source) {
-            Ok(validator) => {
-                return Compiled::Whole(Schema {
-                    source: Arc::new(source),
-                    validator: Arc::new(validator),
-                });
-            }
-            Err(error) => error,
-        };
-        let Some((address, url)) = self.lacks(&error) else {
-            return Compiled::Wrong(Box::new(error));
-        };
         let mut known = Vec::new();
         match base {
             Some(base) => known.extend(Url::parse(base).ok()),
             None => named_in(&source, &mut known),
         }
+        let shelf = Shelf(Arc::clone(&self.outside.texts));
+        let error = match Schema::compile(source, base, Some(Arc::new(shelf))) {
+            Ok(schema) => return Compiled::Whole(schema),
+            Err(Wrong::Schema(error)) => error,
+            Err(Wrong::Costly(mut costly)) => {
+                // The place of what was fetched is its address in the document.
+                costly.pointer = costly.pointer.filter(|_| base.is_none());
+                self.costly_schema::<()>(node, &costly, pointer);
+                return Compiled::Refused;
+            }
+        };
+        let Some((address, url)) = self.lacks(&error) else {
+            return Compiled::Wrong(error);
+        };
         let named = known.iter().any(|known| are_of_one_place(known, &url));
         if url.scheme() == "file" && !named {
             let message = "a schema out of the network refers to a file of the resources folder";

@@ -1,7 +1,5 @@
 //! `input`, `output` and `export`: JSON Schemas compiled, transforms read.
 
-use std::sync::Arc;
-
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ReferencingError, ValidationError};
 use serde_json::Value;
@@ -9,6 +7,7 @@ use serde_json::Value;
 use super::Lowering;
 use super::referred::Compiled;
 use crate::problem::{Problem, Rule};
+use crate::schema::{Costly, Wrong};
 use crate::source::{Node, pointer_step};
 use crate::{Export, Filter, Schema};
 
@@ -70,14 +69,27 @@ impl Lowering<'_> {
 
     /// A schema that refers to nothing outside of itself, since a form is made of it.
     pub(super) fn form(&mut self, node: &Node, pointer: &str) -> Option<Schema> {
-        let source = node.to_json();
-        match jsonschema::options().offline().build(&source) {
-            Ok(validator) => Some(Schema {
-                source: Arc::new(source),
-                validator: Arc::new(validator),
-            }),
-            Err(first) => self.wrong_schema(node, &first, pointer),
+        match Schema::compile(node.to_json(), None, None) {
+            Ok(schema) => Some(schema),
+            Err(Wrong::Schema(first)) => self.wrong_schema(node, &first, pointer),
+            Err(Wrong::Costly(costly)) => self.costly_schema(node, &costly, pointer),
         }
+    }
+
+    pub(super) fn costly_schema<T>(
+        &mut self,
+        node: &Node,
+        costly: &Costly,
+        pointer: &str,
+    ) -> Option<T> {
+        let path = costly.pointer.as_deref().unwrap_or_default();
+        let place = node.at_pointer(path);
+        let pointer = format!("{pointer}{path}");
+        let mut problem = Problem::new(Rule::Strict, place.span, &pointer, costly.message);
+        if let Some(value) = &costly.value {
+            problem = problem.value(value);
+        }
+        self.refuse(problem.hint(costly.hint))
     }
 
     fn wrong_schema<T>(

@@ -215,3 +215,55 @@ fn schemas_that_refer_to_ever_more_are_refused() {
         refused[0]
     );
 }
+
+#[test]
+fn schemas_that_cost_too_much_are_refused_by_name() {
+    let head = "document: {dsl: 1.0.3, namespace: test, name: costly, version: 1.0.0}\n";
+    let tasks = "do: [{a: {set: {b: 1}}}]\n";
+    let refused = |schema: &str| {
+        let text = format!("{head}input: {{schema: {schema}}}\n{tasks}");
+        parse(&text, Format::Yaml).unwrap_err().remove(0)
+    };
+    let problem = refused(r"{document: {properties: {name: {pattern: '(\w{0,999}){0,999}b'}}}}");
+    assert_eq!(
+        (problem.line, &*problem.pointer),
+        (2, "/input/schema/document/properties/name/pattern")
+    );
+    assert_eq!(problem.value.as_deref(), Some(r"(\w{0,999}){0,999}b"));
+    assert!(problem.message.contains("too large"), "{problem}");
+    assert!(problem.hint.unwrap().contains("less repetition"));
+
+    let levels: String = (0..40)
+        .map(|at| {
+            let next = at + 1;
+            format!(
+                "l{at}: {{allOf: [{{$ref: '#/$defs/l{next}'}}, {{$ref: '#/$defs/l{next}'}}]}}, "
+            )
+        })
+        .collect();
+    let doubled = format!("{{$ref: '#/$defs/l0', $defs: {{{levels} l40: {{type: string}}}}}}");
+    let problem = refused(&format!("{{document: {doubled}}}"));
+    assert_eq!(&*problem.pointer, "/input/schema/document");
+    assert!(
+        problem.message.contains("more than 100000 times"),
+        "{problem}"
+    );
+
+    let endpoint = "https://example.com/schema.yaml";
+    let text =
+        format!("{head}input: {{schema: {{resource: {{endpoint: '{endpoint}'}}}}}}\n{tasks}");
+    let workflow = parse(&text, Format::Yaml).unwrap();
+    for (schema, told) in [
+        (doubled.as_str(), "more than 100000 times"),
+        (r"{pattern: '(\w{0,999}){0,999}b'}", "too large"),
+        ("{$ref: other.yaml}", "too large"),
+    ] {
+        let mut texts = flame_dsl::Externals::new();
+        texts.insert(endpoint.into(), format!("# YAML\n{schema}").into());
+        let other = "properties: {a: {pattern: '([a-z]{0,999}){0,999}b'}}";
+        texts.insert("https://example.com/other.yaml".into(), other.into());
+        let problem = link(&workflow, texts).unwrap_err().remove(0);
+        assert_eq!(&*problem.pointer, "/input/schema/resource/endpoint");
+        assert!(problem.message.contains(told), "{problem}");
+    }
+}

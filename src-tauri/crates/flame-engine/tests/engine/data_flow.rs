@@ -184,6 +184,34 @@ fn schemas_refuse_with_the_place_and_the_value() {
     }
 }
 
+/// Its steps are counted: the run goes on, and does so in every replay.
+#[test]
+fn a_schema_that_takes_too_many_steps_faults_its_own_task() {
+    let document = "
+do:
+  - guarded:
+      try:
+        - costly:
+            input:
+              schema: { format: json, document: { properties: { text: { pattern: '[ab]*a[ab]{3000}c' } } } }
+            set: { n: 1 }
+      catch:
+        as: error
+        do:
+          - told: { set: { type: '${ $error.type }', detail: '${ $error.detail }' } }
+";
+    let told = output(document, json!({"text": "a".repeat(100_000)}));
+    assert_eq!(told["type"], VALIDATION);
+    let detail = told["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("input.schema: ")
+            && detail.contains("more steps than it may (10000000)"),
+        "{detail}"
+    );
+    let fits = output(document, json!({"text": format!("{}c", "a".repeat(3_001))}));
+    assert_eq!(fits, json!({"n": 1}));
+}
+
 #[test]
 fn a_refused_input_begins_nothing_and_can_not_be_retried() {
     let schema = "{format: json, document: {type: object, required: [n]}}";
