@@ -43,7 +43,7 @@ impl Answer {
                 self.status, self.body
             ));
         }
-        serde_json::from_str(&self.body).map_err(|error| format!("{asked}: {error}"))
+        flame_types::json::from_str(&self.body).map_err(|error| format!("{asked}: {error}"))
     }
 }
 

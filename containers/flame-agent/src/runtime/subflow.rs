@@ -156,7 +156,7 @@ fn outcome(run: &Run) -> Result<Arc<Value>, Fault> {
         },
         RunStatus::Faulted => {
             let error = run.summary.error.as_deref().unwrap_or_default();
-            Err(serde_json::from_slice(error).unwrap_or_else(unreadable))
+            Err(serde_json::from_slice::<Fault>(error).unwrap_or_else(unreadable))
         }
         _ => {
             let (id, workflow) = (run.summary.id, &run.summary.workflow);

@@ -141,7 +141,7 @@ async fn build(raw: &Raw, program: &Program) -> Result<(), Error> {
         .await?;
     let failure = answer
         .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .filter_map(|line| flame_types::json::from_slice::<Value>(line).ok())
         .find_map(|line| line["error"].as_str().map(str::to_owned));
     match failure {
         Some(message) => Err(Error::Refused {

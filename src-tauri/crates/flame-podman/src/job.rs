@@ -359,7 +359,7 @@ impl Jobs {
         };
         let mut lines = answer
             .split(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+            .filter_map(|line| flame_types::json::from_slice::<Value>(line).ok());
         match lines.find_map(|line| line["error"].as_str().map(str::to_owned)) {
             Some(reason) => Err(refused(reason)),
             None => Ok(()),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flame_types::json;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::upgrade::Upgraded;
@@ -116,7 +117,7 @@ impl Raw {
         if answer.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(&answer).map_err(Error::transport(operation))
+        json::from_slice(&answer).map_err(Error::transport(operation))
     }
 
     /// Sends a body of any type and reads the whole answer.
@@ -227,7 +228,7 @@ fn accepted(operation: &str, status: StatusCode, answer: &[u8]) -> Result<(), Er
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
         return Ok(());
     }
-    let message = serde_json::from_slice::<Value>(answer)
+    let message = json::from_slice::<Value>(answer)
         .ok()
         .and_then(|value| {
             Some(

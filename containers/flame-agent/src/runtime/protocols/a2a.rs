@@ -111,8 +111,8 @@ async fn agent(
 
 /// The card's address for JSON-RPC: 1.0 has a list of interfaces, 0.3 an address of its own and others.
 fn read(bytes: &[u8]) -> Result<Agent, String> {
-    let card: Value =
-        serde_json::from_slice(bytes).map_err(|error| format!("the card is not JSON: {error}"))?;
+    let card: Value = flame_types::json::from_slice(bytes)
+        .map_err(|error| format!("the card is not JSON: {error}"))?;
     let is_json_rpc = |binding: &Value| {
         binding
             .as_str()

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use flame_types::Timestamp;
+use flame_types::{Timestamp, json};
 
 /// Lines that are kept in memory.
 const LINES_MAX: usize = 2_000;
@@ -160,7 +160,7 @@ fn parse(seq: u64, line: &str) -> LogLine {
 }
 
 fn parse_json(seq: u64, line: &str) -> Option<LogLine> {
-    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    let value: serde_json::Value = json::from_str(line).ok()?;
     let message = value
         .pointer("/fields/message")
         .or_else(|| value.get("message"))?

@@ -82,6 +82,7 @@ pub fn broken() -> Result<Vec<String>> {
             let text = std::fs::read_to_string(root().join(path))
                 .with_context(|| format!("{path} can't be read"))?;
             broken.extend(misshapen(path, &text));
+            broken.extend(super::json::broken(path, &text));
         }
     }
     Ok(broken)
@@ -136,10 +137,10 @@ fn misshapen(path: &str, text: &str) -> Vec<String> {
     broken
 }
 
-fn is_test(path: &str) -> bool {
+pub(super) fn is_test(path: &str) -> bool {
     Path::new(path)
         .components()
-        .any(|part| part.as_os_str() == "tests")
+        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
 }
 
 #[cfg(test)]

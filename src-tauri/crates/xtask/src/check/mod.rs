@@ -1,5 +1,6 @@
 //! `cargo xtask check`: what reviewers should not have to look for.
 
+mod json;
 mod layout;
 mod walls;
 

@@ -193,7 +193,7 @@ async fn exchange(
     let answer = answer.map_err(|error| target.failed(&error))?;
     let status = answer.status();
     let body = answer::body(answer, &target, ANSWER_BYTES_MAX).await?;
-    let said: Option<Map<String, Value>> = serde_json::from_slice(&body).ok();
+    let said: Option<Map<String, Value>> = flame_types::json::from_slice(&body).ok();
     match said {
         Some(said) if status.is_success() => Ok(said),
         _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
@@ -359,7 +359,8 @@ fn check_issuer(token: &str, wanted: &TokenRequest, authority: Option<&str>) -> 
         .split('.')
         .nth(1)
         .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    let claims: Option<Value> = claims.and_then(|claims| serde_json::from_slice(&claims).ok());
+    let claims: Option<Value> =
+        claims.and_then(|claims| flame_types::json::from_slice(&claims).ok());
     let issuer = claims
         .as_ref()
         .and_then(|claims| claims.get("iss")?.as_str())
