@@ -31,7 +31,8 @@ const HOOKS: &str = "/hooks/";
 
 /// Whether a request asks for a webhook.
 pub(super) fn is_called(request: &Request) -> bool {
-    !path(request).is_empty()
+    let encoded = request.uri().path().strip_prefix(HOOKS);
+    encoded.is_some_and(|path| !path.is_empty())
 }
 
 /// The webhook's path that a request asks for; empty where it asks for something else.

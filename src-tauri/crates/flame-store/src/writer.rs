@@ -293,13 +293,15 @@ impl Writer {
         if self.checkpointer.is_at_work() {
             return;
         }
-        match moved {
-            _ if pages >= RESTART_PAGES => self.move_pages("RESTART"),
-            Some(moved) if pages - moved <= REST_PAGES => self.move_pages("PASSIVE"),
-            _ if pages >= CHECKPOINT_PAGES && !self.checkpointer.begin() => {
-                self.move_pages("PASSIVE");
-            }
-            _ => {}
+        if pages >= RESTART_PAGES {
+            return self.move_pages("RESTART");
+        }
+        if moved.is_some_and(|moved| pages - moved <= REST_PAGES) {
+            return self.move_pages("PASSIVE");
+        }
+        if pages >= CHECKPOINT_PAGES && !self.checkpointer.begin() {
+            // The thread has ended: the writer is left with all of it.
+            self.move_pages("PASSIVE");
         }
     }
 
