@@ -12,20 +12,41 @@ use crate::operation::{
     AppendedEvent, Commit, DeadLetter, Definition, Feed, IdempotencyClaim, JournalBatch, NewRun,
     Operation, RunState, Schedule, Subscription,
 };
-use crate::{DefinitionKey, Error, retention, snapshot};
+use crate::{DefinitionKey, Error, retention, row, snapshot};
 
 /// What a commit may hold in one value.
 const PAYLOAD_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What it may hold in the records of one run, each with several values.
 const BATCH_BYTES_MAX: usize = 8 * PAYLOAD_BYTES_MAX;
+/// What the records of a run may have to stand in its row.
+const OPENING_BYTES_MAX: usize = 16 * 1024;
 
 /// Applies all operations of a commit; the caller rolls back when it fails.
 pub(crate) fn apply(connection: &Connection, path: &Path, commit: &Commit) -> Result<(), Error> {
     let applier = Applier { connection, path };
-    commit
-        .operations
-        .iter()
-        .try_for_each(|operation| applier.operation(operation))
+    let mut operations = commit.operations.as_slice();
+    while let [operation, rest @ ..] = operations {
+        operations = rest;
+        match (operation, rest) {
+            (Operation::CreateRun(run), [Operation::Append(batch), rest @ ..])
+                if is_opening(run, batch) =>
+            {
+                applier.create_run(run, Some(batch))?;
+                operations = rest;
+            }
+            _ => applier.operation(operation)?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether the first records of a run are its last and small, so that they stand in its row.
+fn is_opening(run: &NewRun, batch: &JournalBatch) -> bool {
+    run.state.status.is_terminal()
+        && batch.run == run.id
+        && batch.first == 0
+        && batch.count > 0
+        && batch.records.len() <= OPENING_BYTES_MAX
 }
 
 /// Whether a refused commit is in the database already.
@@ -48,7 +69,7 @@ struct Applier<'c> {
 impl Applier<'_> {
     fn operation(&self, operation: &Operation) -> Result<(), Error> {
         match operation {
-            Operation::CreateRun(run) => self.create_run(run),
+            Operation::CreateRun(run) => self.create_run(run, None),
             Operation::Append(batch) => self.append(batch),
             Operation::UpdateRun { id, state, reopen } => self.update_run(*id, state, *reopen),
             Operation::ClaimKey(claim) => self.claim_key(claim),
@@ -115,7 +136,10 @@ impl Applier<'_> {
         };
         let stored: Option<Vec<u8>> = self
             .connection
-            .prepare_cached("SELECT records FROM journal WHERE run = ?1 AND first = ?2")
+            .prepare_cached(
+                "SELECT records FROM journal WHERE run = ?1 AND first = ?2 UNION ALL \
+                 SELECT opening FROM runs WHERE id = ?1 AND ?2 = 0 AND opening IS NOT NULL",
+            )
             .and_then(|mut statement| {
                 statement
                     .query_row(params![id(batch.run), integer(batch.first)], |row| {
@@ -134,7 +158,7 @@ impl Applier<'_> {
         })
     }
 
-    fn create_run(&self, run: &NewRun) -> Result<(), Error> {
+    fn create_run(&self, run: &NewRun, opening: Option<&JournalBatch>) -> Result<(), Error> {
         limit("input", run.input.len())?;
         let state = &run.state;
         limit_state(state)?;
@@ -142,8 +166,8 @@ impl Applier<'_> {
         let output = self.output(run.id, state)?;
         let inserted = self.changes(
             "INSERT INTO runs (id, namespace, name, version, hash, started_by, subject, replay_of, replay_task, created, status, \
-             task, updated, ended, wakes, error, output, input) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+             task, updated, ended, wakes, error, output, input, opening_count, opening) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
              ON CONFLICT (id) DO NOTHING",
             params![
                 id(run.id),
@@ -164,6 +188,8 @@ impl Applier<'_> {
                 state.error,
                 output,
                 input,
+                opening.map(|batch| batch.count),
+                opening.map(|batch| &batch.records),
             ],
         )?;
         if inserted == 0 {
@@ -178,7 +204,8 @@ impl Applier<'_> {
         let records = self.spill(batch.run, Place::Batch(batch.first), &batch.records)?;
         let appended = self.changes(
             "INSERT INTO journal (run, first, count, records) SELECT ?1, ?2, ?3, ?4 WHERE ?3 > 0 AND ?2 = \
-             COALESCE((SELECT first + count FROM journal WHERE run = ?1 ORDER BY first DESC LIMIT 1), 0)",
+             COALESCE((SELECT first + count FROM journal WHERE run = ?1 ORDER BY first DESC LIMIT 1), \
+             (SELECT opening_count FROM runs WHERE id = ?1), 0)",
             params![id(batch.run), integer(batch.first), batch.count, records],
         )?;
         if appended > 0 {
@@ -211,18 +238,13 @@ impl Applier<'_> {
     }
 
     fn journal_end(&self, run: RunId) -> Result<u64, Error> {
-        let end: Option<i64> = self
-            .connection
+        self.connection
             .prepare_cached(
-                "SELECT first + count FROM journal WHERE run = ?1 ORDER BY first DESC LIMIT 1",
+                "SELECT COALESCE((SELECT first + count FROM journal WHERE run = ?1 ORDER BY first DESC LIMIT 1), \
+                 (SELECT opening_count FROM runs WHERE id = ?1), 0)",
             )
-            .and_then(|mut statement| {
-                statement
-                    .query_row(params![id(run)], |row| row.get(0))
-                    .optional()
-            })
-            .map_err(|error| self.translate(&error))?;
-        Ok(end.map_or(0, |end| u64::try_from(end).unwrap_or(0)))
+            .and_then(|mut statement| statement.query_row(params![id(run)], |row| row::count(row, 0)))
+            .map_err(|error| self.translate(&error))
     }
 
     fn update_run(&self, run: RunId, state: &RunState, reopen: bool) -> Result<(), Error> {

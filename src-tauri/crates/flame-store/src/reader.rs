@@ -240,7 +240,8 @@ pub(crate) fn journal(
     from: u64,
 ) -> Outcome<Vec<JournalBatch>> {
     let mut statement = connection.prepare_cached(
-        "SELECT first, count, records FROM journal WHERE run = ?1 AND first >= \
+        "SELECT 0 AS first, opening_count, opening FROM runs WHERE id = ?1 AND opening_count > ?2 \
+         UNION ALL SELECT first, count, records FROM journal WHERE run = ?1 AND first >= \
          COALESCE((SELECT MAX(first) FROM journal WHERE run = ?1 AND first <= ?2), 0) ORDER BY first",
     )?;
     let from = i64::try_from(from).unwrap_or(i64::MAX);

@@ -42,7 +42,7 @@ pub struct Run {
 
 pub(crate) const SUMMARY_COLUMNS: &str = "id, namespace, name, version, hash, started_by, subject, \
     replay_of, replay_task, created, status, task, updated, ended, wakes, error, \
-    (SELECT first + count FROM journal WHERE run = runs.id ORDER BY first DESC LIMIT 1), \
+    COALESCE((SELECT first + count FROM journal WHERE run = runs.id ORDER BY first DESC LIMIT 1), opening_count, 0), \
     (SELECT parent FROM children WHERE run = runs.id), \
     (SELECT children.task FROM children WHERE run = runs.id)";
 
@@ -68,9 +68,7 @@ pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         ended: optional_instant(row, 13)?,
         wakes: optional_instant(row, 14)?,
         error: row.get(15)?,
-        records: row
-            .get::<_, Option<i64>>(16)?
-            .map_or(0, |end| u64::try_from(end).unwrap_or(0)),
+        records: count(row, 16)?,
     })
 }
 

@@ -42,10 +42,11 @@ pub(crate) fn get(connection: &Connection, run: RunId, most: u64) -> Outcome<Opt
 /// The first record that a run's journal still holds.
 pub(crate) fn journal_start(connection: &Connection, run: RunId) -> Outcome<u64> {
     connection
-        .prepare_cached("SELECT first FROM journal WHERE run = ?1 ORDER BY first LIMIT 1")?
+        .prepare_cached(
+            "SELECT COALESCE((SELECT 0 FROM runs WHERE id = ?1 AND opening IS NOT NULL), \
+             (SELECT MIN(first) FROM journal WHERE run = ?1), 0)",
+        )?
         .query_row([run.as_uuid().as_bytes()], |row| row::count(row, 0))
-        .optional()
-        .map(Option::unwrap_or_default)
 }
 
 /// Forgets the records before the last snapshot that has at least `keep` records behind it, and the
@@ -61,6 +62,11 @@ pub(crate) fn compact(connection: &Connection, run: RunId, keep: u64) -> Outcome
     let Some(cut) = cut else { return Ok(()) };
     connection
         .prepare_cached("DELETE FROM journal WHERE run = ?1 AND first < ?2")?
+        .execute(params![id, cut])?;
+    connection
+        .prepare_cached(
+            "UPDATE runs SET opening_count = NULL, opening = NULL WHERE id = ?1 AND opening_count <= ?2",
+        )?
         .execute(params![id, cut])?;
     connection
         .prepare_cached("DELETE FROM snapshots WHERE run = ?1 AND sequence < ?2")?

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 
 const DATABASE: &str = "agent.db";
 /// Columns that hold what runs, clients and events said.
-const TEXTS: [(&str, &str); 5] = [
+const TEXTS: [(&str, &str); 6] = [
+    ("runs", "opening"),
     ("journal", "records"),
     ("events", "body"),
     ("definition_texts", "body"),
@@ -60,11 +61,11 @@ impl Held {
 
 fn text(connection: &Connection, table: &str, column: &str) -> String {
     // Older files lack some of them.
-    let is_there = connection.table_exists(None, table).unwrap();
+    let is_there = connection.column_exists(None, table, column).unwrap();
     if !is_there {
         return String::new();
     }
-    let sql = format!("SELECT CAST({column} AS BLOB) FROM {table}");
+    let sql = format!("SELECT CAST({column} AS BLOB) FROM {table} WHERE {column} IS NOT NULL");
     let mut statement = connection.prepare(&sql).unwrap();
     let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0));
     rows.unwrap()
@@ -73,11 +74,19 @@ fn text(connection: &Connection, table: &str, column: &str) -> String {
         .collect()
 }
 
+/// Journals begin in the runs' own rows, where they are short.
+const OPENINGS: &str =
+    "SELECT id, 0, opening_count, opening FROM current.runs WHERE opening IS NOT NULL";
+
 fn journals(connection: &Connection) -> BTreeMap<Vec<u8>, Vec<Vec<u8>>> {
     let mut journals: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
     let mut ends: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
+    let mut batches = "SELECT run, first, count, records FROM journal".to_owned();
+    if connection.column_exists(None, "runs", "opening").unwrap() {
+        batches = format!("{batches} UNION ALL {}", OPENINGS.replace("current.", ""));
+    }
     let mut statement = connection
-        .prepare("SELECT run, first, count, records FROM journal ORDER BY run, first")
+        .prepare(&format!("{batches} ORDER BY run, first"))
         .unwrap();
     let mut rows = statement.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
@@ -148,6 +157,9 @@ pub(super) fn make_old(folder: &Path) {
             format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM current.{table}");
         connection.execute(&sql, []).unwrap();
     }
+    connection
+        .execute(&format!("INSERT INTO main.journal {OPENINGS}"), [])
+        .unwrap();
     connection.execute("DETACH current", []).unwrap();
     connection
         .pragma_update(None, "application_id", 0x4D41_5354)

@@ -6,7 +6,7 @@ use flame_store::Error;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::values::{append, commit, create, journal, open};
+use crate::values::{append, commit, create, create_ended, journal, open};
 
 /// An append as a caller may try it: to which run, how far off its end, how many records.
 fn attempts() -> impl Strategy<Value = Vec<(u64, i64, u32)>> {
@@ -30,11 +30,17 @@ proptest! {
                     drop(store);
                     store = open(folder.path());
                 }
-                let end = ends.get(&run).copied();
-                if end.is_none() {
-                    store.commit(create(run)).await.unwrap();
+                if !ends.contains_key(&run) {
+                    // Half of them end with their first records, which stand elsewhere, and go on nevertheless.
+                    let (first, end) = if run % 2 == 0 {
+                        (commit([create(run)]), 0)
+                    } else {
+                        (commit([create_ended(run), append(run, 0, count)]), u64::from(count))
+                    };
+                    store.commit(first).await.unwrap();
+                    ends.insert(run, end);
                 }
-                let end = ends.entry(run).or_insert(0);
+                let end = ends.get_mut(&run).unwrap();
                 let first = end.saturating_add_signed(offset);
                 let taken = store.commit(commit([append(run, first, count)])).await.is_ok();
                 // A batch that is there already, byte for byte, counts as taken again.

@@ -1,10 +1,11 @@
 //! Snapshots, and journals whose beginning is forgotten.
 
-use flame_store::{Operation, Snapshot};
+use flame_store::{Error, JournalBatch, Operation, Snapshot};
+use flame_types::RunStatus;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::values::{append, commit, create, journal, open, run_id};
+use crate::values::{append, commit, create, create_ended, journal, open, run_id, state};
 
 fn put(run: u64, sequence: u64, state: &str) -> Operation {
     Operation::PutSnapshot(Box::new(Snapshot {
@@ -35,6 +36,83 @@ async fn the_nearest_snapshot_is_found() {
     let found = store.snapshot(run_id(1), 20).await.unwrap().unwrap();
     assert!(found.state == big.as_bytes());
     assert_eq!(store.snapshot(run_id(2), 20).await.unwrap(), None);
+    store.close();
+}
+
+#[tokio::test]
+async fn a_run_that_ends_with_its_first_commit_is_one_row_and_can_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let large = |first: u64| {
+        Operation::Append(JournalBatch {
+            run: run_id(2),
+            first,
+            count: 1,
+            records: json!(["x".repeat(20_000)]).to_string().into(),
+        })
+    };
+    let whole = commit([create_ended(1), append(1, 0, 7)]);
+    for commit in [
+        whole.clone(),
+        whole,
+        commit([create_ended(2), large(0)]),
+        commit([create(3), append(3, 0, 2)]),
+    ] {
+        // One whose outcome was unknown comes again.
+        store.commit(commit).await.unwrap();
+    }
+    let beside = || -> i64 {
+        let sql = "SELECT COUNT(*) FROM journal WHERE run = ?1";
+        Connection::open(store.path())
+            .unwrap()
+            .query_row(sql, [run_id(1).as_uuid().as_bytes()], |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(beside(), 0);
+    assert_eq!(store.journal(run_id(2), 0).await.unwrap().len(), 1);
+    let records = async |run| {
+        store
+            .run(run_id(run))
+            .await
+            .unwrap()
+            .unwrap()
+            .summary
+            .records
+    };
+    assert_eq!(
+        (records(1).await, records(2).await, records(3).await),
+        (7, 1, 2)
+    );
+
+    let other = append(1, 6, 2);
+    let error = store.commit(other).await.unwrap_err();
+    assert!(matches!(error, Error::Sequence { found: 7, .. }), "{error}");
+    let reopened = Operation::UpdateRun {
+        id: run_id(1),
+        state: Box::new(state(RunStatus::Running)),
+        reopen: true,
+    };
+    let goes_on = commit([
+        reopened,
+        append(1, 7, 3),
+        put(1, 10, "{}"),
+        append(1, 10, 5),
+    ]);
+    store.commit(goes_on).await.unwrap();
+    assert_eq!((records(1).await, beside()), (15, 2));
+    assert_eq!(journal(&store, 1).await, (0..15).collect::<Vec<_>>());
+    let from = store.journal(run_id(1), 7).await.unwrap();
+    assert_eq!((from[0].first, from.len()), (7, 2));
+
+    assert_eq!(store.journal_start(run_id(1)).await.unwrap(), 0);
+    let compact = Operation::Compact {
+        run: run_id(1),
+        keep: 5,
+    };
+    store.commit(compact).await.unwrap();
+    assert_eq!(store.journal_start(run_id(1)).await.unwrap(), 10);
+    let kept = store.journal(run_id(1), 0).await.unwrap();
+    assert_eq!((kept[0].first, kept.len()), (10, 1));
     store.close();
 }
 

@@ -70,6 +70,14 @@ pub(crate) fn new_run(number: u64) -> NewRun {
     }
 }
 
+/// A run that ends with its first commit.
+pub(crate) fn create_ended(number: u64) -> Operation {
+    Operation::CreateRun(Box::new(NewRun {
+        state: state(RunStatus::Completed),
+        ..new_run(number)
+    }))
+}
+
 /// Records are their own sequence numbers, so that a reader can tell what it got.
 pub(crate) fn append(number: u64, first: u64, count: u32) -> Operation {
     let records: Vec<u64> = (first..first + u64::from(count)).collect();
