@@ -558,8 +558,18 @@ impl Live {
         let _ = reply.send(Ok(self.as_stored(input)));
     }
 
+    /// Who is to be told, where that is all that follows the first commit: the run ends with it.
+    pub(super) fn only_begun(&mut self) -> Option<Begun> {
+        let is_over = self.run.status().is_terminal() && self.inbox.is_empty();
+        let is_all = |pending: &mut Pending| {
+            let ends = matches!(pending.actions[..], [Action::Finish { .. }]);
+            is_over && ends && pending.begun.is_some()
+        };
+        self.pending.take_if(is_all)?.begun
+    }
+
     /// The run as a reader would see it.
-    fn as_stored(&self, input: Vec<u8>) -> Run {
+    pub(super) fn as_stored(&self, input: Vec<u8>) -> Run {
         Run {
             summary: self.summary.clone(),
             input,

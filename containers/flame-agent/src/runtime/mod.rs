@@ -4,6 +4,7 @@
 //! shared. Calls, files and clocks are the async side's. Deliberately absent: HTTP servers, and what
 //! a workflow means (that is the engine's).
 
+mod brief;
 mod calls;
 mod clock;
 mod connections;

@@ -20,9 +20,10 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::brief::Brief;
 use super::calls::Invoked;
 use super::lanes::Queue;
-use super::live::{Item, Live, Opening, Pending, Rest, Turn};
+use super::live::{Item, Live, Pending, Rest, Turn};
 use super::load::{Hold, Resting};
 use super::message::{Command, Loaded, Message};
 use super::process::Stored;
@@ -168,9 +169,17 @@ impl Shard {
         let Some(place) = begin.place.take() else {
             return;
         };
-        let (live, opening) = Live::begin(begin, place);
+        let (mut live, opening) = Live::begin(begin, place);
+        self.shared.equip(&mut live.run);
+        let turn = match live.turn(Some(opening)) {
+            Turn::Store(commit) => match live.only_begun() {
+                Some(begun) => return self.store_brief(Brief::of(live, begun), *commit),
+                None => Turn::Store(commit),
+            },
+            turn => turn,
+        };
         self.live.insert(id, live);
-        self.turn(id, Some(opening));
+        self.turned(id, turn);
     }
 
     fn recover(&mut self, run: RunId) {
@@ -260,7 +269,7 @@ impl Shard {
         };
         if let Some(live) = self.live.get_mut(&run) {
             live.go_back(loaded);
-            return self.turn(run, None);
+            return self.turn(run);
         }
         let ended = loaded.run.status().is_terminal();
         let place = self.shared.counters.readmit();
@@ -270,7 +279,7 @@ impl Shard {
         for message in waiting {
             self.take(message);
         }
-        self.turn(run, None);
+        self.turn(run);
         if ended {
             self.let_go(run);
         }
@@ -294,7 +303,7 @@ impl Shard {
         }
         // Each is the only one of its effect or timer: without it the run would wait for ever.
         live.inbox.push_back(Item::Event(event, stored));
-        self.turn(run, None);
+        self.turn(run);
     }
 
     /// Events for a run that is not here were for a task of it that has ended.
@@ -307,7 +316,7 @@ impl Shard {
             events,
             bytes,
         });
-        self.turn(run, None);
+        self.turn(run);
     }
 
     fn answer(
@@ -328,7 +337,7 @@ impl Shard {
             event,
             reply,
         });
-        self.turn(run, None);
+        self.turn(run);
     }
 
     fn command(&mut self, run: RunId, command: Command, reply: oneshot::Sender<Result<(), Error>>) {
@@ -356,7 +365,7 @@ impl Shard {
             return;
         }
         live.inbox.push_back(Item::Command(command, reply));
-        self.turn(run, None);
+        self.turn(run);
     }
 
     fn watch(&mut self, run: RunId, ended: oneshot::Sender<()>) {
@@ -415,18 +424,20 @@ impl Shard {
     }
 
     /// Lets a run decide what waits for it, unless its last decision is still being stored.
-    fn turn(&mut self, run: RunId, opening: Option<Opening>) {
+    fn turn(&mut self, run: RunId) {
         let Some(live) = self.live.get_mut(&run) else {
             return;
         };
         if live.pending.is_some() {
             return;
         }
-        if let Some(secrets) = self.shared.secrets(live.run.workflow()) {
-            live.run.know(secrets);
-        }
-        live.run.publish(self.shared.definitions.observed());
-        match live.turn(opening) {
+        self.shared.equip(&mut live.run);
+        let turn = live.turn(None);
+        self.turned(run, turn);
+    }
+
+    fn turned(&mut self, run: RunId, turn: Turn) {
+        match turn {
             Turn::Free(pending) => self.follow(run, pending),
             Turn::Store(commit) => self.store(run, *commit),
             Turn::Broken(error) => self.broken(run, &error),
@@ -440,6 +451,15 @@ impl Shard {
             .submit_from(self.number, commit, move |outcome| {
                 // The thread may have ended; what is on disk is taken up at the next start.
                 let _ = this.send(Message::Committed { run, outcome });
+            });
+    }
+
+    fn store_brief(&self, brief: Brief, commit: Commit) {
+        let shared = Arc::clone(&self.shared);
+        self.shared
+            .store
+            .submit_from(self.number, commit, move |outcome| {
+                brief.committed(&shared, outcome);
             });
     }
 
@@ -582,7 +602,7 @@ impl Shard {
             .get(&run)
             .is_some_and(|live| !live.inbox.is_empty())
         {
-            self.turn(run, None);
+            self.turn(run);
         }
     }
 

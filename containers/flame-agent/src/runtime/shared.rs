@@ -98,6 +98,14 @@ impl Shared {
         (!workflow.secrets.is_empty()).then(|| self.connections.secrets(&workflow.secrets))
     }
 
+    /// Gives a run what its next decision may need beside its journal.
+    pub(super) fn equip(&self, run: &mut EngineRun) {
+        if let Some(secrets) = self.secrets(run.workflow()) {
+            run.know(secrets);
+        }
+        run.publish(self.definitions.observed());
+    }
+
     /// Waits for the secrets that a workflow declares, as long as they may still come.
     pub(super) async fn await_secrets(&self, workflow: &Workflow) {
         for name in &*workflow.secrets {

@@ -5,9 +5,9 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::scratch::Scratch;
-use crate::shell::{built, cargo, exec};
+use crate::shell::{built, cargo, exec, target_dir};
 use crate::times::Times;
-use crate::{check, images, run, setup};
+use crate::{check, images, prune, run, setup};
 
 /// The same everywhere, so that tests and programs share what is compiled.
 const FEATURES: [&str; 2] = ["--features", "tauri/custom-protocol"];
@@ -33,6 +33,7 @@ enum Part {
 
 pub fn run(options: &Options) -> Result<()> {
     setup::apt(&[setup::AGENT, setup::WINDOW])?;
+    prune::run(&target_dir())?;
     let times = Times::restore()?;
     let wanted = |part| options.only.is_none_or(|only| only == part);
     if wanted(Part::Rust) || wanted(Part::Window) {

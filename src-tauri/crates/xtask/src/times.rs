@@ -7,12 +7,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use crate::prune::below;
 use crate::shell::{command, read, root, target_dir};
 
 const NOTE: &str = "sources.json";
@@ -100,12 +101,6 @@ fn nanoseconds(time: SystemTime) -> Result<u64> {
 
 /// When cargo last built a crate in any profile, but for this program, which comes before everything.
 fn last_build(target: &Path) -> SystemTime {
-    let below = |folder: &Path| -> Vec<PathBuf> {
-        let entries = fs::read_dir(folder).into_iter().flatten();
-        entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .collect()
-    };
     let mut profiles = below(target);
     profiles.extend(below(target).iter().flat_map(|folder| below(folder)));
     profiles

@@ -39,7 +39,7 @@ impl Shard {
                 if let Some(live) = self.live.get_mut(&run) {
                     live.inbox.push_back(Item::Pending);
                 }
-                self.turn(run, None);
+                self.turn(run);
             }
             let resting = self.resting.iter();
             let wakes = resting.filter(|(_, resting)| !resting.is_suspended());
