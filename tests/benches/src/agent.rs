@@ -59,6 +59,13 @@ impl Agent {
         })
     }
 
+    /// SIGTERM, and waits for the end: what a build of the agent writes down then is whole.
+    pub fn stop(self) -> Result<()> {
+        let status = self.process.stop()?;
+        anyhow::ensure!(status.success(), "the agent ended with {status}");
+        Ok(())
+    }
+
     /// `kill -9`, and a start in the same folder.
     pub fn crash_and_start(self, program: &Path, durability: &str) -> Result<Self> {
         let Self {

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::shell::{built, cargo, command, exec, root, target_dir};
-use crate::{run, setup};
+use crate::{pgo, run, setup};
 
 #[derive(clap::Args)]
 #[command(
@@ -37,14 +37,8 @@ pub fn run(options: &Options) -> Result<()> {
         "--peers goes with engine: `cargo xtask bench engine --peers`"
     );
     setup::apt(&[setup::AGENT, &["postgresql"]])?;
-    exec(cargo().args([
-        "build",
-        "--release",
-        "--package",
-        "flame-agent",
-        "--package",
-        "benches",
-    ]))?;
+    let agent = pgo::agent()?;
+    exec(cargo().args(["build", "--release", "--package", "benches"]))?;
     let mut bench = setup::with_node(command(built("release", "benches")))?;
     bench
         .arg(match options.suite {
@@ -52,7 +46,7 @@ pub fn run(options: &Options) -> Result<()> {
             Suite::Engine => "engine",
         })
         .arg("--agent")
-        .arg(built("release", "flame-agent"));
+        .arg(agent);
     if matches!(options.suite, Suite::Product) && wants_window(&options.arguments) {
         window(&mut bench)?;
     }

@@ -5,24 +5,27 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::pgo;
 use crate::shell::{cargo, exec, target_dir};
 
 /// A target of its own, so that the static flags reach no build script.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+const STATIC: &str = "-C target-feature=+crt-static";
+
 /// The one that the app ships, and finds below the target folder.
 pub fn run() -> Result<()> {
-    let program = build("release")?;
+    let program = build("release", &format!("{STATIC} {}", pgo::flag()?))?;
     println!("{}", program.display());
     Ok(())
 }
 
 /// The same with little optimisation: what the tests look at is there in a sixth of the time.
 pub fn for_tests() -> Result<PathBuf> {
-    build("quick")
+    build("quick", STATIC)
 }
 
-fn build(profile: &str) -> Result<PathBuf> {
+fn build(profile: &str, flags: &str) -> Result<PathBuf> {
     exec(
         cargo()
             .args([
@@ -34,7 +37,7 @@ fn build(profile: &str) -> Result<PathBuf> {
                 "--target",
                 TARGET,
             ])
-            .env("RUSTFLAGS", "-C target-feature=+crt-static"),
+            .env("RUSTFLAGS", flags),
     )?;
     Ok(target_dir().join(TARGET).join(profile).join("flame-agent"))
 }

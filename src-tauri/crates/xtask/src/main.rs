@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod codegen;
 mod images;
+mod pgo;
 mod prune;
 mod run;
 mod scratch;

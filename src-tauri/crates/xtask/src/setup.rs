@@ -177,6 +177,17 @@ pub fn nextest() -> Result<Command> {
     cargo_tool("cargo-nextest", "0.9.143").map(cargo_command)
 }
 
+/// LLVM's tool for profiles, of the compiler's own version; a component that rustup adds.
+pub fn llvm_profdata() -> Result<PathBuf> {
+    let libraries = read(command("rustc").args(["--print", "target-libdir"]))?;
+    let place = Path::new(libraries.trim()).with_file_name("bin");
+    let program = place.join("llvm-profdata");
+    if !program.is_file() {
+        exec(command("rustup").args(["component", "add", "llvm-tools"]))?;
+    }
+    Ok(program)
+}
+
 /// libjq, which the tests hold our jq against: a Python environment of its own, beside the build.
 pub fn libjq() -> Result<()> {
     let place = target_dir().join("tools").join("jq-1.13.0");

@@ -53,6 +53,7 @@ pub async fn measure(method: &Method, peers: Option<&Peers>) -> Result<()> {
         let Some(peers) = peers else {
             let [ours] = load::measure(method, connections, [ours]).await?;
             say("flame-agent", ours, &method.durability);
+            agent.stop()?;
             continue;
         };
         let (node_red, ceiling) = (peers.node_red().await?, peers.ceiling().await?);
