@@ -8,6 +8,9 @@ use crate::runtime::{Handle, Options, StartRequest};
 const DOCUMENT: &str = "document: { dsl: '1.0.3', namespace: test, name: busy, version: '1.0.0' }\n\
                         do: [{ nap: { wait: { hours: 1 } } }]\n";
 
+const BRIEF: &str = "document: { dsl: '1.0.3', namespace: test, name: brief, version: '1.0.0' }\n\
+                     do: [{ say: { set: { said: true } } }]\n";
+
 struct Fixture {
     shard: Shard,
     handle: Handle,
@@ -96,5 +99,46 @@ async fn once_the_clock_is_right_again_nothing_waits_for_years() {
         shard.resting.contains_key(&suspended),
         "it waits for nobody's clock"
     );
+    fixture.handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_run_that_ends_with_its_first_commit_is_kept_by_nobody() {
+    let (mut fixture, _) = fixture().await;
+    let handle = &fixture.handle;
+    let (deployed, _) = handle
+        .deploy(BRIEF, "application/yaml", None)
+        .await
+        .unwrap();
+    let before = handle.load().in_flight;
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        let request = StartRequest::new(deployed.workflow.id.clone(), json!({}));
+        let mut begin = Begin::of(&handle.shared, request, Vec::new())
+            .await
+            .unwrap();
+        begin.place = Some(handle.shared.admit().unwrap());
+        let (reply, answer) = oneshot::channel();
+        begin.reply = Some(reply);
+        let run = begin.run.id();
+        fixture.shard.begin(begin);
+        assert!(!fixture.shard.live.contains_key(&run));
+        answers.push((run, answer.await.unwrap()));
+        assert_eq!(handle.load().in_flight, before, "its place is free");
+        // The last one finds nobody who writes.
+        if answers.len() == 2 {
+            let store = handle.shared.store.clone();
+            tokio::task::spawn_blocking(move || store.close())
+                .await
+                .unwrap();
+        }
+    }
+    let (_, refused) = answers.pop().unwrap();
+    refused.unwrap_err();
+    for (run, answer) in answers {
+        let summary = answer.unwrap().summary;
+        assert_eq!((summary.id, summary.status), (run, RunStatus::Completed));
+        assert!(summary.records > 0);
+    }
     fixture.handle.drain(Duration::ZERO).await;
 }

@@ -1,6 +1,7 @@
 //! The law of the journal: it holds what was acknowledged, in order, and nothing else.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use flame_store::Error;
 use proptest::prelude::*;
@@ -30,17 +31,19 @@ proptest! {
                     drop(store);
                     store = open(folder.path());
                 }
-                if !ends.contains_key(&run) {
+                let end = match ends.entry(run) {
+                    Entry::Occupied(known) => known.into_mut(),
                     // Half of them end with their first records, which stand elsewhere, and go on nevertheless.
-                    let (first, end) = if run % 2 == 0 {
-                        (commit([create(run)]), 0)
-                    } else {
-                        (commit([create_ended(run), append(run, 0, count)]), u64::from(count))
-                    };
-                    store.commit(first).await.unwrap();
-                    ends.insert(run, end);
-                }
-                let end = ends.get_mut(&run).unwrap();
+                    Entry::Vacant(unknown) if run % 2 == 0 => {
+                        store.commit(create(run)).await.unwrap();
+                        unknown.insert(0)
+                    }
+                    Entry::Vacant(unknown) => {
+                        let ended = commit([create_ended(run), append(run, 0, count)]);
+                        store.commit(ended).await.unwrap();
+                        unknown.insert(u64::from(count))
+                    }
+                };
                 let first = end.saturating_add_signed(offset);
                 let taken = store.commit(commit([append(run, first, count)])).await.is_ok();
                 // A batch that is there already, byte for byte, counts as taken again.
