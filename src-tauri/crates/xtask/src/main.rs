@@ -45,7 +45,7 @@ enum Verb {
     /// Write the generated files anew, or with --check fail where they are stale
     Codegen(codegen::Options),
     /// Build the static agent that the app puts into its container image
-    Images,
+    Images(images::Options),
     /// Measure the agent in release mode
     Bench(bench::Options),
 }
@@ -56,7 +56,7 @@ fn main() -> std::process::ExitCode {
         Verb::Test(options) => test::run(&options),
         Verb::Check => check::run(),
         Verb::Codegen(options) => codegen::run(&options),
-        Verb::Images => images::run(),
+        Verb::Images(options) => images::run(&options),
         Verb::Bench(options) => bench::run(&options),
     };
     match outcome {

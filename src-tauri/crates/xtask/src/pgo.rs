@@ -1,5 +1,5 @@
-//! The agent as it ships: compiled with a profile of what it does under load (profile-guided optimisation, as rustc's
-//! book describes it). Measured, a webhook's run costs a seventh less than with the release profile alone.
+//! The agent as it is measured and released: compiled with a profile of what it does under load (profile-guided
+//! optimisation, as rustc's book describes it). A webhook's run costs a seventh less than with the release profile alone.
 //!
 //! The profile comes from the benches' own load against an instrumented build, and is kept beside it for as long as
 //! that stays as it is.
@@ -26,7 +26,7 @@ const LOAD: [&str; 10] = [
     "5",
 ];
 
-/// Builds the agent as it ships; gives the program.
+/// Builds the agent with its profile; gives the program.
 pub fn agent() -> Result<PathBuf> {
     let flag = flag()?;
     build(&compiled(), &flag)
