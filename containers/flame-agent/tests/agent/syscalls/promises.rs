@@ -1,37 +1,57 @@
 //! Every kind of promise that the agent makes, and the record that is on the disk before it: of what it
 //! acknowledges what it was told, of a call to others that it means to make it.
 
-use flame_agent_api::{ContainerEnd, ContainerOutcome, ReplayRequest};
-use flame_agent_client::{AgentClient, Format, StartOptions};
+use bytes::Bytes;
+use flame_agent_api::{
+    ContainerEnd, ContainerOutcome, FeedQuery, FeedState, JournalType, ReplayRequest, TestRequest,
+};
+use flame_agent_client::{AgentClient, Error, Format, RunEvent, StartOptions};
 use flame_testkit::{Effects, may_trace};
 use flame_types::{RunId, RunStatus};
-use futures::StreamExt;
+use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::life::Traced;
 use super::scenario::{Document, PATIENCE, deploy, id};
-use super::trace::Place::{self, AnswerTo, Sent, Synced};
+use super::trace::Place::{self, AnswerTo, Sent};
 use super::trace::{self, Call, SHOWN_BYTES, TOLD_BY};
+use crate::feeds::PIPELINE;
 use crate::harness::{hooked, http};
 
 /// A promise.
 struct Promise {
     name: &'static str,
-    /// What stands in the log for it, and for nothing before it.
-    record: &'static str,
+    record: Record,
     /// Where it is given.
     given: Place,
 }
 
-const fn promise(name: &'static str, record: &'static str, given: Place) -> Promise {
+/// What the log has for a promise.
+enum Record {
+    /// This text, which stands there for nothing before it.
+    Text(&'static str),
+    /// What is written first once this is asked for: what goes leaves no text of its own.
+    After(&'static str),
+}
+
+const fn promise(name: &'static str, text: &'static str, given: Place) -> Promise {
     Promise {
         name,
-        record,
+        record: Record::Text(text),
         given,
     }
 }
 
-const PROMISES: [Promise; 14] = [
+/// A promise that no text tells: something goes, or a number in its row changes.
+const fn change(name: &'static str, request: &'static str) -> Promise {
+    Promise {
+        name,
+        record: Record::After(request),
+        given: AnswerTo(request),
+    }
+}
+
+const PROMISES: [Promise; 25] = [
     promise(
         "a definition",
         "name: patient,",
@@ -82,9 +102,59 @@ const PROMISES: [Promise; 14] = [
         "/0/undo#",
         Sent("POST /undo"),
     ),
+    promise(
+        "a test",
+        r#""mark":"by test""#,
+        AnswerTo("/say/1.0.0/tests"),
+    ),
+    promise(
+        "a compensation that is tried again",
+        r#""attempt":6,"#,
+        AnswerTo("/compensations/1/retry "),
+    ),
+    promise(
+        "a compensation that is given up",
+        r#""skipped":true"#,
+        AnswerTo("/compensations/1/skip "),
+    ),
+    promise(
+        "a pipeline",
+        "name: orders, namespace: shop",
+        AnswerTo("PUT /api/v1/pipelines/shop/orders "),
+    ),
+    promise(
+        "a file that is fed",
+        r#""name":"by feed""#,
+        AnswerTo("/shop/orders/feeds?"),
+    ),
+    promise(
+        "another record in a dead letter",
+        "2,by hand,none",
+        AnswerTo("PUT /api/v1/dead-letters/1 "),
+    ),
+    change(
+        "a dead letter that is refused again",
+        "/dead-letters/1/send ",
+    ),
+    change("a dead letter that is taken", "/dead-letters/2/send "),
+    change(
+        "a dead letter that is discarded",
+        "DELETE /api/v1/dead-letters/3 ",
+    ),
+    change(
+        "a pipeline that goes",
+        "DELETE /api/v1/pipelines/shop/orders ",
+    ),
+    change(
+        "a definition that goes",
+        "DELETE /api/v1/workflows/test/gone/",
+    ),
 ];
 
-const DOCUMENTS: [Document; 7] = [
+/// The rows that have no amount become the dead letters 1, 2 and 3.
+const FED: &str = "id,city,amount\n1,a,1\n2,b,none\n3,c,none\n4,d,none\n";
+
+const DOCUMENTS: [Document; 9] = [
     Document {
         name: "patient",
         tasks: "do: [{ pause: { wait: PT1H } }]",
@@ -125,6 +195,19 @@ do:
       metadata: { mastra.io/compensate: [{ undo: { call: http, with: { method: post, endpoint: 'PARTNER/undo' } } }] }
   - fail: { raise: { error: { type: 'https://x.test/full', status: 409 } } }",
     },
+    Document {
+        name: "stuck",
+        tasks: "
+do:
+  - book:
+      set: { booked: true }
+      metadata: { mastra.io/compensate: [{ refuse: { raise: { error: { type: 'https://x.test/no', status: 400 } } } }] }
+  - fail: { raise: { error: { type: 'https://x.test/full', status: 409 } } }",
+    },
+    Document {
+        name: "gone",
+        tasks: "do: [{ say: { set: { said: true } } }]",
+    },
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,8 +215,7 @@ async fn what_a_promise_rests_on_is_on_the_disk_before_it() {
     if !may_trace() {
         return;
     }
-    let synced = life("full").await;
-    let unsynced = life("normal").await;
+    let (synced, unsynced) = tokio::join!(life("full"), life("normal"));
     for promise in &PROMISES {
         assert!(
             promise.is_kept(&synced),
@@ -150,12 +232,18 @@ async fn what_a_promise_rests_on_is_on_the_disk_before_it() {
 
 impl Promise {
     fn is_kept(&self, calls: &[Call]) -> bool {
-        let Self { name, record, .. } = self;
-        let written = Place::Written(record).find(calls);
-        written.unwrap_or_else(|| panic!("{name}: {record} was never written"));
+        let name = self.name;
+        let (written, synced) = match self.record {
+            Record::Text(text) => (Place::Written(text), Place::Synced(text)),
+            Record::After(request) => (Place::WrittenFor(request), Place::SyncedFor(request)),
+        };
+        assert!(
+            written.find(calls).is_some(),
+            "{name}: nothing is {written:?}"
+        );
         let given = self.given.find(calls);
         let given = given.unwrap_or_else(|| panic!("{name}: it was never given"));
-        let synced = Synced(record).find(calls);
+        let synced = synced.find(calls);
         synced.is_some_and(|synced| calls[synced].is_done_before(&calls[given]))
     }
 }
@@ -184,9 +272,14 @@ async fn life(durability: &'static str) -> Vec<Call> {
     for document in &DOCUMENTS {
         deploy(&client, document, &partner.url()).await.unwrap();
     }
+    // It fails for a while until it waits for a person.
+    let stuck = start(&client, "stuck", Value::Null).await;
     start_and_act(&client).await;
     tell(&client).await;
     call_hook(&client, agent.url.as_deref().unwrap()).await;
+    give_up(&client, stuck).await;
+    feed(&client).await;
+    take_away(&client).await;
     tokio::task::spawn_blocking(|| agent.end()).await.unwrap();
     trace::read(&String::from_utf8_lossy(&std::fs::read(&log).unwrap()))
 }
@@ -204,6 +297,11 @@ async fn start_and_act(client: &AgentClient) {
         context: None,
     };
     client.replay_run(said.0, &replay).await.unwrap();
+    let test = TestRequest {
+        input: Some(json!({ "mark": "by test" })),
+        ..TestRequest::default()
+    };
+    client.start_test(&id("say"), &test, None).await.unwrap();
 
     let (failed, status) = finish(client, "fail", Value::Null).await;
     assert_eq!(status, RunStatus::Faulted);
@@ -251,6 +349,55 @@ async fn call_hook(client: &AgentClient, url: &str) {
     let hook = http.post(format!("{url}/hooks/hook"));
     let answer = hook.json(&json!({ "mark": "by hook" })).send().await;
     assert_eq!(answer.unwrap().status(), 202);
+}
+
+/// Tries the compensation again on which the run is stuck, and gives it up.
+async fn give_up(client: &AgentClient, stuck: RunId) {
+    let mut events = Box::pin(client.follow_run(stuck, 0).await.unwrap());
+    parked(&mut events).await;
+    client.retry_compensation(stuck, 1).await.unwrap();
+    parked(&mut events).await;
+    client.skip_compensation(stuck, 1).await.unwrap();
+}
+
+/// Waits until a compensation waits for a person.
+async fn parked(events: &mut (impl Stream<Item = Result<RunEvent, Error>> + Unpin)) {
+    while let Some(event) = events.next().await {
+        if let RunEvent::Journal(entry) = event.unwrap()
+            && entry.kind == JournalType::CompensationParked
+        {
+            return;
+        }
+    }
+    panic!("nothing waits for a person");
+}
+
+async fn feed(client: &AgentClient) {
+    let pipeline = client.put_pipeline("shop", "orders", Format::Yaml, PIPELINE);
+    pipeline.await.unwrap();
+    let query = FeedQuery {
+        identity: "1".to_owned(),
+        source: Some("by feed".to_owned()),
+        offset: 0,
+        total: Some(FED.len() as u64),
+    };
+    let body = stream::iter([Ok(Bytes::from_static(FED.as_bytes()))]);
+    let fed = client.feed("shop", "orders", &query, "text/csv", body);
+    let fed = fed.await.unwrap();
+    assert_eq!((fed.state, fed.dead_letters), (FeedState::Completed, 3));
+
+    client.put_dead_letter(1, "2,by hand,none").await.unwrap();
+    let refused = client.send_dead_letter(1).await.unwrap();
+    assert_eq!(refused.unwrap().attempts, 2);
+    client.put_dead_letter(2, "3,c,3").await.unwrap();
+    assert_eq!(client.send_dead_letter(2).await.unwrap(), None);
+}
+
+/// Nothing else is at work any more that writes to the log.
+async fn take_away(client: &AgentClient) {
+    client.discard_dead_letter(3).await.unwrap();
+    client.delete_pipeline("shop", "orders").await.unwrap();
+    client.delete_workflow(&id("gone")).await.unwrap();
 }
 
 async fn start(client: &AgentClient, name: &str, input: Value) -> RunId {

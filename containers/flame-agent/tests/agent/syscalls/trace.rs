@@ -44,6 +44,10 @@ pub(super) enum Place {
     Told(&'static str, &'static str),
     /// It answers the request whose head holds this text.
     AnswerTo(&'static str),
+    /// It writes to the log for the first time since it read that request.
+    WrittenFor(&'static str),
+    /// It syncs the log for the first time after that.
+    SyncedFor(&'static str),
     /// It writes to a file whose path ends so.
     Copied(&'static str),
     /// It syncs that file.
@@ -58,17 +62,22 @@ impl Place {
             Some(from + found)
         };
         let logged = |from: usize| first(from, &|call| call.name == "pwrite64" && call.is_on(LOG));
+        let synced = |written: usize| {
+            let thread = calls[written].thread;
+            first(written, &|call| {
+                call.thread == thread && call.is_sync() && call.is_on(LOG)
+            })
+        };
+        let asked = |request: &str| {
+            first(0, &|call| {
+                call.name == "recvfrom" && call.arguments.contains(request)
+            })
+        };
         match self {
             Self::Written(text) => first(0, &|call| {
                 call.name == "pwrite64" && call.is_on(LOG) && call.arguments.contains(text)
             }),
-            Self::Synced(text) => {
-                let written = Self::Written(text).find(calls)?;
-                let thread = calls[written].thread;
-                first(written, &|call| {
-                    call.thread == thread && call.is_sync() && call.is_on(LOG)
-                })
-            }
+            Self::Synced(text) => synced(Self::Written(text).find(calls)?),
             Self::Following(text) => logged(Self::Synced(text).find(calls)?),
             Self::Sent(text) => first(0, &|call| call.sends() && call.arguments.contains(text)),
             Self::Read(text) => {
@@ -86,11 +95,11 @@ impl Place {
             }),
             Self::Told(head, body) => logged(Self::Answered(head, body).find(calls)?),
             Self::AnswerTo(request) => {
-                let read = first(0, &|call| {
-                    call.name == "recvfrom" && call.arguments.contains(request)
-                })?;
+                let read = asked(request)?;
                 first(read, &|call| call.sends() && call.file == calls[read].file)
             }
+            Self::WrittenFor(request) => logged(asked(request)?),
+            Self::SyncedFor(request) => synced(Self::WrittenFor(request).find(calls)?),
             Self::Copied(end) => first(0, &|call| call.name == "pwrite64" && call.is_on(end)),
             Self::Kept(end) => first(0, &|call| call.is_sync() && call.is_on(end)),
         }
@@ -227,6 +236,9 @@ mod tests {
         assert_eq!(found(Place::Sent("POST /x")), Some(2));
         assert_eq!(found(Place::Read("POST /x")), Some(5));
         assert_eq!(found(Place::Heard("POST /x")), Some(6));
+        assert_eq!(found(Place::WrittenFor("HTTP/1.1 200 OK")), Some(6));
+        assert_eq!(found(Place::SyncedFor("HTTP/1.1 200 OK")), None);
+        assert_eq!(found(Place::WrittenFor("POST /x")), None, "it was sent");
         assert_eq!(found(Place::Written("other")), None);
         assert_eq!(found(Place::Copied("/agent.db")), None);
     }
@@ -251,6 +263,7 @@ mod tests {
             let trace = trace.concat();
             let calls = read(&trace);
             let synced = Place::Synced("x").find(&calls).unwrap();
+            assert_eq!(Place::SyncedFor("POST /x ").find(&calls), Some(synced));
             let told = Place::AnswerTo("POST /x ").find(&calls).unwrap();
             assert!(calls[told].file.contains("a->b"));
             let found = calls[synced].is_done_before(&calls[told]);
