@@ -64,6 +64,24 @@ fn the_workflow_has_a_timeout_that_nothing_catches() {
 }
 
 #[test]
+fn the_workflow_names_a_timeout_that_it_shares() {
+    let mut driver = Driver::new(workflow(&format!(
+        "use: {{timeouts: {{soon: {{after: {{seconds: 9}}}}, late: {{after: {{hours: 9}}}}}}}}\n\
+         timeout: soon\ndo: [{{a: {{{GET}, timeout: late}}}}]"
+    )));
+    driver.start(json!({}));
+    let begun = driver.now;
+    let effect = driver.named("a").effect;
+    driver.fire();
+    assert_eq!(driver.now.duration_since(begun).as_secs(), 9);
+    let error = driver.error();
+    assert!(error.kind.ends_with("/errors/timeout"), "{}", error.kind);
+    assert_eq!((error.status, error.instance.as_deref()), (408, Some("/")));
+    assert_eq!(driver.aborted, [effect]);
+    assert_eq!(driver.finished, [RunStatus::Faulted]);
+}
+
+#[test]
 fn an_attempt_that_takes_too_long_is_retried() {
     let mut driver = Driver::new(workflow(&format!(
         "do: [{{t: {{try: [{{a: {{{GET}}}}}], catch: {{errors: {{with: {{status: 408}}}}, \
