@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use flame_agent::runtime::Handle;
 use flame_testkit::{Certificate, Counterpart};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -97,12 +98,12 @@ async fn an_openapi_call_proves_itself_by_every_scheme() {
     handle.drain(Duration::ZERO).await;
 }
 
-/// Gives a document to whoever has the password.
-async fn guarded(document: Value) -> Server {
+/// Gives a text to whoever has the password.
+async fn guarded(text: String) -> Server {
     Server::start(move |_, asked, mut stream| {
         let bytes = match asked.header("authorization").as_deref() {
             // me:pw
-            Some("Basic bWU6cHc=") => answers("200 OK", &document.to_string()),
+            Some("Basic bWU6cHc=") => answers("200 OK", &text),
             _ => answers("401 Unauthorized", "{}"),
         };
         async move { stream.write_all(&bytes).await.unwrap_or_default() }
@@ -110,37 +111,78 @@ async fn guarded(document: Value) -> Server {
     .await
 }
 
+/// What a task gives that gets a guarded text from the endpoint it is told, with the password. Without it and with
+/// another it faults: nobody else gets what was kept.
+async fn with_its_password_alone(
+    handle: &Handle,
+    guarded: &Server,
+    path: &str,
+    tasks: impl Fn(&str) -> String,
+) -> Value {
+    let uri = guarded.url(path);
+    let of = |user: &str| tasks(&format!("{{ uri: '{uri}'{user} }}"));
+    let with = |password: &str| {
+        of(&format!(
+            ", authentication: {{ basic: {{ username: me, password: {password} }} }}"
+        ))
+    };
+    let workflow = deploy(handle, "call", &with("pw")).await;
+    let said = output(&run(handle, &workflow, json!({})).await);
+    for tasks in [with("other"), of("")] {
+        let (kind, _) = fault(handle, &tasks, json!({})).await;
+        assert_eq!(kind, "authentication", "{tasks}");
+    }
+    assert_eq!(guarded.asked().len(), 3);
+    said
+}
+
 #[tokio::test]
 async fn a_document_is_got_with_its_own_credentials_and_kept_for_them_alone() {
     let folder = tempfile::tempdir().unwrap();
     let handle = open(folder.path()).await;
     let shop = Server::saying(answers("200 OK", "{\"left\": 3}")).await;
-    let documents = guarded(openapi(&shop.url(""), "/stock")).await;
-    let tasks = |password: &str| {
-        let authentication = match password {
-            "" => String::new(),
-            password => {
-                format!(", authentication: {{ basic: {{ username: me, password: {password} }} }}")
-            }
-        };
-        call(
-            "openapi",
-            &format!(
-                "document: {{ endpoint: {{ uri: '{}'{authentication} }} }}\noperationId: get",
-                documents.url("/shop.json")
-            ),
+    let documents = guarded(openapi(&shop.url(""), "/stock").to_string()).await;
+    let said = with_its_password_alone(&handle, &documents, "/shop.json", |endpoint| {
+        let document = format!("document: {{ endpoint: {endpoint} }}\noperationId: get");
+        call("openapi", &document)
+    });
+    assert_eq!(said.await, json!({"left": 3}));
+    let asked = shop.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].header("authorization"), None);
+    handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_document_of_asyncapi_is_got_with_its_own_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let shop = Server::saying(answers("200 OK", "{\"left\": 3}")).await;
+    let document = channels("http", &shop.address.to_string(), "/stock");
+    let documents = guarded(document.to_string()).await;
+    let said = with_its_password_alone(&handle, &documents, "/shop.json", |endpoint| {
+        let message = "channel: stock\nmessage: { payload: { sold: 1 } }";
+        let document = format!("document: {{ endpoint: {endpoint} }}\n{message}");
+        call("asyncapi", &document)
+    });
+    assert_eq!(said.await, json!({"left": 3}));
+    let asked = shop.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].header("authorization"), None);
+    handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_schema_is_got_with_its_own_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let schemas = guarded(json!({"required": ["left"]}).to_string()).await;
+    let said = with_its_password_alone(&handle, &schemas, "/order.json", |endpoint| {
+        format!(
+            "- say: {{ set: {{ left: 3 }}, output: {{ schema: {{ resource: {{ endpoint: {endpoint} }} }} }} }}"
         )
-    };
-    let workflow = deploy(&handle, "call", &tasks("pw")).await;
-    let said = output(&run(&handle, &workflow, json!({})).await);
-    assert_eq!(said, json!({"left": 3}));
-    assert_eq!(shop.asked()[0].header("authorization"), None);
-    // Nobody else gets what was kept.
-    for password in ["other", ""] {
-        let (kind, _) = fault(&handle, &tasks(password), json!({})).await;
-        assert_eq!(kind, "authentication", "{password}");
-    }
-    assert_eq!((documents.asked().len(), shop.asked().len()), (3, 1));
+    });
+    assert_eq!(said.await, json!({"left": 3}));
     handle.drain(Duration::ZERO).await;
 }
 
@@ -172,17 +214,47 @@ service Doors { rpc Enter(Said) returns (Said); }
 message Said { string text = 1; int32 count = 2; }
 "#;
 
+/// Serves that at a port of its own.
+fn doors(folder: &Path) -> Option<Counterpart> {
+    let mut python = Counterpart::python()?;
+    let resources = folder.join("resources");
+    std::fs::create_dir_all(&resources).unwrap();
+    std::fs::write(resources.join("who.proto"), PROTO).unwrap();
+    Some(Counterpart::begin(
+        python.args(["-c", GRPC]).arg(&resources),
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proto_is_got_with_its_own_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(server) = doors(folder.path()) else {
+        return;
+    };
+    let port = server.address();
+    let handle = open(folder.path()).await;
+    let protos = guarded(PROTO.to_owned()).await;
+    let said = with_its_password_alone(&handle, &protos, "/doors.proto", |endpoint| {
+        let service = format!("name: doors.Doors, host: 127.0.0.1, port: {port}");
+        let token = "authentication: { bearer: { token: t } }";
+        call(
+            "grpc",
+            &format!(
+                "proto: {{ endpoint: {endpoint} }}\nmethod: Enter\nservice: {{ {service}, {token} }}"
+            ),
+        )
+    });
+    assert_eq!(said.await, json!({"text": "Bearer t", "count": 1}));
+    handle.drain(Duration::ZERO).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn grpcio_is_told_who_calls_and_a_stale_token_is_got_anew() {
-    let (Some(mut python), Some(provider)) = (Counterpart::python(), Counterpart::oidc_provider())
+    let folder = tempfile::tempdir().unwrap();
+    let (Some(server), Some(provider)) = (doors(folder.path()), Counterpart::oidc_provider())
     else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let resources = folder.path().join("resources");
-    std::fs::create_dir_all(&resources).unwrap();
-    std::fs::write(resources.join("who.proto"), PROTO).unwrap();
-    let server = Counterpart::begin(python.args(["-c", GRPC]).arg(&resources));
     let port = server.address();
     let handle = open(folder.path()).await;
     let tasks = |authentication: &str| {
@@ -317,13 +389,17 @@ async fn an_agent_s_card_and_the_agent_have_credentials_of_their_own() {
 }
 
 /// A document of AsyncAPI with one channel.
-fn channel(folder: &Path, protocol: &str, host: &str, address: &str) {
-    let document = json!({
+fn channels(protocol: &str, host: &str, address: &str) -> Value {
+    json!({
         "asyncapi": "3.0.0",
         "servers": {"main": {"host": host, "protocol": protocol}},
         "channels": {"stock": {"address": address}},
-    });
-    resource(folder, "stock.json", &document);
+    })
+}
+
+/// The same in the resources folder.
+fn channel(folder: &Path, protocol: &str, host: &str, address: &str) {
+    resource(folder, "stock.json", &channels(protocol, host, address));
 }
 
 fn send(authentication: &str) -> String {
@@ -346,7 +422,7 @@ async fn nats_server_takes_passwords_and_tokens_also_within_tls() {
     std::fs::write(&key, made.key).unwrap();
     let mut options = options(folder.path());
     options.outbound.authorities = vec![certificate.clone().into()];
-    let handle = flame_agent::runtime::Handle::open(options).await.unwrap();
+    let handle = Handle::open(options).await.unwrap();
     let user = ["--user", "me", "--pass", "pass-55"];
     let secure = ["--tls", "--tlscert", &certificate, "--tlskey", &key];
     let by_user = "{ basic: { username: me, password: pass-55 } }";
