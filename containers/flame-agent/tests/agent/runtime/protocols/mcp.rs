@@ -137,6 +137,36 @@ async fn a_call_has_a_session_its_key_and_its_headers() {
     handle.drain(Duration::ZERO).await;
 }
 
+#[tokio::test]
+async fn the_handshake_names_the_version_and_the_client_that_the_document_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = open(folder.path()).await;
+    let done = answers("200 OK", r#"{"jsonrpc":"2.0","id":2,"result":{}}"#);
+    for (more, version, client) in [
+        (
+            "protocolVersion: '2024-11-05'\nclient: { name: shop, version: '2.1' }",
+            "2024-11-05",
+            json!({"name": "shop", "version": "2.1"}),
+        ),
+        (
+            "",
+            "2025-06-18",
+            json!({"name": "mastra", "version": env!("CARGO_PKG_VERSION")}),
+        ),
+    ] {
+        let server = speaking(done.clone()).await;
+        let workflow = deploy(&handle, "call", &to(&server.url("/"), "tools/list", more)).await;
+        output(&run(&handle, &workflow, json!({})).await);
+        let hello: Value = serde_json::from_str(&server.asked()[0].body).unwrap();
+        assert_eq!(hello["method"], "initialize");
+        assert_eq!(
+            hello["params"],
+            json!({"protocolVersion": version, "capabilities": {}, "clientInfo": client})
+        );
+    }
+    handle.drain(Duration::ZERO).await;
+}
+
 /// A call of a program.
 fn started(command: &str, arguments: &[&str], method: &str, more: &str) -> String {
     let environment = "{ SHOP: '${ .shop }' }";
