@@ -210,6 +210,39 @@ fn foreach_without_tasks_shapes_the_events() {
     assert_eq!(driver.output(), json!([2, 4]));
 }
 
+/// Held against them is what `as` makes: of the event itself, and of the output.
+#[test]
+fn foreach_is_held_against_its_schemas() {
+    let heard = |data: u64| {
+        let mut driver = listening(
+            "do:
+  - a:
+      listen: {to: {one: {with: {type: t}}}}
+      foreach:
+        output: {as: '. * 2', schema: {document: {type: number, minimum: 4}}}
+        export: {as: '{n: .}', schema: {document: {properties: {n: {maximum: 10}}}}}
+  - b: {set: {all: '${ . }', context: '${ $context }'}}",
+        );
+        driver.post(event("t", json!(data)));
+        driver.crash();
+        driver
+    };
+    assert_eq!(heard(2).output(), json!({"all": [4], "context": {"n": 4}}));
+    for (data, property) in [
+        (1, "foreach.output.schema: "),
+        (6, "foreach.export.schema: "),
+    ] {
+        let error = heard(data).error();
+        assert!(error.kind.ends_with("/errors/validation"), "{error:?}");
+        assert_eq!(
+            (error.status, error.instance.as_deref()),
+            (400, Some("/do/0/a"))
+        );
+        let detail = error.detail.unwrap();
+        assert!(detail.starts_with(property), "{detail}");
+    }
+}
+
 #[test]
 fn events_of_before_are_not_taken_and_those_of_a_halt_are() {
     let rest = "do: [{w: {wait: PT1S}}, {a: {listen: {to: {any: [], until: 'length == 2'}}}}]";

@@ -76,6 +76,36 @@ fn what_its_tasks_export_is_known_when_it_asks_for_more() {
     }
 }
 
+#[test]
+fn foreach_is_held_against_its_schemas() {
+    let received = |messages: [u64; 2]| {
+        let mut driver = subscribed(
+            "{consume: {amount: 2}, foreach: {\
+             output: {as: '${ . * 2 }', schema: {document: {type: number, minimum: 4}}}, \
+             export: {as: '${ {n: .} }', schema: {document: {properties: {n: {maximum: 10}}}}}}}",
+        );
+        for message in messages {
+            driver.message("a", json!(message), None);
+        }
+        driver.crash();
+        driver
+    };
+    assert_eq!(received([2, 5]).output(), json!([4, 10]));
+    for (message, property) in [
+        (1, "foreach.output.schema: "),
+        (6, "foreach.export.schema: "),
+    ] {
+        let error = received([2, message]).error();
+        assert!(error.kind.ends_with("/errors/validation"), "{error:?}");
+        assert_eq!(
+            (error.status, error.instance.as_deref()),
+            (400, Some("/do/0/a"))
+        );
+        let detail = error.detail.unwrap();
+        assert!(detail.starts_with(property), "{detail}");
+    }
+}
+
 const CALLS: &str = "{consume: {amount: 3}, foreach: {item: m, at: place, do: [{sell: {call: http, with: \
      {method: post, endpoint: 'http://a.b/x', body: '${ {m: $m, place: $place} }'}}}], \
      output: {as: '${ {got: ., place: $place} }'}}}";
