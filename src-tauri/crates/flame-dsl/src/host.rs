@@ -8,6 +8,7 @@ use std::sync::Arc;
 use flame_types::ProgramDigest;
 use serde_json::{Value, json};
 
+use crate::expression::{Part, split_command};
 use crate::hash::definition_hash;
 use crate::model::{Protocol, Task, TaskKind, TaskList, Workflow};
 use crate::process::{Process, ScriptCode, ScriptLanguage};
@@ -134,8 +135,15 @@ fn endpoint(script: &Value) -> &Value {
 fn is_computed(kind: HostProgramKind, written: &Value) -> bool {
     let expression = |value: &Value| value.to_string().contains("${");
     match kind {
-        // Both have a `${ }` of their own, and none of ours.
-        HostProgramKind::Shell | HostProgramKind::Python => false,
+        HostProgramKind::Shell => {
+            let command = written["command"].as_str().unwrap_or_default();
+            !matches!(
+                split_command(command).as_deref(),
+                Ok([] | [Part::Literal(_)])
+            )
+        }
+        // It has a `${ }` of its own, and none of ours.
+        HostProgramKind::Python => false,
         HostProgramKind::PythonSource => endpoint(written).to_string().contains('{'),
         HostProgramKind::McpServer => {
             expression(&written["command"]) || expression(&written["arguments"])

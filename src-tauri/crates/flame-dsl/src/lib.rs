@@ -38,7 +38,7 @@ pub use pipeline::{
 pub use problem::{PROBLEMS_MAX, Problem, Rule, Severity};
 pub use process::{
     Cleanup, Container, Process, ProcessInput, ProcessReturn, PullPolicy, RunTask, Script,
-    ScriptCode, ScriptLanguage, Shell, Subflow,
+    ScriptCode, ScriptLanguage, Shell, ShellCommand, Subflow,
 };
 pub use schema::{Schema, Unchecked, Unfit};
 pub use shape::did_you_mean;

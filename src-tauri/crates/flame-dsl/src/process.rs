@@ -52,7 +52,7 @@ pub struct Container {
     pub name: Option<Template>,
     /// Run by the image's own `sh -c`, with the arguments as `$1` and so on; without it the arguments go
     /// to what the image starts by itself.
-    pub command: Option<Arc<str>>,
+    pub command: Option<ShellCommand>,
     pub input: ProcessInput,
     /// Port of this machine to port of the container.
     pub ports: Option<Template>,
@@ -113,8 +113,17 @@ pub enum ScriptCode {
 
 #[derive(Debug, Clone)]
 pub struct Shell {
-    pub command: Arc<str>,
+    pub command: ShellCommand,
     pub input: ProcessInput,
+}
+
+/// A command as a shell takes it. For each `${ }` of the document it has a variable: the shell expands that, and so
+/// no value is ever read as a command.
+#[derive(Debug, Clone)]
+pub struct ShellCommand {
+    pub text: Arc<str>,
+    /// The variables and what is in them.
+    pub variables: Vec<(String, Template)>,
 }
 
 /// A workflow that runs as a child of this one.

@@ -43,7 +43,7 @@ use plain::Plain;
 
 pub use meter::DEPTH_MAX;
 pub use template::TemplateError;
-pub use text::{Part, Unclosed, split, strip};
+pub use text::{Part, Unclosed, split, split_command, strip};
 
 /// A compiled expression. Cheap to clone.
 #[derive(Clone)]

@@ -26,15 +26,40 @@ pub fn strip(text: &str) -> Option<&str> {
 
 /// The text in parts; one literal (or none, for an empty text) where there is no `${`.
 pub fn split(text: &str) -> Result<Vec<Part<'_>>, Unclosed> {
+    split_at(text, |_, _| true)
+}
+
+/// A command for a shell in parts. What a shell reads as its own after `${` (`${NAME}`, `${1}`, `${#}`) is text, and
+/// so is what stands after a `\`.
+pub fn split_command(text: &str) -> Result<Vec<Part<'_>>, Unclosed> {
+    split_at(text, |before, after| {
+        let mut after = after.chars();
+        let is_jq = match after.next() {
+            Some('$') => after.next().is_some_and(|c| c.is_alphabetic() || c == '_'),
+            Some(first) => first.is_whitespace() || matches!(first, '.' | '(' | '[' | '{' | '"'),
+            None => false,
+        };
+        is_jq && !before.ends_with('\\')
+    })
+}
+
+/// `is_ours` tells of a `${` by what stands before and after it.
+fn split_at(text: &str, is_ours: impl Fn(&str, &str) -> bool) -> Result<Vec<Part<'_>>, Unclosed> {
     let mut parts = Vec::new();
-    let mut from = 0;
-    while let Some(found) = text[from..].find("${") {
-        let Range { start, end } = expression_at(text, from + found)?;
-        if from + found > from {
-            parts.push(Part::Literal(&text[from..from + found]));
+    let (mut from, mut looked) = (0, 0);
+    while let Some(found) = text[looked..].find("${") {
+        let offset = looked + found;
+        looked = offset + "${".len();
+        if !is_ours(&text[..offset], &text[looked..]) {
+            continue;
+        }
+        let Range { start, end } = expression_at(text, offset)?;
+        if offset > from {
+            parts.push(Part::Literal(&text[from..offset]));
         }
         parts.push(Part::Expression(text[start..end].trim()));
         from = end + 1;
+        looked = from;
     }
     if from < text.len() {
         parts.push(Part::Literal(&text[from..]));
@@ -142,5 +167,34 @@ mod tests {
         assert_eq!(split("a ${ .b"), Err(Unclosed { offset: 2 }));
         assert_eq!(split("a ${ \"}"), Err(Unclosed { offset: 2 }));
         assert_eq!(split("${ .a } ${ (}"), Err(Unclosed { offset: 8 }));
+    }
+
+    #[test]
+    fn a_command_keeps_what_a_shell_reads() {
+        use Part::{Expression, Literal};
+        let table: &[(&str, &[Part<'_>])] = &[
+            (
+                "echo \"${ .a } ${NAME:-x} ${#} ${1} ${$} ${@}\"",
+                &[
+                    Literal("echo \""),
+                    Expression(".a"),
+                    Literal(" ${NAME:-x} ${#} ${1} ${$} ${@}\""),
+                ],
+            ),
+            (
+                "${X:-${.a}}${$task.name}",
+                &[
+                    Literal("${X:-"),
+                    Expression(".a"),
+                    Literal("}"),
+                    Expression("$task.name"),
+                ],
+            ),
+            ("echo \\${ .a } ${", &[Literal("echo \\${ .a } ${")]),
+        ];
+        for (text, parts) in table {
+            assert_eq!(split_command(text).as_deref(), Ok(*parts), "{text}");
+        }
+        assert_eq!(split_command("ls ${ .a"), Err(Unclosed { offset: 3 }));
     }
 }

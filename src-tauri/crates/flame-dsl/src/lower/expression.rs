@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{EXPRESSIONS_MAX, Lowering};
-use crate::expression::{self, Expression, ExpressionError, Part};
+use crate::expression::{self, Expression, ExpressionError, Part, Unclosed};
 use crate::problem::{Problem, Rule};
 use crate::shape::did_you_mean;
 use crate::source::{Content, Node, Span, pointer_step};
@@ -96,22 +96,10 @@ impl Lowering<'_> {
                 .compile(node, text, source, pointer)
                 .map(Template::Expression);
         }
-        let parts =
-            match expression::split(text) {
-                Ok(parts) => parts,
-                Err(unclosed) => {
-                    let span = self.span_inside(node, text, unclosed.offset);
-                    let problem = Problem::new(
-                        Rule::Expression,
-                        span,
-                        pointer,
-                        "'${' without its closing '}'",
-                    );
-                    return self.refuse(problem.value(&text[unclosed.offset..]).hint(
-                        "close it with '}'; quotes and brackets inside must be closed before",
-                    ));
-                }
-            };
+        let parts = match expression::split(text) {
+            Ok(parts) => parts,
+            Err(unclosed) => return self.unclosed(node, text, &unclosed, pointer),
+        };
         if let [] | [Part::Literal(_)] = parts.as_slice() {
             return Some(literal(node));
         }
@@ -128,6 +116,23 @@ impl Lowering<'_> {
             .into_iter()
             .collect::<Option<_>>()
             .map(Template::Text)
+    }
+
+    pub(super) fn unclosed<T>(
+        &mut self,
+        node: &Node,
+        text: &str,
+        unclosed: &Unclosed,
+        pointer: &str,
+    ) -> Option<T> {
+        let span = self.span_inside(node, text, unclosed.offset);
+        let message = "'${' without its closing '}'";
+        let problem = Problem::new(Rule::Expression, span, pointer, message);
+        self.refuse(
+            problem
+                .value(&text[unclosed.offset..])
+                .hint("close it with '}'; quotes and brackets inside must be closed before"),
+        )
     }
 
     /// A text of which only that counts which can be evaluated; the rest is what it says.

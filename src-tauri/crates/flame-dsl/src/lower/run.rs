@@ -1,18 +1,22 @@
 //! `run`: what it starts, and with what.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
 use flame_types::{InvalidId, Version};
 
 use super::Lowering;
+use crate::expression::{self, Part};
 use crate::problem::{Problem, Rule};
 use crate::process::{
     Cleanup, Container, Process, ProcessInput, ProcessReturn, PullPolicy, RunTask, Script,
-    ScriptCode, ScriptLanguage, Shell, Subflow,
+    ScriptCode, ScriptLanguage, Shell, ShellCommand, Subflow,
 };
 use crate::shape::did_you_mean;
 use crate::source::{Content, Node, pointer_step};
+use crate::{Template, TextPart};
+
+/// What the variables of a command's values are called, before their number.
+const VALUE_VARIABLE: &str = "MASTRA_VALUE_";
 
 impl Lowering<'_> {
     /// The value of `run`.
@@ -65,10 +69,11 @@ impl Lowering<'_> {
         let ports = self.optional(node, "ports", pointer, Self::template);
         let volumes = self.optional(node, "volumes", pointer, Self::template);
         let cleanup = self.optional(node, "lifetime", pointer, Self::cleanup);
+        let command = self.optional(node, "command", pointer, Self::shell_command);
         Some(Container {
             image: image?,
             name: name?,
-            command: node.get("command").and_then(Node::text).map(Arc::from),
+            command: command?,
             input: input?,
             ports: ports?,
             volumes: volumes?,
@@ -136,9 +141,38 @@ impl Lowering<'_> {
 
     fn shell(&mut self, node: &Node, pointer: &str) -> Option<Shell> {
         let input = self.process_input(node, pointer);
+        let command = self.required(node, "command", pointer, Self::shell_command);
         Some(Shell {
-            command: node.get("command")?.text()?.into(),
+            command: command?,
             input: input?,
+        })
+    }
+
+    fn shell_command(&mut self, node: &Node, pointer: &str) -> Option<ShellCommand> {
+        let source = node.text()?;
+        let parts = match expression::split_command(source) {
+            Ok(parts) => parts,
+            Err(unclosed) => return self.unclosed(node, source, &unclosed, pointer),
+        };
+        let mut text = String::with_capacity(source.len());
+        let mut variables = Vec::new();
+        for part in parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Expression(jq) => {
+                    let name = format!("{VALUE_VARIABLE}{}", variables.len() + 1);
+                    text.extend(["${", &name, "}"]);
+                    let value = self.compile(node, source, jq, pointer);
+                    variables.push(value.map(|value| {
+                        let value = Template::Text(vec![TextPart::Expression(value)]);
+                        (name, value)
+                    }));
+                }
+            }
+        }
+        Some(ShellCommand {
+            text: text.into(),
+            variables: variables.into_iter().collect::<Option<_>>()?,
         })
     }
 

@@ -22,7 +22,7 @@ fn programs_are_found_wherever_a_task_stands_and_named_once() {
     let workflow = read(
         "use:
   functions:
-    greet: {run: {shell: {command: 'echo ${ hello }', stdin: '${ .a }', arguments: [a, '1'], environment: {B: 2}}}}
+    greet: {run: {shell: {command: 'echo ${ .b }', stdin: '${ .a }', arguments: [a, '1'], environment: {B: 2}}}}
   extensions:
     - around: {extend: set, before: [{log: {run: {shell: {command: logger before}}}}]}
 do:
@@ -57,7 +57,7 @@ do:
         writeln!(found, "{task}: {kind:?} {text} {given:?}").unwrap();
     }
     expect![[r#"
-        /do/0/first/call/greet: Shell echo ${ hello } ["arguments: [\"a\",\"1\"]", "environment: {\"B\":2}", "stdin: \"${ .a }\""]
+        /do/0/first/call/greet: Shell echo ${ .b } ["arguments: [\"a\",\"1\"]", "environment: {\"B\":2}", "stdin: \"${ .a }\""]
         /do/2/plain/extensions/0/around/before/0/log: Shell logger before []
         /do/7/tried/try/0/loop/do/0/py: Python print(1) []
         /do/7/tried/catch/do/0/fetched: PythonSource https://code.example/a.py []
@@ -104,6 +104,7 @@ fn a_program_out_of_data_is_bound_to_the_whole_document() {
             "{run: {shell: {command: 'echo ${HOME}', arguments: ['${ .x }']}}}",
             false,
         ),
+        ("{run: {shell: {command: 'echo ${ .x }'}}}", true),
         (
             "{run: {shell: {command: ls, environment: {X: '${ .x }'}}}}",
             false,

@@ -43,21 +43,29 @@ pub(crate) fn evaluate(
     definition: &RunTask,
     timeout: Option<Duration>,
 ) -> Result<Call, Error> {
-    let (program, input) = match &definition.process {
+    let (program, input, variables): (_, _, &[_]) = match &definition.process {
         Process::Workflow(subflow) => {
             return child(scope, asking, definition, subflow).map(Call::Workflow);
         }
-        Process::Shell(shell) => (Program::Shell(Arc::clone(&shell.command)), &shell.input),
+        Process::Shell(shell) => (
+            Program::Shell(Arc::clone(&shell.command.text)),
+            &shell.input,
+            &shell.command.variables,
+        ),
         Process::Script(script) => {
             let text = match &script.code {
                 ScriptCode::Inline(code) => ScriptText::Inline(Arc::clone(code)),
                 ScriptCode::Source(resource) => source(scope, asking, resource)?,
             };
-            (Program::Script(script.language, text), &script.input)
+            (Program::Script(script.language, text), &script.input, &[])
         }
         Process::Container(container) => (
             Program::Container(Box::new(container_call(scope, container)?)),
             &container.input,
+            container
+                .command
+                .as_ref()
+                .map_or(&[], |command| &command.variables),
         ),
     };
     let ProcessInput {
@@ -65,11 +73,15 @@ pub(crate) fn evaluate(
         arguments,
         environment,
     } = input;
+    let mut environment = pairs(scope, environment.as_ref(), "run environment")?;
+    for (name, value) in variables {
+        environment.push((name.clone(), text(scope.template(value, "run command")?)));
+    }
     Ok(Call::Process(Box::new(ProcessCall {
         program,
         stdin: optional_text(scope, stdin.as_ref(), "run stdin")?,
         arguments: texts(scope, arguments.as_ref())?,
-        environment: pairs(scope, environment.as_ref(), "run environment")?,
+        environment,
         timeout,
         awaits: definition.awaits,
     })))
@@ -115,7 +127,10 @@ fn container_call(scope: &Scope<'_>, container: &Container) -> Result<ContainerC
     Ok(ContainerCall {
         image,
         name: optional_text(scope, container.name.as_ref(), "run.container.name")?,
-        command: container.command.clone(),
+        command: container
+            .command
+            .as_ref()
+            .map(|command| Arc::clone(&command.text)),
         ports: ports.collect::<Result<_, _>>()?,
         volumes: pairs(scope, container.volumes.as_ref(), "run.container.volumes")?,
         remove_after: match &container.cleanup {
