@@ -158,8 +158,10 @@ impl Credentials {
                 _ => settings.required("/token")?,
             }),
             AuthenticationScheme::OAuth2 => {
-                let path = settings.text("/endpoints/token")?;
-                let path = path.unwrap_or_else(|| TOKEN_PATH.to_owned());
+                let path = match settings.text("/endpoints/token")? {
+                    Some(path) => settings.expanded(scope, &path, "endpoints.token")?,
+                    None => TOKEN_PATH.to_owned(),
+                };
                 Self::Token(Box::new(
                     settings.token_request(scope, TokenEndpoint::Path(path))?,
                 ))
@@ -225,9 +227,7 @@ impl Settings<'_> {
     /// The address, and whether the document itself names its host.
     fn authority(&self, scope: &Scope<'_>) -> Result<(String, bool), Error> {
         let written = self.required("/authority")?;
-        let what = format!("{}: the authority {written:?}", self.property);
-        let input = scope.input.unwrap_or(&Value::Null);
-        let expanded = call::expanded(&written, input, &what)?;
+        let expanded = self.expanded(scope, &written, "authority")?;
         let is_literal = self.written.is_none_or(|template| match template {
             Template::Literal(_) => true,
             Template::Object(members) => members
@@ -237,6 +237,12 @@ impl Settings<'_> {
         });
         let is_named = is_literal && host(&written) == host(&expanded);
         Ok((expanded, is_named))
+    }
+
+    /// A URI template over the task's input.
+    fn expanded(&self, scope: &Scope<'_>, template: &str, name: &str) -> Result<String, Error> {
+        let what = format!("{}: the {name} {template:?}", self.property);
+        call::expanded(template, scope.input.unwrap_or(&Value::Null), &what)
     }
 
     fn grant(&self) -> Result<Grant, Error> {
@@ -262,7 +268,10 @@ impl Settings<'_> {
 
     fn client(&self) -> Result<Option<Client>, Error> {
         let Some(id) = self.text("/client/id")? else {
-            return Ok(None);
+            return match self.values.pointer("/client") {
+                None | Some(Value::Null) => Ok(None),
+                Some(_) => self.required("/client/id").map(|_| None),
+            };
         };
         let secret = || self.required("/client/secret");
         let proof = match self.text("/client/authentication")?.as_deref() {
@@ -272,9 +281,18 @@ impl Settings<'_> {
             Some("none") => ClientProof::None,
             Some("client_secret_post") => ClientProof::Post(secret()?),
             // A client without a secret is a public one.
-            None => match self.text("/client/secret")? {
-                Some(secret) => ClientProof::Post(secret),
-                None => ClientProof::None,
+            None => match (
+                self.text("/client/secret")?,
+                self.text("/client/assertion")?,
+            ) {
+                (_, Some(_)) => {
+                    return Err(invalid(format!(
+                        "{}.client.assertion is sent with authentication: private_key_jwt alone",
+                        self.property
+                    )));
+                }
+                (Some(secret), None) => ClientProof::Post(secret),
+                (None, None) => ClientProof::None,
             },
             Some(other) => {
                 return Err(invalid(format!(

@@ -190,7 +190,32 @@ impl Lowering<'_> {
         for key in needed {
             complete &= self.needs(client, key, Rule::Strict, &pointer);
         }
-        complete
+        complete & self.sent_proof(&client.value, text("authentication"), &pointer)
+    }
+
+    /// Refuses a proof of the client that its way to authenticate never sends.
+    fn sent_proof(&mut self, client: &Node, way: Option<&str>, pointer: &str) -> bool {
+        let (unsent, hint) = match way {
+            None | Some("client_secret_basic" | "client_secret_post" | "client_secret_jwt") => (
+                "assertion",
+                "write authentication: private_key_jwt, or leave it out",
+            ),
+            Some("private_key_jwt") => (
+                "secret",
+                "leave it out, or write authentication: client_secret_post",
+            ),
+            // An expression, or none, which says itself that nothing is sent.
+            Some(_) => return true,
+        };
+        let Some(proof) = client.entry(unsent) else {
+            return true;
+        };
+        let way = way.unwrap_or("client_secret_post, the default");
+        let message = format!("'{unsent}' is not sent with {way}");
+        let pointer = pointer_step(pointer, unsent);
+        let problem = Problem::new(Rule::Strict, proof.key_span, &pointer, message);
+        self.problems.push(problem.hint(hint));
+        false
     }
 
     fn needs(&mut self, entry: &Entry, key: &str, rule: Rule, pointer: &str) -> bool {

@@ -5,13 +5,16 @@
 //! nothing of the document's `use`, does nothing on this machine but JavaScript, and its calls go where data
 //! may lead, or to its own host. One in the resources folder is the user's own. Deliberately absent: fetching.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
 use url::Url;
 
 use super::Lowering;
 use super::flow::Targets;
 use super::referred::Compiled;
+use super::schema::of_draft;
 use crate::problem::{Problem, Problems, Rule};
 use crate::process::{Process, ScriptCode, ScriptLanguage};
 use crate::shape::{self, Shape, did_you_mean};
@@ -34,6 +37,8 @@ pub(super) struct Outside {
     pub(super) foreign: Vec<Foreign>,
     /// Addresses of the functions around the place, from the outside in.
     around: Vec<Arc<str>>,
+    /// By address, how the document says that whoever asks proves who it is.
+    policies: BTreeMap<String, Value>,
 }
 
 /// Where a text is, and how whoever asks for it proves who it is.
@@ -75,7 +80,12 @@ impl Lowering<'_> {
     }
 
     /// The schema at `schema.resource`; `Some(None)` until its text is there.
-    pub(super) fn schema_from(&mut self, node: &Node, pointer: &str) -> Option<Option<Schema>> {
+    pub(super) fn schema_from(
+        &mut self,
+        node: &Node,
+        draft: Option<&str>,
+        pointer: &str,
+    ) -> Option<Option<Schema>> {
         let endpoint = node.get("endpoint")?;
         let pointer = pointer_step(pointer, "endpoint");
         let place = self.address(endpoint, &pointer)?;
@@ -85,7 +95,8 @@ impl Lowering<'_> {
         let read = source::read(&text, format_of(&text));
         let compiled = match read {
             Ok(read) => {
-                self.compile_schema(endpoint, read.to_json(), Some(&place.address), &pointer)
+                let schema = of_draft(read.to_json(), draft);
+                self.compile_schema(endpoint, schema, Some(&place.address), &pointer)
             }
             Err(problems) => {
                 return self.no_schema(endpoint, &place, &pointer, &problems[0].to_string());
@@ -199,12 +210,33 @@ impl Lowering<'_> {
         let authentication =
             self.optional(endpoint, "authentication", pointer, Self::authentication)?;
         self.check_literal(uri, address, pointer)?;
+        self.check_policy(endpoint, address, pointer)?;
         // Its shape has been told.
         is_readable(address).then(|| Place {
             address: raw(address),
             authentication,
             named: true,
         })
+    }
+
+    /// What an address gives is got once, for all who name it.
+    fn check_policy(&mut self, endpoint: &Node, address: &str, pointer: &str) -> Option<()> {
+        let Some(written) = endpoint.get("authentication") else {
+            return Some(());
+        };
+        let policies = &mut self.outside.policies;
+        let policy = policies
+            .entry(raw(address))
+            .or_insert_with(|| written.to_json());
+        if *policy == written.to_json() {
+            return Some(());
+        }
+        self.strict(
+            written,
+            &pointer_step(pointer, "authentication"),
+            "another authentication than elsewhere for the same address",
+            "write the same at each place, such as {use: NAME} of use.authentications",
+        )
     }
 
     fn check_literal(&mut self, node: &Node, address: &str, pointer: &str) -> Option<()> {

@@ -135,11 +135,29 @@ impl Lowering<'_> {
         let mut members = Vec::new();
         for entry in node.object()? {
             let pointer = pointer_step(pointer, &entry.key);
+            if entry.key == "options" {
+                self.unknown_options(&entry.value, &pointer);
+                continue;
+            }
             self.program(&entry.value, &pointer)?;
             let value = self.without(&entry.value, "endpoint", &pointer)?;
             members.push((entry.key.clone(), value));
         }
         Some(Template::Object(members))
+    }
+
+    /// The standard leaves the options of a transport to each runtime, and this one has none.
+    fn unknown_options(&mut self, node: &Node, pointer: &str) {
+        for option in node.object().unwrap_or_default() {
+            let message = format!("no option '{}' of a transport is known", option.key);
+            let pointer = pointer_step(pointer, &option.key);
+            let problem = Problem::new(Rule::Strict, option.key_span, &pointer, message);
+            self.problems.push(
+                problem
+                    .warning()
+                    .hint("leave it out; headers, arguments and environment are read"),
+            );
+        }
     }
 
     /// Which program is started is the document's own, never out of data.
@@ -172,7 +190,9 @@ impl Lowering<'_> {
             self.problems
                 .push(problem.hint("write the operation's name in the document"));
         }
-        if let Some(node) = with.get("protocol")
+        // Where a server is named, that one says what it speaks.
+        if with.get("server").is_none()
+            && let Some(node) = with.get("protocol")
             && let Some(name) = node.text()
             && !CONNECTED.contains(&name)
         {

@@ -8,8 +8,27 @@ use super::Lowering;
 use super::referred::Compiled;
 use crate::problem::{Problem, Rule};
 use crate::schema::{Costly, Wrong};
-use crate::source::{Node, pointer_step};
+use crate::source::Node;
 use crate::{Export, Filter, Schema};
+
+/// The drafts of JSON Schema that a format may name, each with the `$schema` that it stands for.
+const DRAFTS: [(&str, &str); 5] = [
+    ("2020-12", "https://json-schema.org/draft/2020-12/schema"),
+    ("2019-09", "https://json-schema.org/draft/2019-09/schema"),
+    ("draft-07", "http://json-schema.org/draft-07/schema#"),
+    ("draft-06", "http://json-schema.org/draft-06/schema#"),
+    ("draft-04", "http://json-schema.org/draft-04/schema#"),
+];
+
+/// A schema as one of that draft, unless it names its own.
+pub(super) fn of_draft(mut schema: Value, draft: Option<&str>) -> Value {
+    if let (Value::Object(members), Some(draft)) = (&mut schema, draft) {
+        members
+            .entry("$schema")
+            .or_insert_with(|| Value::from(draft));
+    }
+    schema
+}
 
 impl Lowering<'_> {
     pub(super) fn input(&mut self, node: &Node, pointer: &str) -> Option<Filter> {
@@ -37,29 +56,46 @@ impl Lowering<'_> {
 
     /// `Some(None)` where the schema is not there yet.
     fn schema(&mut self, node: &Node, pointer: &str) -> Option<Option<Schema>> {
-        if let Some(format) = node.get("format")
-            && let Some(text) = format.text()
-            && text != "json"
-            && !text.starts_with("json:")
-        {
-            let message = format!("schemas of the format '{text}' are not supported yet");
-            let pointer = pointer_step(pointer, "format");
-            let problem = Problem::new(Rule::Unsupported, format.span, &pointer, message);
-            return self.refuse(
-                problem
-                    .value(text)
-                    .hint("write a JSON Schema (format: json)"),
-            );
-        }
+        let draft = self.optional(node, "format", pointer, Self::draft)?;
+        let draft = draft.flatten();
         if node.get("resource").is_some() {
-            return self.required(node, "resource", pointer, Self::schema_from);
+            return self.required(node, "resource", pointer, |this, node, pointer| {
+                this.schema_from(node, draft, pointer)
+            });
         }
-        self.required(node, "document", pointer, Self::schema_document)
+        self.required(node, "document", pointer, |this, node, pointer| {
+            this.schema_document(node, draft, pointer)
+        })
+    }
+
+    /// The draft that a format names; `Some(None)` where it leaves that to the schema.
+    fn draft(&mut self, node: &Node, pointer: &str) -> Option<Option<&'static str>> {
+        let text = node.text()?;
+        if text == "json" {
+            return Some(None);
+        }
+        let named = text.strip_prefix("json:");
+        let known = named.and_then(|named| DRAFTS.iter().find(|(name, _)| *name == named));
+        if let Some((_, address)) = known {
+            return Some(Some(address));
+        }
+        let message = format!("schemas of the format '{text}' are not supported");
+        let problem = Problem::new(Rule::Unsupported, node.span, pointer, message);
+        let drafts: Vec<_> = DRAFTS.iter().map(|(name, _)| *name).collect();
+        self.refuse(problem.value(text).hint(format!(
+            "write a JSON Schema (format: json), or name its draft: json:{}",
+            drafts.join(", json:")
+        )))
     }
 
     /// `Some(None)` where what it refers to is not there yet.
-    fn schema_document(&mut self, node: &Node, pointer: &str) -> Option<Option<Schema>> {
-        match self.compile_schema(node, node.to_json(), None, pointer) {
+    fn schema_document(
+        &mut self,
+        node: &Node,
+        draft: Option<&str>,
+        pointer: &str,
+    ) -> Option<Option<Schema>> {
+        match self.compile_schema(node, of_draft(node.to_json(), draft), None, pointer) {
             Compiled::Whole(schema) => Some(Some(schema)),
             Compiled::Waits => Some(None),
             Compiled::Refused => None,

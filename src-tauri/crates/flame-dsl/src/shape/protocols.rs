@@ -78,7 +78,7 @@ const OPENAPI: Shape = Shape::Object(&Object {
     fields: &[
         Field::new(
             "document",
-            "The OpenAPI document, JSON or YAML: 3.1, 3.0 or Swagger 2.0.",
+            "The OpenAPI document, JSON or YAML: 3.0 to 3.2, or Swagger 2.0.",
             RESOURCE,
         )
         .required(),
@@ -196,7 +196,11 @@ const MCP_TRANSPORT: Shape = Shape::Object(&Object {
     fields: &[
         Field::new("http", "A server behind an HTTP address.", MCP_HTTP),
         Field::new("stdio", "A server that is started as a program.", MCP_STDIO),
-        Field::new("options", "More settings, which nothing reads yet.", TEXTS),
+        Field::new(
+            "options",
+            "More settings of the transport; none is known, and each is warned of.",
+            TEXTS,
+        ),
     ],
 });
 

@@ -76,7 +76,11 @@ const DOCUMENT: Shape = Shape::Object(&Object {
         .required(),
         Field::new("title", "What people call it.", FREE),
         Field::new("summary", "What it does, in Markdown.", FREE),
-        Field::new("tags", "Words to find it by.", ANY_OBJECT),
+        Field::new(
+            "tags",
+            "Keys and values that describe it; nothing is decided by them.",
+            ANY_OBJECT,
+        ),
         Field::new(
             "metadata",
             "More about it; 'mastra.io/webhook' makes it answer to HTTP, 'mastra.io/retention' says how long \
@@ -448,7 +452,11 @@ const SCHEMA: Shape = Shape::Object(&Object {
     group: Group::ExactlyOne(&["document", "resource"]),
     extra: Extra::Refused,
     fields: &[
-        Field::new("format", "The format of the schema: json.", FREE),
+        Field::new(
+            "format",
+            "The format of the schema: json, or json:draft-07 and its like.",
+            FREE,
+        ),
         Field::new("document", "The JSON Schema itself.", Shape::Any),
         Field::new("resource", "Where the JSON Schema is.", RESOURCE),
     ],

@@ -631,6 +631,8 @@ do:
   - a: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, protocol: kafka, message: {}, operation: o, channel: c}}
   - b: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, operation: o, subscription: {filter: .a, consume: {amount: 0, until: '${ .x }'}}}}
   - c: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, channel: c, subscription: {consume: {while: '${ $message }'}, foreach: {item: m, at: m, do: [{x: {set: '${ $n }'}}]}}, message: {}}}
+  - d: {call: asyncapi, with: {document: {endpoint: 'https://a.b/c'}, operation: o, protocol: kafka, server: {name: main}, message: {}}}
+  - e: {call: mcp, with: {method: tools/list, transport: {http: {endpoint: 'https://a.b'}, options: {retries: '3'}}}}
 "#,
         expect![[r#"
             3:31: error: the call needs exactly one of 'operation', 'channel' (value: {"document":{"endpoint":"https://a.b/c"},"protocol":"kafka","message":{},"operat…)
@@ -649,6 +651,8 @@ do:
               hint: give 'item' and 'at' different names
             5:190: error: the call needs exactly one of 'message', 'subscription'; found several (value: {"document":{"endpoint":"https://a.b/c"},"channel":"c","subscription":{"consume"…)
               hint: keep 'subscription' and remove 'message', or the other way round
+            7:102: warning: no option 'retries' of a transport is known (value: "3")
+              hint: leave it out; headers, arguments and environment are read
         "#]],
     );
     check(
@@ -795,11 +799,24 @@ do: []
         r#"
 output:
   schema: {format: avro, document: {}}
-do: []
+input:
+  schema: {format: 'json:draft-08', document: {}}
+do:
+  - a: {set: {x: 1}, output: {schema: {format: 'json:draft-07', document: {items: [{type: integer}]}}}}
+  - b: {set: {x: 1}, output: {schema: {document: {items: [{type: integer}]}}}}
+  - c: {set: {x: 1}, output: {schema: {resource: {endpoint: {uri: 'https://a.b/c', authentication: {bearer: {token: t}}}}}}}
+  - d: {set: {x: 1}, output: {schema: {resource: {endpoint: {uri: 'https://a.b/c', authentication: {bearer: {token: t}}}}}}}
+  - e: {set: {x: 1}, output: {schema: {resource: {endpoint: {uri: 'https://a.b/c', authentication: {bearer: {token: u}}}}}}}
 "#,
         expect![[r#"
-            3:20: error: schemas of the format 'avro' are not supported yet (value: avro)
-              hint: write a JSON Schema (format: json)
+            3:20: error: schemas of the format 'avro' are not supported (value: avro)
+              hint: write a JSON Schema (format: json), or name its draft: json:2020-12, json:2019-09, json:draft-07, json:draft-06, json:draft-04
+            5:20: error: schemas of the format 'json:draft-08' are not supported (value: json:draft-08)
+              hint: write a JSON Schema (format: json), or name its draft: json:2020-12, json:2019-09, json:draft-07, json:draft-06, json:draft-04
+            8:58: error: not a JSON Schema: [{"type":"integer"}] is not of types "boolean", "object" (value: [{"type":"integer"}])
+              hint: JSON Schema 2020-12 is read unless $schema names another draft
+            11:100: error: another authentication than elsewhere for the same address (value: {"bearer":{"token":"u"}})
+              hint: write the same at each place, such as {use: NAME} of use.authentications
         "#]],
     );
 }
@@ -1335,6 +1352,26 @@ do:
 }
 
 #[test]
+fn commands() {
+    check(
+        r#"
+do:
+  - a: {run: {shell: {command: 'echo "${ .a + }"'}}}
+  - b: {run: {shell: {command: 'echo "${ .a"'}}}
+  - c: {run: {container: {image: a, command: 'echo ${$nobody} ${NAME:-x} \${ .a'}}}
+"#,
+        expect![[r#"
+            3:47: error: not a jq expression: expected term at byte 4, found the end (value: .a +)
+              hint: see the jq manual for the syntax
+            4:39: error: '${' without its closing '}' (value: ${ .a")
+              hint: close it with '}'; quotes and brackets inside must be closed before
+            5:54: error: not a jq expression: the variable `$nobody` is not defined (byte 0) (value: $nobody)
+              hint: in scope are $context, $input, $output, $workflow, $runtime, $task
+        "#]],
+    );
+}
+
+#[test]
 fn authentications() {
     check(
         r#"
@@ -1350,6 +1387,8 @@ use:
     h: {oauth2: {authority: https://a.com, grant: 'urn:ietf:params:oauth:grant-type:token-exchange', subject: {token: t}}}
     i: {}
     j: basic
+    l: {oauth2: {authority: https://a.com, grant: client_credentials, client: {id: i, assertion: e30.e30.s}}}
+    m: {oidc: {authority: https://a.com, grant: client_credentials, client: {id: i, assertion: a, secret: s, authentication: private_key_jwt}}}
   secrets: [k]
 do:
   - a: {call: http, with: {method: get, endpoint: {uri: https://e.com, authentication: {use: z}}}}
@@ -1394,9 +1433,13 @@ do:
               hint: add one of 'basic', 'bearer', 'digest', 'oauth2', 'oidc'
             13:8: error: expected an object (an authentication), found text (value: "basic")
               hint: write an object; its keys are 'basic', 'bearer', 'digest', 'oauth2', 'oidc'
-            16:94: error: no authentication 'z' in use.authentications (value: z)
+            14:87: error: 'assertion' is not sent with client_secret_post, the default (value: "e30.e30.s")
+              hint: write authentication: private_key_jwt, or leave it out
+            15:99: error: 'secret' is not sent with private_key_jwt (value: "s")
+              hint: leave it out, or write authentication: client_secret_post
+            18:94: error: no authentication 'z' in use.authentications (value: z)
               hint: did you mean 'a'?
-            17:97: error: the authentication needs exactly one of 'use', 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found several (value: {"use":"a","bearer":{"token":"t"}})
+            19:97: error: the authentication needs exactly one of 'use', 'basic', 'bearer', 'digest', 'oauth2', 'oidc'; found several (value: {"use":"a","bearer":{"token":"t"}})
               hint: keep 'use' and remove 'bearer', or the other way round
         "#]],
     );
