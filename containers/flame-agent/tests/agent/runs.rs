@@ -72,6 +72,27 @@ async fn without_a_body_the_input_is_an_empty_object() {
 }
 
 #[tokio::test]
+async fn a_large_output_is_where_its_completed_event_says() {
+    let agent = Served::start();
+    let large = "do: [{ a: { set: '${ {v: (\"x\" * 70000)} }' } }]";
+    agent.deploy("large", large).await;
+    let path = "/api/v1/workflows/test/large/1.0.0/runs?wait=60s";
+    let run: Value = agent.post(path, &json!({})).await.json().await.unwrap();
+    let id = run["id"].as_str().unwrap();
+    let events = agent.get(&format!("/api/v1/runs/{id}/lifecycle")).await;
+    let place = |of: &str| {
+        let kind = format!("io.serverlessworkflow.{of}.completed.v1");
+        let items = events["items"].as_array().unwrap().iter();
+        let mut found = items.filter(|item| item["event"]["type"] == kind.as_str());
+        let data = &found.next().unwrap()["event"]["data"];
+        data["outputUri"].as_str().unwrap().to_owned()
+    };
+    let journal = agent.get(&place("task")).await;
+    assert_eq!(journal["items"][0]["output"], run["output"]);
+    assert_eq!(agent.get(&place("workflow")).await["output"], run["output"]);
+}
+
+#[tokio::test]
 async fn a_start_that_makes_no_sense_is_refused_with_the_value() {
     let agent = Served::start();
     let schema = "input: { schema: { document: { type: object, required: [n] } } }\n";

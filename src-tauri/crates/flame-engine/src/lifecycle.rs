@@ -2,7 +2,7 @@
 //! asks for; and any time later all of them, out of its journal, with the same ids.
 //!
 //! A workflow that listens to lifecycle events has none of its own in the log, nor have the runs that it
-//! starts: so no listener can feed itself. Deliberately absent: values over 64 KB, which the journal keeps.
+//! starts: so no listener can feed itself. Deliberately absent: values over 64 KB; a completed event then says where the output is, by a path of the agent's API.
 
 use std::sync::Arc;
 
@@ -259,6 +259,7 @@ impl<'a> Made<'a> {
         Some((frame, Arc::clone(&task.reference)))
     }
 
+    /// `output`, or `outputUri` (of the specification's `next`) for one that is too large.
     fn output(&self, frame: FrameId, given: Option<&Arc<Value>>) -> (&'static str, Value) {
         let state = self.subject.state;
         let output = match given {
@@ -267,7 +268,16 @@ impl<'a> Made<'a> {
             None => return NOTHING,
         };
         if size::rough(&output) > OUTPUT_BYTES_MAX {
-            return NOTHING;
+            let run = format!("/api/v1/runs/{}", self.subject.run);
+            let place = match frame {
+                FrameId::ROOT => run,
+                _ if given.is_some() => {
+                    format!("{run}/journal?after={}&limit=1", self.subject.record - 1)
+                }
+                // An earlier record has it.
+                _ => format!("{run}/journal"),
+            };
+            return ("outputUri", Value::from(place));
         }
         ("output", (*output).clone())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flame_dsl::{Lifecycle, LifecycleSet};
-use flame_engine::{Event, LifecycleEvents};
+use flame_engine::{Event, LifecycleEvents, Record};
 use serde_json::{Value, json};
 
 use crate::driver::{Driver, RUN, communication, run_id, workflow};
@@ -367,9 +367,23 @@ fn a_pattern_takes_none_of_them() {
 fn a_large_output_stays_in_the_journal() {
     let mut driver = publishing("do: [{a: {set: '${ {v: (\"x\" * 70000)} }'}}]");
     driver.start(json!({}));
-    let completed = driver
-        .published
+    let place = |of: &str| {
+        let completed = driver.published.iter().find(|event| {
+            event["type"] == format!("io.serverlessworkflow.{of}.completed.v1").as_str()
+        });
+        let data = &completed.unwrap()["data"];
+        assert!(data.get("output").is_none());
+        data["outputUri"].as_str().unwrap().to_owned()
+    };
+    let run = format!("/api/v1/runs/{RUN}");
+    let records = driver.records();
+    let after = records
         .iter()
-        .find(|event| event["type"] == "io.serverlessworkflow.task.completed.v1");
-    assert!(completed.unwrap()["data"].get("output").is_none());
+        .position(|record| matches!(record, Record::TaskCompleted { .. }))
+        .unwrap();
+    assert_eq!(
+        place("task"),
+        format!("{run}/journal?after={after}&limit=1")
+    );
+    assert_eq!(place("workflow"), run);
 }
