@@ -31,12 +31,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Document, Problem> {
         }
     };
     let is_known = match version {
-        Version::OpenApi3 => number.starts_with("3.0") || number.starts_with("3.1"),
+        Version::OpenApi3 => ["3.0", "3.1", "3.2"].iter().any(|known| {
+            let patch = number.strip_prefix(known);
+            patch.is_some_and(|patch| patch.is_empty() || patch.starts_with('.'))
+        }),
         Version::Swagger2 => number == "2.0",
     };
     if !is_known {
         return Err(Problem(format!(
-            "OpenAPI {number} can't be read; 3.1, 3.0 and Swagger 2.0 can"
+            "OpenAPI {number} can't be read; 3.0 to 3.2 and Swagger 2.0 can"
         )));
     }
     Ok(Document { version, root })

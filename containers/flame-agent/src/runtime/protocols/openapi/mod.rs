@@ -1,4 +1,4 @@
-//! `call: openapi`: an operation of an OpenAPI 3.1, 3.0 or Swagger 2.0 document, made into an HTTP call.
+//! `call: openapi`: an operation of an OpenAPI 3.0 to 3.2 or Swagger 2.0 document, made into an HTTP call.
 //!
 //! Deliberately absent: the check of values against the document's schemas (that is the server's), and
 //! multipart bodies, which are refused by name.

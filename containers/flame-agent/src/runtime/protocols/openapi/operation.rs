@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::document::{Document, Problem, Version};
 use super::swagger;
 
-const METHODS: [&str; 8] = [
-    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+const METHODS: [&str; 9] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace", "query",
 ];
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 /// Operations whose ids a message lists.
 const LISTED_MAX: usize = 10;
 
@@ -40,6 +41,8 @@ pub(super) struct Parameter {
 pub(super) enum Place {
     Path,
     Query,
+    /// All of the query.
+    QueryString,
     Header,
     Cookie,
     /// A field of a form (Swagger 2.0).
@@ -53,6 +56,8 @@ pub(super) enum Style {
     Label,
     Matrix,
     Form,
+    /// As a form, but not encoded (OpenAPI 3.2).
+    Cookie,
     Space,
     Tab,
     Pipe,
@@ -75,8 +80,15 @@ pub(super) fn find(document: &Document, id: &str) -> Result<Operation, Problem> 
     let paths = document.root["paths"].as_object();
     for (path, item) in paths.into_iter().flatten() {
         let item = document.resolve(item)?;
-        for method in METHODS {
-            let operation = &item[method];
+        let fixed = METHODS.iter().map(|method| {
+            let operation = &item[*method];
+            (method.to_ascii_uppercase(), operation)
+        });
+        // Of OpenAPI 3.2: methods as they are sent.
+        let additional = item["additionalOperations"].as_object();
+        let additional = additional.into_iter().flatten();
+        let additional = additional.map(|(method, operation)| (method.clone(), operation));
+        for (method, operation) in fixed.chain(additional) {
             match operation["operationId"].as_str() {
                 Some(found) if found == id => {
                     return read(document, path, item, method, operation).map_err(
@@ -114,7 +126,7 @@ fn read(
     document: &Document,
     path: &str,
     item: &Value,
-    method: &str,
+    method: String,
     operation: &Value,
 ) -> Result<Operation, Problem> {
     let parameters = parameters(document, item, operation)?;
@@ -132,7 +144,7 @@ fn read(
         }
     };
     Ok(Operation {
-        method: method.to_ascii_uppercase(),
+        method,
         path: path.to_owned(),
         server,
         parameters,
@@ -167,11 +179,12 @@ fn parameter(value: &Value) -> Result<Parameter, Problem> {
     let place = match value["in"].as_str() {
         Some("path") => Place::Path,
         Some("query") => Place::Query,
+        Some("querystring") => return querystring(name, value),
         Some("header") => Place::Header,
         Some("cookie") => Place::Cookie,
         other => {
             return Err(Problem(format!(
-                "parameter {name:?} stands in {}; path, query, header and cookie are known",
+                "parameter {name:?} stands in {}; path, query, querystring, header and cookie are known",
                 other.unwrap_or("no place")
             )));
         }
@@ -182,6 +195,7 @@ fn parameter(value: &Value) -> Result<Parameter, Problem> {
         Some("label") => Style::Label,
         Some("matrix") => Style::Matrix,
         Some("form") => Style::Form,
+        Some("cookie") if place == Place::Cookie => Style::Cookie,
         Some("spaceDelimited") => Style::Space,
         Some("pipeDelimited") => Style::Pipe,
         Some("deepObject") => Style::DeepObject,
@@ -195,10 +209,36 @@ fn parameter(value: &Value) -> Result<Parameter, Problem> {
     };
     Ok(Parameter {
         required: place == Place::Path || value["required"] == Value::Bool(true),
-        explode: value["explode"].as_bool().unwrap_or(style == Style::Form),
+        explode: value["explode"]
+            .as_bool()
+            .unwrap_or(matches!(style, Style::Form | Style::Cookie)),
         default: value["schema"].get("default").cloned(),
         name,
         place,
+        style,
+    })
+}
+
+/// The whole query as one value (OpenAPI 3.2): as a form, or percent-encoded as what its type says.
+fn querystring(name: String, value: &Value) -> Result<Parameter, Problem> {
+    let types = value["content"].as_object();
+    let kind = types.and_then(|types| types.keys().next());
+    let style = match kind {
+        Some(kind) if kind.starts_with(FORM) => Style::Form,
+        Some(kind) if is_json(kind) => Style::Json,
+        _ => {
+            return Err(Problem(format!(
+                "parameter {name:?} is the query as {}, which this release does not send; it sends {FORM} and JSON",
+                kind.map_or("no type", String::as_str)
+            )));
+        }
+    };
+    Ok(Parameter {
+        required: value["required"] == Value::Bool(true),
+        explode: true,
+        default: None,
+        name,
+        place: Place::QueryString,
         style,
     })
 }
@@ -218,7 +258,6 @@ fn body(document: &Document, operation: &Value) -> Result<Option<Body>, Problem>
 
 /// The type that a body is sent as: JSON where it may be.
 pub(super) fn best_type(types: &[&str]) -> String {
-    const FORM: &str = "application/x-www-form-urlencoded";
     let found = types
         .iter()
         .find(|kind| is_json(kind))

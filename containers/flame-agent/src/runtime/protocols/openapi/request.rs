@@ -9,7 +9,7 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 
 use super::document::Problem;
-use super::operation::{Body, Operation, Parameter, Place, Style, is_json};
+use super::operation::{Body, FORM, Operation, Parameter, Place, Style, is_json};
 
 /// All but RFC 3986 "unreserved".
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -19,7 +19,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 const BODY: &str = "body";
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The parts of a request that parameters go to.
 #[derive(Default)]
@@ -27,6 +26,7 @@ struct Parts {
     path: String,
     /// Encoded already: a comma between values stays one, a comma within one does not.
     query: Vec<(String, String)>,
+    whole_query: Option<String>,
     headers: Vec<(String, String)>,
     cookies: Vec<String>,
     form: Vec<(String, String)>,
@@ -63,6 +63,7 @@ pub(super) fn build(
             operation.path
         )));
     }
+    let query = query(&parts);
     let mut headers = parts.headers;
     headers.push((
         "accept".to_owned(),
@@ -78,11 +79,7 @@ pub(super) fn build(
     let base = server.as_str().trim_end_matches('/');
     Ok(HttpRequest {
         method: operation.method.clone(),
-        url: format!(
-            "{base}/{}{}",
-            parts.path.trim_start_matches('/'),
-            query(&parts.query)
-        ),
+        url: format!("{base}/{}{query}", parts.path.trim_start_matches('/')),
         headers,
         query: Vec::new(),
         body,
@@ -135,12 +132,19 @@ impl Parts {
                 self.path = self.path.replace(&format!("{{{name}}}"), &text);
             }
             Place::Query => self.query.extend(pairs(parameter, value, true)?),
+            Place::QueryString => self.whole_query = Some(query_string(parameter, value)?),
             Place::Form => self.form.extend(pairs(parameter, value, false)?),
             Place::Header => self
                 .headers
                 .push((name.clone(), joined(parameter, value, ",", false)?)),
             Place::Cookie => {
-                for (name, value) in pairs(parameter, value, true)? {
+                let is_encoded = parameter.style != Style::Cookie;
+                for (name, value) in pairs(parameter, value, is_encoded)? {
+                    if value.contains(';') {
+                        return Err(Problem(format!(
+                            "the cookie {name:?} has a ';' in its value, which ends a cookie"
+                        )));
+                    }
                     self.cookies.push(format!("{name}={value}"));
                 }
             }
@@ -230,14 +234,30 @@ fn path_value(parameter: &Parameter, value: &Value) -> Result<String, Problem> {
     }
 }
 
-fn query(pairs: &[(String, String)]) -> String {
-    let pairs: Vec<String> = pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    match pairs.is_empty() {
+fn query(parts: &Parts) -> String {
+    let pairs = parts.query.iter();
+    let pairs = pairs.map(|(name, value)| format!("{name}={value}"));
+    let texts: Vec<String> = pairs.chain(parts.whole_query.clone()).collect();
+    match texts.is_empty() {
         true => String::new(),
-        false => format!("?{}", pairs.join("&")),
+        false => format!("?{}", texts.join("&")),
+    }
+}
+
+fn query_string(parameter: &Parameter, value: &Value) -> Result<String, Problem> {
+    match (parameter.style, value) {
+        (Style::Json, value) => Ok(escaped(&value.to_string(), true)),
+        (_, Value::Object(members)) => {
+            let mut fields = Vec::new();
+            for (name, value) in members {
+                fields.extend(pairs(&form_field(name), value, false)?);
+            }
+            Ok(encoded(&fields))
+        }
+        _ => Err(Problem(format!(
+            "the query {:?} needs an object of its names and values",
+            parameter.name
+        ))),
     }
 }
 
@@ -266,14 +286,14 @@ fn pairs(
             }
             found
         }
-        (Style::Form, Value::Object(members)) if parameter.explode => {
+        (Style::Form | Style::Cookie, Value::Object(members)) if parameter.explode => {
             let mut found = Vec::with_capacity(members.len());
             for (key, value) in members {
                 found.push((escaped(key, encode), text(value)?));
             }
             found
         }
-        (Style::Form, Value::Array(items)) if parameter.explode => {
+        (Style::Form | Style::Cookie, Value::Array(items)) if parameter.explode => {
             let texts = items.iter().map(text);
             let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
             texts.into_iter().map(|text| (name.clone(), text)).collect()
@@ -339,6 +359,7 @@ const fn place(place: Place) -> &'static str {
     match place {
         Place::Path => "path",
         Place::Query => "query",
+        Place::QueryString => "querystring",
         Place::Header => "header",
         Place::Cookie => "cookie",
         Place::Form => "form",

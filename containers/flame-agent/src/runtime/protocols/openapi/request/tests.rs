@@ -215,6 +215,63 @@ fn defaults_content_and_references_are_followed() {
     }
 }
 
+/// OpenAPI 3.2: `query`, `additionalOperations`, `in: querystring`, `style: cookie`.
+#[test]
+fn what_openapi_3_2_adds_is_sent() {
+    let document = |operation: &str, parameter: Value| {
+        let of_go = json!({"operationId": "go", "parameters": [parameter]});
+        let item = match operation {
+            "query" => json!({"query": of_go}),
+            other => json!({"additionalOperations": {other: of_go}}),
+        };
+        json!({"openapi": "3.2.0", "paths": {"/x": item}})
+    };
+    let whole = |kind: &str| json!({"name": "q", "in": "querystring", "content": {kind: {}}});
+    let form = "application/x-www-form-urlencoded";
+    for (document, value, expected) in [
+        (
+            document("query", whole("application/json")),
+            json!({"a": [1]}),
+            "QUERY /x?%7B%22a%22%3A%5B1%5D%7D",
+        ),
+        (
+            document("COPY", whole(form)),
+            json!({"a": "b c", "l": [1, 2]}),
+            "COPY /x?a=b+c&l=1&l=2",
+        ),
+        (
+            document(
+                "query",
+                json!({"name": "q", "in": "cookie", "style": "cookie"}),
+            ),
+            json!(["a b", "c%"]),
+            "QUERY /x cookie:q=a b; q=c%",
+        ),
+    ] {
+        assert_eq!(
+            request(&document, json!({"q": value})).as_deref(),
+            Ok(expected)
+        );
+    }
+    let cookie = json!({"name": "q", "in": "cookie", "style": "cookie"});
+    for (parameter, value, expected) in [
+        (cookie, json!("a; admin=1"), "which ends a cookie"),
+        (
+            whole("text/xml"),
+            json!("a"),
+            "which this release does not send",
+        ),
+        (
+            whole(form),
+            json!("a"),
+            "needs an object of its names and values",
+        ),
+    ] {
+        let problem = request(&document("query", parameter), json!({"q": value})).unwrap_err();
+        assert!(problem.contains(expected), "{problem}");
+    }
+}
+
 #[test]
 fn swagger_2_has_bodies_forms_and_collections_of_its_own() {
     let document = |parameters: Value, consumes: Value| {
