@@ -22,7 +22,7 @@ use reqwest::header::{
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use reqwest::{Client, Method, Request, Response, Url};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub(super) use self::address::is_named_by;
 use self::address::{Reach, Resolver, StandIns};
@@ -407,7 +407,8 @@ fn build(request: &HttpRequest, key: &IdempotencyKey) -> Result<Request, Error> 
     let body = request
         .body
         .as_deref()
-        .map(|body| body_bytes(body, &mut headers));
+        .map(|body| body_bytes(body, &mut headers))
+        .transpose()?;
     let mut built = Request::new(method, url);
     *built.headers_mut() = headers;
     *built.body_mut() = body.map(Into::into);
@@ -443,11 +444,15 @@ fn headers(request: &HttpRequest, key: &IdempotencyKey) -> Result<HeaderMap, Err
     Ok(headers)
 }
 
-/// JSON, unless the document names another content type and gives a text.
-fn body_bytes(body: &Value, headers: &mut HeaderMap) -> Vec<u8> {
-    match (body, headers.get(CONTENT_TYPE)) {
+/// JSON, unless the document names another content type and gives a text, or a form and its fields.
+fn body_bytes(body: &Value, headers: &mut HeaderMap) -> Result<Vec<u8>, Error> {
+    let content_type = headers.get(CONTENT_TYPE);
+    Ok(match (body, content_type) {
         (Value::String(text), Some(content_type)) if !answer::is_json(content_type) => {
             text.clone().into_bytes()
+        }
+        (Value::Object(fields), Some(content_type)) if is_form(content_type) => {
+            form(fields)?.into_bytes()
         }
         (body, content_type) => {
             if content_type.is_none() {
@@ -455,7 +460,41 @@ fn body_bytes(body: &Value, headers: &mut HeaderMap) -> Vec<u8> {
             }
             body.to_string().into_bytes()
         }
+    })
+}
+
+fn is_form(content_type: &HeaderValue) -> bool {
+    let kind = content_type.to_str().unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// A field for each scalar; one of a list for each of its items.
+fn form(fields: &Map<String, Value>) -> Result<String, Error> {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in fields {
+        let items = match value {
+            Value::Array(items) => items.as_slice(),
+            value => std::slice::from_ref(value),
+        };
+        for item in items {
+            match item {
+                Value::String(text) => form.append_pair(name, text),
+                Value::Null => form.append_pair(name, ""),
+                Value::Bool(_) | Value::Number(_) => form.append_pair(name, &item.to_string()),
+                Value::Array(_) | Value::Object(_) => {
+                    return Err(StandardError::Configuration.with(
+                        "The body is not a form",
+                        format!(
+                            "its field {name:?} has a list or an object within; a form has texts, numbers and lists \
+                             of them"
+                        ),
+                    ));
+                }
+            };
+        }
     }
+    Ok(form.finish())
 }
 
 /// The cause that says most: libraries wrap it in sentences that say nothing.
