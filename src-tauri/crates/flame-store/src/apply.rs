@@ -18,7 +18,7 @@ use crate::{DefinitionKey, Error, retention, row, snapshot};
 const PAYLOAD_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What it may hold in the records of one run, each with several values.
 const BATCH_BYTES_MAX: usize = 8 * PAYLOAD_BYTES_MAX;
-/// What the records of a run may have to stand in its row.
+/// What a run's records may have, with its input and output, to stand in its row.
 const OPENING_BYTES_MAX: usize = 16 * 1024;
 
 /// Applies all operations of a commit; the caller rolls back when it fails.
@@ -42,11 +42,12 @@ pub(crate) fn apply(connection: &Connection, path: &Path, commit: &Commit) -> Re
 
 /// Whether the first records of a run are its last and small, so that they stand in its row.
 fn is_opening(run: &NewRun, batch: &JournalBatch) -> bool {
+    let output = run.state.output.as_ref().map_or(0, |output| output.len());
     run.state.status.is_terminal()
         && batch.run == run.id
         && batch.first == 0
         && batch.count > 0
-        && batch.records.len() <= OPENING_BYTES_MAX
+        && batch.records.len() + run.input.len() + output <= OPENING_BYTES_MAX
 }
 
 /// Whether a refused commit is in the database already.

@@ -47,6 +47,13 @@ impl Checkpointer {
         moved.ok()
     }
 
+    /// Waits for what is under way, and gives what [`Self::moved`] would.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        let is_at_work = std::mem::take(&mut self.is_at_work);
+        // A thread that has ended tells nothing, and moves nothing any more.
+        is_at_work.then(|| self.moved.recv().ok()).flatten()
+    }
+
     pub(crate) fn is_at_work(&self) -> bool {
         self.is_at_work
     }
@@ -87,4 +94,35 @@ fn checkpoint(
     connection
         .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2))
         .map_err(|error| translate("write", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_moved_by_the_thread_and_by_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sqlite");
+        let writer = open_writer(&path, Durability::Full, None).unwrap();
+        writer
+            .execute_batch("CREATE TABLE a (b); INSERT INTO a VALUES (1)")
+            .unwrap();
+        let rows = || {
+            let alone = folder.path().join("alone.sqlite");
+            std::fs::copy(&path, &alone).unwrap();
+            let alone = Connection::open(alone).unwrap();
+            alone
+                .query_row("SELECT COUNT(*) FROM a", [], |row| row.get::<_, i64>(0))
+                .ok()
+        };
+        assert_eq!(rows(), None, "all of it is in the log");
+        let mut checkpointer = Checkpointer::spawn(path.clone(), Durability::Full).unwrap();
+        assert_eq!(checkpointer.wait(), None, "nothing was asked for");
+        assert!(checkpointer.begin());
+        assert!(checkpointer.wait().is_some_and(|moved| moved > 0));
+        assert!(!checkpointer.is_at_work());
+        assert_eq!(rows(), Some(1));
+        checkpointer.finish();
+    }
 }

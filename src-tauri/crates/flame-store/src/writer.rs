@@ -28,7 +28,7 @@ const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 const CHECKPOINT_PAGES: i32 = 8_000;
 /// As many that came meanwhile the writer moves itself, so that the log can begin anew. Callers wait for that.
 const REST_PAGES: i32 = 1_000;
-/// Pages at which the writer waits for readers so that the log can begin anew.
+/// Pages at which the writer waits for that thread and for readers, so that the log can begin anew.
 const RESTART_PAGES: i32 = 64_000;
 /// How often a writer in trouble tries whether it can write again.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
@@ -98,12 +98,12 @@ impl Writer {
                         self.probe();
                         continue;
                     }
-                    Err(RecvTimeoutError::Disconnected) => break,
+                    Err(RecvTimeoutError::Disconnected) => break self.checkpointer.finish(),
                 }
             } else {
                 match self.requests.recv() {
                     Ok(request) => request,
-                    Err(_) => break,
+                    Err(_) => break self.checkpointer.finish(),
                 }
             };
             let (group, close) = self.gather(request);
@@ -289,12 +289,13 @@ impl Writer {
     /// Sees to it that pages move from the log to the database once there are many.
     fn checkpoint(&mut self) {
         let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages >= RESTART_PAGES {
+            self.checkpointer.wait();
+            return self.move_pages("RESTART");
+        }
         let moved = self.checkpointer.moved();
         if self.checkpointer.is_at_work() {
             return;
-        }
-        if pages >= RESTART_PAGES {
-            return self.move_pages("RESTART");
         }
         if moved.is_some_and(|moved| pages - moved <= REST_PAGES) {
             return self.move_pages("PASSIVE");
