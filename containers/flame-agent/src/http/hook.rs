@@ -31,14 +31,20 @@ const HOOKS: &str = "/hooks/";
 
 /// Whether a request asks for a webhook.
 pub(super) fn is_called(request: &Request) -> bool {
-    let encoded = request.uri().path().strip_prefix(HOOKS);
-    encoded.is_some_and(|path| !path.is_empty())
+    !encoded_path(request).is_empty()
 }
 
-/// The webhook's path that a request asks for; empty where it asks for something else.
+/// The webhook's path that a request asks for. What is no UTF-8 stays encoded, as no workflow declares it.
 fn path(request: &Request) -> Cow<'_, str> {
-    let encoded = request.uri().path().strip_prefix(HOOKS);
-    percent_decode_str(encoded.unwrap_or_default()).decode_utf8_lossy()
+    let encoded = encoded_path(request);
+    let decoded = percent_decode_str(encoded).decode_utf8();
+    decoded.unwrap_or(Cow::Borrowed(encoded))
+}
+
+/// Empty where a request asks for something else.
+fn encoded_path(request: &Request) -> &str {
+    let path = request.uri().path().strip_prefix(HOOKS);
+    path.unwrap_or_default()
 }
 
 pub(super) async fn call(context: &Context, mut request: Request) -> Result<Response, Failure> {

@@ -2,6 +2,7 @@
 //! by whoever hears of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use flame_dsl::Workflow;
 use flame_store::{Refused, Run};
@@ -18,6 +19,33 @@ pub(super) struct Brief {
     workflow: Arc<Workflow>,
     place: Place,
     reply: oneshot::Sender<Result<Run, Error>>,
+}
+
+/// The commits of one thread's brief runs that the store has not answered.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    commits: AtomicUsize,
+    is_awaited: AtomicBool,
+}
+
+impl UnderWay {
+    pub(super) fn begin(&self) {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether somebody waits for this one, the last.
+    pub(super) fn end(&self) -> bool {
+        self.commits.fetch_sub(1, Ordering::SeqCst) == 1 && self.is_awaited.load(Ordering::SeqCst)
+    }
+
+    /// From here on [`Self::end`] tells of the last one.
+    pub(super) fn wait(&self) {
+        self.is_awaited.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.commits.load(Ordering::SeqCst) == 0
+    }
 }
 
 impl Brief {

@@ -290,7 +290,11 @@ impl Definitions {
         let Some(id) = self.read(|table| table.hooks.get(path).cloned()) else {
             return Ok(None);
         };
-        self.workflow(&id).await.map(Some)
+        match self.workflow(&id).await {
+            // Deleted since.
+            Err(Error::WorkflowUnknown { .. }) => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     /// Workflows that the clock starts.

@@ -76,6 +76,8 @@ pub(super) enum Message {
         child: RunId,
         reply: oneshot::Sender<bool>,
     },
+    /// No commit of a brief run is under way any more.
+    BriefsEnded,
     /// The store has answered.
     Committed {
         run: RunId,

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Error;
-use super::brief::Brief;
+use super::brief::{Brief, UnderWay};
 use super::calls::Invoked;
 use super::lanes::Queue;
 use super::live::{Item, Live, Pending, Rest, Turn};
@@ -64,6 +64,7 @@ pub(super) struct Shard {
     /// Told once nothing is under way.
     draining: Option<oneshot::Sender<()>>,
     is_draining: bool,
+    briefs: Arc<UnderWay>,
 }
 
 /// A run whose journal is being read.
@@ -102,6 +103,7 @@ impl Shard {
             turned_back: Vec::new(),
             draining: None,
             is_draining: false,
+            briefs: Arc::default(),
         }
     }
 
@@ -154,7 +156,10 @@ impl Shard {
                 // They never end by themselves; the next start opens them again.
                 self.live.values_mut().for_each(|live| live.streams.clear());
                 self.draining = Some(idle);
+                self.briefs.wait();
             }
+            // What waits for it is looked at after each message.
+            Message::BriefsEnded => {}
             // Ends the loop before it comes here.
             Message::Stop => {}
         }
@@ -455,11 +460,17 @@ impl Shard {
     }
 
     fn store_brief(&self, brief: Brief, commit: Commit) {
-        let shared = Arc::clone(&self.shared);
+        let (shared, briefs) = (Arc::clone(&self.shared), Arc::clone(&self.briefs));
+        let this = self.this.clone();
+        briefs.begin();
         self.shared
             .store
             .submit_from(self.number, commit, move |outcome| {
                 brief.committed(&shared, outcome);
+                if briefs.end() {
+                    // The thread may have ended meanwhile.
+                    let _ = this.send(Message::BriefsEnded);
+                }
             });
     }
 
@@ -761,6 +772,7 @@ impl Shard {
         };
         if self.draining.is_some()
             && self.loading.is_empty()
+            && self.briefs.is_empty()
             && !self.live.values().any(busy)
             && let Some(idle) = self.draining.take()
         {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Handle, Options, StartRequest};
+use crate::runtime::{Handle, IdempotencyKey, Options, StartRequest};
 
 const DOCUMENT: &str = "document: { dsl: '1.0.3', namespace: test, name: busy, version: '1.0.0' }\n\
                         do: [{ nap: { wait: { hours: 1 } } }]\n";
@@ -111,6 +111,7 @@ async fn a_run_that_ends_with_its_first_commit_is_kept_by_nobody() {
         .await
         .unwrap();
     let before = handle.load().in_flight;
+    let mut changes = handle.changes();
     let mut answers = Vec::new();
     for _ in 0..3 {
         let request = StartRequest::new(deployed.workflow.id.clone(), json!({}));
@@ -135,10 +136,93 @@ async fn a_run_that_ends_with_its_first_commit_is_kept_by_nobody() {
     }
     let (_, refused) = answers.pop().unwrap();
     refused.unwrap_err();
+    let load = handle.load();
+    assert_eq!((load.started, load.completed), (2, 2));
+    for (run, _) in &answers {
+        let told = changes.try_recv().unwrap();
+        assert!(matches!(told, Change::Run(summary) if summary.id == *run));
+    }
+    changes.try_recv().unwrap_err();
     for (run, answer) in answers {
         let summary = answer.unwrap().summary;
         assert_eq!((summary.id, summary.status), (run, RunStatus::Completed));
         assert!(summary.records > 0);
     }
+    fixture.handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn of_two_such_runs_with_one_key_one_is_there() {
+    let (mut fixture, _) = fixture().await;
+    let handle = &fixture.handle;
+    let (deployed, _) = handle
+        .deploy(BRIEF, "application/yaml", None)
+        .await
+        .unwrap();
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let request = StartRequest {
+            idempotency: Some(IdempotencyKey {
+                key: "once".to_owned(),
+                body_hash: [7; 32],
+            }),
+            ..StartRequest::new(deployed.workflow.id.clone(), json!({}))
+        };
+        let mut begin = Begin::of(&handle.shared, request, Vec::new())
+            .await
+            .unwrap();
+        begin.place = Some(handle.shared.admit().unwrap());
+        let (reply, answer) = oneshot::channel();
+        begin.reply = Some(reply);
+        fixture.shard.begin(begin);
+        answers.push(answer);
+    }
+    let first = answers.remove(0).await.unwrap().unwrap().summary.id;
+    let second = answers.remove(0).await.unwrap().unwrap_err();
+    assert!(
+        matches!(&second, Error::Store(flame_store::Error::KeyTaken { run, .. }) if *run == first),
+        "{second:?}"
+    );
+    assert_eq!(handle.load().started, 1);
+    fixture.handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_run_that_emits_is_kept_until_its_event_is_told_of() {
+    const EMITS: &str = "document: { dsl: '1.0.3', namespace: test, name: emits, version: '1.0.0' }\n\
+                         do: [{ say: { emit: { event: { with: { source: 'https://a.test', type: said } } } } }]\n";
+    let (mut fixture, _) = fixture().await;
+    let handle = &fixture.handle;
+    let (deployed, _) = handle
+        .deploy(EMITS, "application/yaml", None)
+        .await
+        .unwrap();
+    let request = StartRequest::new(deployed.workflow.id.clone(), json!({}));
+    let mut begin = Begin::of(&handle.shared, request, Vec::new())
+        .await
+        .unwrap();
+    begin.place = Some(handle.shared.admit().unwrap());
+    let run = begin.run.id();
+    fixture.shard.begin(begin);
+    assert!(fixture.shard.live.contains_key(&run));
+    fixture.handle.drain(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_thread_is_idle_once_the_commits_of_its_brief_runs_are_answered() {
+    let (mut fixture, run) = fixture().await;
+    let shard = &mut fixture.shard;
+    shard.live.remove(&run);
+    let (told, mut idle) = oneshot::channel();
+    shard.briefs.begin();
+    shard.briefs.begin();
+    assert!(!shard.briefs.end(), "nobody waits");
+    shard.take(Message::Drain { idle: told });
+    shard.tell_idle();
+    idle.try_recv().unwrap_err();
+    assert!(shard.briefs.end(), "the last one says so");
+    shard.take(Message::BriefsEnded);
+    shard.tell_idle();
+    idle.try_recv().unwrap();
     fixture.handle.drain(Duration::ZERO).await;
 }
