@@ -11,7 +11,10 @@ use crate::shell::{cargo, exec, target_dir};
 /// A target of its own, so that the static flags reach no build script.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-const STATIC: &str = "-C target-feature=+crt-static";
+const STATIC: &str = "-Ctarget-feature=+crt-static";
+
+/// What stands between two flags, which may have spaces in them.
+const FLAGS_END: &str = "\x1f";
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -23,7 +26,7 @@ pub struct Options {
 /// The one that the app ships, and finds below the target folder.
 pub fn run(options: &Options) -> Result<()> {
     let flags = if options.pgo {
-        format!("{STATIC} {}", pgo::flag()?)
+        format!("{STATIC}{FLAGS_END}{}", pgo::flag()?)
     } else {
         STATIC.to_owned()
     };
@@ -49,7 +52,7 @@ fn build(profile: &str, flags: &str) -> Result<PathBuf> {
                 "--target",
                 TARGET,
             ])
-            .env("RUSTFLAGS", flags),
+            .env("CARGO_ENCODED_RUSTFLAGS", flags),
     )?;
     Ok(target_dir().join(TARGET).join(profile).join("flame-agent"))
 }

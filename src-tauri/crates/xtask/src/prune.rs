@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -23,8 +24,10 @@ pub fn run(target: &Path) -> Result<()> {
             let Some((name, _)) = name.rsplit_once('-') else {
                 continue;
             };
-            let used = unit.metadata().and_then(|found| found.modified());
-            let used = used.with_context(|| unit.display().to_string())?;
+            // Another cargo may be at work beside this one.
+            let Ok(used) = unit.metadata().and_then(|found| found.modified()) else {
+                continue;
+            };
             crates
                 .entry(name.to_owned())
                 .or_default()
@@ -33,7 +36,12 @@ pub fn run(target: &Path) -> Result<()> {
         for mut units in crates.into_values() {
             units.sort_unstable_by_key(|(used, _)| Reverse(*used));
             for (_, unit) in units.drain(UNITS.min(units.len())..) {
-                fs::remove_dir_all(&unit).with_context(|| unit.display().to_string())?;
+                match fs::remove_dir_all(&unit) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        return Err(error).with_context(|| unit.display().to_string());
+                    }
+                    _ => {}
+                }
             }
         }
     }

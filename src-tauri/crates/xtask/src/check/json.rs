@@ -26,7 +26,7 @@ pub(super) fn broken(path: &str, text: &str) -> Vec<String> {
     if !ships || excepted || is_test(path) || !path.ends_with(".rs") {
         return Vec::new();
     }
-    let source = Source::read(text.split("#[cfg(test)]").next().unwrap_or(text));
+    let source = Source::read(text);
     let fields = source.fields().map(|line| (line, "has a field that holds"));
     let calls = source.calls().map(|line| (line, "reads"));
     fields
@@ -51,7 +51,7 @@ struct Source<'t> {
 
 impl<'t> Source<'t> {
     fn read(text: &'t str) -> Self {
-        let tokens = tokens(text);
+        let tokens = shipped(&tokens(text));
         let imports = tokens
             .split(|token| token.text == ";")
             .any(|statement| imported(statement).is_some_and(|names| has(names, "Value")));
@@ -180,6 +180,42 @@ impl<'t> Source<'t> {
         let arrow = head[..body].iter().rposition(|token| token.text == "->")?;
         Some(&head[arrow..body])
     }
+}
+
+/// Tokens without the items that stand behind `#[cfg(test)]`.
+fn shipped<'t>(mut tokens: Tokens<'_, 't>) -> Vec<Token<'t>> {
+    const OF_TESTS: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
+    let mut kept = Vec::with_capacity(tokens.len());
+    while let [first, rest @ ..] = tokens {
+        let texts = tokens.iter().map(|token| token.text);
+        if !texts.take(OF_TESTS.len()).eq(OF_TESTS) {
+            kept.push(*first);
+            tokens = rest;
+            continue;
+        }
+        let (_, item) = leading_attributes(tokens);
+        tokens = &item[item_length(item)..];
+    }
+    kept
+}
+
+/// How many tokens an item takes, or a field with its comma. A generic's `<` counts as a bracket before its body.
+fn item_length(item: Tokens<'_, '_>) -> usize {
+    let (mut depth, mut blocks) = (0_usize, 0_usize);
+    for (at, token) in item.iter().enumerate() {
+        match token.text {
+            "{" => blocks += 1,
+            "}" if blocks == 0 => return at,
+            "}" if blocks == 1 && depth == 0 => return at + 1,
+            "}" => blocks -= 1,
+            _ if blocks > 0 => {}
+            "(" | "[" | "<" => depth += 1,
+            ")" | "]" | ">" => depth = depth.saturating_sub(1),
+            ";" | "," if depth == 0 => return at + 1,
+            _ => {}
+        }
+    }
+    item.len()
 }
 
 /// What a statement imports from `serde_json`.
@@ -428,6 +464,22 @@ mod tests {
         is_fine(&returned.replace("serde_json::from_str", "json::from_str"));
         is_fine(&returned.replace("from_str(t)", "from_str::<Order>(t)"));
         is_broken("use serde_json::{from_slice, json};\n", 1, "reads");
+    }
+
+    #[test]
+    fn what_stands_behind_a_part_for_tests_is_looked_at() {
+        let read = "fn f() {\n    serde_json::from_str::<Value>(t);\n}\n";
+        for part in [
+            "#[cfg(test)] mod tests;\n",
+            "#[cfg(test)] use a::{b, c};\n",
+            "struct S { #[cfg(test)] a: Vec<u8>, b: u8 }\n",
+            "struct S { #[cfg(test)] a: (u8, u8) }\n",
+            "#[cfg(test)] #[derive(Debug)] pub fn g() -> Vec<u8> { { 1 } }\n",
+        ] {
+            is_broken(&format!("{IMPORT}{part}{read}"), 4, "reads");
+            is_fine(&format!("{IMPORT}#[cfg(test)]\n{read}"));
+        }
+        is_fine(&format!("{IMPORT}#[cfg(test)] mod a {{ {read} }}\n"));
     }
 
     #[test]
