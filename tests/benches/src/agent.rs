@@ -104,10 +104,20 @@ impl Agent {
 
     /// Posts a JSON body; gives the answer's.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.post_as(path, "application/json", body).await
+    }
+
+    /// Sends a CloudEvent in its JSON format.
+    pub async fn tell(&self, event: &Value) -> Result<Value> {
+        self.post_as("/api/v1/events", "application/cloudevents+json", event)
+            .await
+    }
+
+    async fn post_as(&self, path: &str, content_type: &str, body: &Value) -> Result<Value> {
         let bearer = self.bearer();
         let headers = [
             ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
+            ("content-type", content_type),
         ];
         let answer = Connection::open(self.server.address)
             .await?
