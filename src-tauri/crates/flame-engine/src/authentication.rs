@@ -158,10 +158,7 @@ impl Credentials {
                 _ => settings.required("/token")?,
             }),
             AuthenticationScheme::OAuth2 => {
-                let path = match settings.text("/endpoints/token")? {
-                    Some(path) => settings.expanded(scope, &path, "endpoints.token")?,
-                    None => TOKEN_PATH.to_owned(),
-                };
+                let path = settings.token_path(scope)?;
                 Self::Token(Box::new(
                     settings.token_request(scope, TokenEndpoint::Path(path))?,
                 ))
@@ -228,15 +225,46 @@ impl Settings<'_> {
     fn authority(&self, scope: &Scope<'_>) -> Result<(String, bool), Error> {
         let written = self.required("/authority")?;
         let expanded = self.expanded(scope, &written, "authority")?;
-        let is_literal = self.written.is_none_or(|template| match template {
-            Template::Literal(_) => true,
-            Template::Object(members) => members
-                .iter()
-                .any(|(name, value)| name == "authority" && matches!(value, Template::Literal(_))),
-            _ => false,
-        });
-        let is_named = is_literal && host(&written) == host(&expanded);
+        let is_named = self.is_literal(&["authority"]) && host(&written) == host(&expanded);
         Ok((expanded, is_named))
+    }
+
+    /// Data may fill in a part of the path, but leads to no other host: the client's secret goes there.
+    fn token_path(&self, scope: &Scope<'_>) -> Result<String, Error> {
+        let Some(written) = self.text("/endpoints/token")? else {
+            return Ok(TOKEN_PATH.to_owned());
+        };
+        let expanded = self.expanded(scope, &written, "endpoints.token")?;
+        if expanded == written && self.is_literal(&["endpoints", "token"]) {
+            return Ok(expanded);
+        }
+        let is_absolute = expanded.contains("://");
+        let names_its_host = self.is_literal(&["endpoints", "token"])
+            && written.contains("://")
+            && host(&written) == host(&expanded);
+        let leads_away =
+            |sign: &str| expanded.matches(sign).count() > written.matches(sign).count();
+        if (is_absolute && !names_its_host) || ["..", "?", "#", "\\"].into_iter().any(leads_away) {
+            return Err(invalid(format!(
+                "{}.endpoints.token gave {expanded:?}; data may be a part of its path alone",
+                self.property
+            )));
+        }
+        Ok(expanded)
+    }
+
+    /// Whether the document writes a setting out, without an expression. What a secret holds is written out.
+    fn is_literal(&self, path: &[&str]) -> bool {
+        let mut template = self.written;
+        for name in path {
+            template = match template {
+                Some(Template::Object(members)) => members
+                    .iter()
+                    .find_map(|(found, member)| (found == name).then_some(member)),
+                template => template,
+            };
+        }
+        template.is_none_or(|template| matches!(template, Template::Literal(_)))
     }
 
     /// A URI template over the task's input.

@@ -107,6 +107,54 @@ fn a_token_request_says_who_asks_where() {
     assert!(token("{oidc: {use: key}}", whole).authority_is_named);
 }
 
+/// The client's secret goes to the token's endpoint.
+#[test]
+fn data_may_be_a_part_of_a_token_endpoint_and_leads_nowhere_else() {
+    let begun = |endpoint: &str| {
+        let rest = format!(
+            "use: {{secrets: [key]}}\ndo: [{{a: {{call: http, with: {{method: get, endpoint: \
+             {{uri: 'http://x.test/', authentication: {{oauth2: {{authority: 'https://login.test', grant: \
+             client_credentials, endpoints: {{token: {endpoint}}}, client: {{id: me, secret: '${{ $secrets.key }}'}}\
+             }}}}}}}}}}}}]"
+        );
+        let input = json!({
+            "tenant": "shop", "host": "a.test", "whole": "https://evil.test/t", "up": "../other",
+            "cut": "x?y=#",
+        });
+        begun(&rest, json!(CANARY), input)
+    };
+    for (written, expected) in [
+        ("'/{tenant}/token'", "/shop/token"),
+        ("'https://other.test/{tenant}'", "https://other.test/shop"),
+        ("'https://other.test/t?a=b'", "https://other.test/t?a=b"),
+        ("'/t/../token'", "/t/../token"),
+        ("'${ \"/\" + .tenant }'", "/shop"),
+    ] {
+        let driver = begun(written);
+        let credentials = driver.named("a").http().credentials.clone().unwrap();
+        let Credentials::Token(request) = *credentials else {
+            panic!("{credentials:?}");
+        };
+        assert!(
+            request.endpoint == TokenEndpoint::Path(expected.to_owned()),
+            "{written}"
+        );
+    }
+    for written in [
+        "'{+whole}'",
+        "'${ .whole }'",
+        "'https://{host}/token'",
+        "'/{+up}/token'",
+        "'/{+cut}'",
+    ] {
+        let detail = begun(written).error().detail.clone().unwrap();
+        assert!(
+            detail.contains("data may be a part of its path alone"),
+            "{written}: {detail}"
+        );
+    }
+}
+
 #[test]
 fn what_a_secret_lacks_is_named_without_its_value() {
     for (authentication, secret, expected) in [
