@@ -134,6 +134,10 @@ fn endpoint(script: &Value) -> &Value {
 /// be one of the program.
 fn is_computed(kind: HostProgramKind, written: &Value) -> bool {
     let expression = |value: &Value| value.to_string().contains("${");
+    // PATH and its like say which program a name stands for, and what that loads.
+    if expression(&written["environment"]) {
+        return true;
+    }
     match kind {
         HostProgramKind::Shell => {
             let command = written["command"].as_str().unwrap_or_default();

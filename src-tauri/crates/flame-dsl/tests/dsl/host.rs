@@ -106,8 +106,16 @@ fn a_program_out_of_data_is_bound_to_the_whole_document() {
         ),
         ("{run: {shell: {command: 'echo ${ .x }'}}}", true),
         (
-            "{run: {shell: {command: ls, environment: {X: '${ .x }'}}}}",
-            false,
+            "{run: {shell: {command: ls, environment: {PATH: '${ .x }'}}}}",
+            true,
+        ),
+        (
+            "{run: {script: {language: python, code: import a, environment: {PYTHONPATH: '${ .x }'}}}}",
+            true,
+        ),
+        (
+            "{call: mcp, with: {method: tools/list, transport: {stdio: {command: npx, environment: {PATH: '${ .x }'}}}}}",
+            true,
         ),
         (
             "{run: {script: {language: python, source: {endpoint: 'https://a.example/b.py'}}}}",
