@@ -39,7 +39,8 @@ pub fn split_command(text: &str) -> Result<Vec<Part<'_>>, Unclosed> {
             Some(first) => first.is_whitespace() || matches!(first, '.' | '(' | '[' | '{' | '"'),
             None => false,
         };
-        is_jq && !before.ends_with('\\')
+        let backslashes = before.len() - before.trim_end_matches('\\').len();
+        is_jq && backslashes % 2 == 0
     })
 }
 
@@ -191,6 +192,7 @@ mod tests {
                 ],
             ),
             ("echo \\${ .a } ${", &[Literal("echo \\${ .a } ${")]),
+            ("\\\\${ .a }", &[Literal("\\\\"), Expression(".a")]),
         ];
         for (text, parts) in table {
             assert_eq!(split_command(text).as_deref(), Ok(*parts), "{text}");

@@ -160,6 +160,9 @@ impl Lowering<'_> {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Expression(jq) => {
+                    if ends_in_single_quotes(&text) {
+                        self.unexpanded(node, jq, pointer);
+                    }
                     let name = format!("{VALUE_VARIABLE}{}", variables.len() + 1);
                     text.extend(["${", &name, "}"]);
                     let value = self.compile(node, source, jq, pointer);
@@ -174,6 +177,17 @@ impl Lowering<'_> {
             text: text.into(),
             variables: variables.into_iter().collect::<Option<_>>()?,
         })
+    }
+
+    fn unexpanded(&mut self, node: &Node, jq: &str, pointer: &str) {
+        let message = "an expression in single quotes, where a shell fills in nothing";
+        let problem = Problem::new(Rule::Expression, node.span, pointer, message);
+        self.problems.push(
+            problem
+                .warning()
+                .value(jq)
+                .hint("write double quotes around it: \"${ .name }\""),
+        );
     }
 
     fn process_input(&mut self, node: &Node, pointer: &str) -> Option<ProcessInput> {
@@ -232,4 +246,19 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// Whether what comes behind this part of a command stands in single quotes.
+fn ends_in_single_quotes(command: &str) -> bool {
+    let mut quote = None;
+    let mut characters = command.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None | Some('"'), '\\') => drop(characters.next()),
+            (None, '\'' | '"') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            _ => {}
+        }
+    }
+    quote == Some('\'')
 }

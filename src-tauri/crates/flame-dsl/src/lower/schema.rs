@@ -172,8 +172,9 @@ impl Lowering<'_> {
             }
             _ => {
                 let message = format!("not a JSON Schema: {error}");
-                Problem::new(Rule::Strict, place.span, &pointer, message)
-                    .hint("JSON Schema 2020-12 is read unless $schema names another draft")
+                Problem::new(Rule::Strict, place.span, &pointer, message).hint(
+                    "JSON Schema 2020-12 is read unless $schema or format names another draft",
+                )
             }
         };
         self.problems.push(problem.value(place.shown()));

@@ -814,7 +814,7 @@ do:
             5:20: error: schemas of the format 'json:draft-08' are not supported (value: json:draft-08)
               hint: write a JSON Schema (format: json), or name its draft: json:2020-12, json:2019-09, json:draft-07, json:draft-06, json:draft-04
             8:58: error: not a JSON Schema: [{"type":"integer"}] is not of types "boolean", "object" (value: [{"type":"integer"}])
-              hint: JSON Schema 2020-12 is read unless $schema names another draft
+              hint: JSON Schema 2020-12 is read unless $schema or format names another draft
             11:100: error: another authentication than elsewhere for the same address (value: {"bearer":{"token":"u"}})
               hint: write the same at each place, such as {use: NAME} of use.authentications
         "#]],
@@ -1003,9 +1003,9 @@ do: []
             2:18: error: no time zone 'Mars/City' (value: "CRON_TZ=Mars/City 0 7 * * *")
               hint: write minute, hour, day, month and weekday, such as '30 7 * * MON-FRI', in UTC; 'CRON_TZ=Europe/Berlin ' before them takes the time of a place
             3:35: error: not a JSON Schema: "objct" is not valid under any of the schemas listed in the 'anyOf' keyword (value: "objct")
-              hint: JSON Schema 2020-12 is read unless $schema names another draft
+              hint: JSON Schema 2020-12 is read unless $schema or format names another draft
             3:68: error: not a JSON Schema: "x" is not of type "number" (value: "x")
-              hint: JSON Schema 2020-12 is read unless $schema names another draft
+              hint: JSON Schema 2020-12 is read unless $schema or format names another draft
             4:29: error: a reference to s.json that can't be followed: No base URI is available (value: {"$ref":"s.json"})
               hint: put what it refers to into $defs and write '#/$defs/name', or write the address of a JSON Schema
         "#]],
@@ -1359,6 +1359,7 @@ do:
   - a: {run: {shell: {command: 'echo "${ .a + }"'}}}
   - b: {run: {shell: {command: 'echo "${ .a"'}}}
   - c: {run: {container: {image: a, command: 'echo ${$nobody} ${NAME:-x} \${ .a'}}}
+  - d: {run: {shell: {command: "echo \"it's ${ .a }\" 'so ${ .b }' \\' ${ .c }"}}}
 "#,
         expect![[r#"
             3:47: error: not a jq expression: expected term at byte 4, found the end (value: .a +)
@@ -1367,6 +1368,8 @@ do:
               hint: close it with '}'; quotes and brackets inside must be closed before
             5:54: error: not a jq expression: the variable `$nobody` is not defined (byte 0) (value: $nobody)
               hint: in scope are $context, $input, $output, $workflow, $runtime, $task
+            6:32: warning: an expression in single quotes, where a shell fills in nothing (value: .b)
+              hint: write double quotes around it: "${ .name }"
         "#]],
     );
 }

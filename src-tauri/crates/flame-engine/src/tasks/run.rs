@@ -27,6 +27,9 @@ const DEPTH_MAX: u32 = 64;
 /// Characters of a failed process's standard error that a message shows, from its end.
 const STDERR_CHARACTERS_MAX: usize = 1_000;
 
+/// A variable of a process's environment with its name (Linux, MAX_ARG_STRLEN).
+const VARIABLE_BYTES_MAX: usize = 128 * 1024;
+
 /// The run and task execution that ask.
 pub(crate) struct Asking<'a> {
     pub(crate) run: RunId,
@@ -77,6 +80,7 @@ pub(crate) fn evaluate(
     for (name, value) in variables {
         environment.push((name.clone(), text(scope.template(value, "run command")?)));
     }
+    check_variables(&environment)?;
     Ok(Call::Process(Box::new(ProcessCall {
         program,
         stdin: optional_text(scope, stdin.as_ref(), "run stdin")?,
@@ -329,6 +333,24 @@ fn pairs(
     };
     let given = members.into_iter().filter(|(_, value)| !value.is_null());
     Ok(given.map(|(name, value)| (name, text(value))).collect())
+}
+
+/// What no process is started with: Linux takes 128 KiB for each variable, and none with a NUL in it.
+fn check_variables(environment: &[(String, String)]) -> Result<(), Error> {
+    for (name, value) in environment {
+        let problem = if value.contains('\0') {
+            "a NUL in it".to_owned()
+        } else if name.len() + value.len() + 2 > VARIABLE_BYTES_MAX {
+            format!("{} bytes", value.len())
+        } else {
+            continue;
+        };
+        return Err(invalid(format!(
+            "the value of the variable {name} has {problem}; a variable takes less than {VARIABLE_BYTES_MAX} \
+             bytes and no NUL: give it by stdin"
+        )));
+    }
+    Ok(())
 }
 
 /// Text as it is, anything else as JSON.
