@@ -90,6 +90,12 @@ pub(super) fn find(document: &Document, id: &str) -> Result<Operation, Problem> 
         let additional = additional.map(|(method, operation)| (method.clone(), operation));
         for (method, operation) in fixed.chain(additional) {
             match operation["operationId"].as_str() {
+                // It asks a proxy for a connection.
+                Some(found) if found == id && method.eq_ignore_ascii_case("connect") => {
+                    return Err(Problem(format!(
+                        "operation {id:?}: the method {method} can't be called"
+                    )));
+                }
                 Some(found) if found == id => {
                     return read(document, path, item, method, operation).map_err(
                         |Problem(problem)| Problem(format!("operation {id:?}: {problem}")),

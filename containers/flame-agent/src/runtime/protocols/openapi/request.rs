@@ -140,6 +140,9 @@ impl Parts {
             Place::Cookie => {
                 let is_encoded = parameter.style != Style::Cookie;
                 for (name, value) in pairs(parameter, value, is_encoded)? {
+                    if name.is_empty() || name.contains(is_no_token) {
+                        return Err(Problem(format!("{name:?} can't be the name of a cookie")));
+                    }
                     if value.contains(';') {
                         return Err(Problem(format!(
                             "the cookie {name:?} has a ';' in its value, which ends a cookie"
@@ -232,6 +235,11 @@ fn path_value(parameter: &Parameter, value: &Value) -> Result<String, Problem> {
         (Style::Json, ..) => Ok(utf8_percent_encode(&value.to_string(), RESERVED).to_string()),
         _ => scalars(",", ""),
     }
+}
+
+/// What is in no token (RFC 9110, 5.6.2), which the name of a cookie is (RFC 6265, 4.1.1).
+fn is_no_token(character: char) -> bool {
+    !character.is_ascii_graphic() || "\"(),/:;<=>?@[\\]{}".contains(character)
 }
 
 fn query(parts: &Parts) -> String {

@@ -255,7 +255,12 @@ fn what_openapi_3_2_adds_is_sent() {
     }
     let cookie = json!({"name": "q", "in": "cookie", "style": "cookie"});
     for (parameter, value, expected) in [
-        (cookie, json!("a; admin=1"), "which ends a cookie"),
+        (cookie.clone(), json!("a; admin=1"), "which ends a cookie"),
+        (
+            cookie,
+            json!({"x; admin": "1"}),
+            "can't be the name of a cookie",
+        ),
         (
             whole("text/xml"),
             json!("a"),
