@@ -22,7 +22,7 @@ use reqwest::header::{
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use reqwest::{Client, Method, Request, Response, Url};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub(super) use self::address::is_named_by;
 use self::address::{Reach, Resolver, StandIns};
@@ -451,9 +451,7 @@ fn body_bytes(body: &Value, headers: &mut HeaderMap) -> Result<Vec<u8>, Error> {
         (Value::String(text), Some(content_type)) if !answer::is_json(content_type) => {
             text.clone().into_bytes()
         }
-        (Value::Object(fields), Some(content_type)) if is_form(content_type) => {
-            form(fields)?.into_bytes()
-        }
+        (body, Some(content_type)) if is_form(content_type) => form(body)?.into_bytes(),
         (body, content_type) => {
             if content_type.is_none() {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -470,7 +468,14 @@ fn is_form(content_type: &HeaderValue) -> bool {
 }
 
 /// A field for each scalar; one of a list for each of its items.
-fn form(fields: &Map<String, Value>) -> Result<String, Error> {
+fn form(body: &Value) -> Result<String, Error> {
+    let no_form = |what: String| {
+        let detail = format!("{what}; a form has texts, numbers and lists of them under names");
+        StandardError::Configuration.with("The body is not a form", detail)
+    };
+    let Value::Object(fields) = body else {
+        return Err(no_form("it is no object".to_owned()));
+    };
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in fields {
         let items = match value {
@@ -483,13 +488,9 @@ fn form(fields: &Map<String, Value>) -> Result<String, Error> {
                 Value::Null => form.append_pair(name, ""),
                 Value::Bool(_) | Value::Number(_) => form.append_pair(name, &item.to_string()),
                 Value::Array(_) | Value::Object(_) => {
-                    return Err(StandardError::Configuration.with(
-                        "The body is not a form",
-                        format!(
-                            "its field {name:?} has a list or an object within; a form has texts, numbers and lists \
-                             of them"
-                        ),
-                    ));
+                    return Err(no_form(format!(
+                        "its field {name:?} has a list or an object within"
+                    )));
                 }
             };
         }
