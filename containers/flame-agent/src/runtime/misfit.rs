@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// Misfits of one value that are told.
 const TOLD_MAX: usize = 20;
+/// Of what is told of one.
+const MESSAGE_CHARACTERS_MAX: usize = 500;
 
 /// One thing that does not fit.
 #[derive(Debug, Clone)]
@@ -38,7 +40,7 @@ pub(super) fn misfits(schema: &Schema, value: &Value, whole: &str) -> Vec<Misfit
         let place = error.instance_path().to_string();
         let named = if place.is_empty() { whole } else { &place };
         Misfit {
-            message: format!("{named}: {error}"),
+            message: shortened(format!("{named}: {error}")),
             pointer: pointer(&error),
         }
     };
@@ -49,6 +51,15 @@ pub(super) fn misfits(schema: &Schema, value: &Value, whole: &str) -> Vec<Misfit
         told.push(Misfit::of_whole(message));
     }
     told
+}
+
+/// A message has the whole value in it, which may be a megabyte.
+fn shortened(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARACTERS_MAX) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 fn pointer(error: &ValidationError<'_>) -> String {
