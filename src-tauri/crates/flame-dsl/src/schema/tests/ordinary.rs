@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::{Schema, Unfit};
+use super::super::{Schema, Unfit, Wrong};
 
 fn name() -> impl Strategy<Value = String> {
     "[abc]".prop_map(|name| name)
@@ -133,6 +133,8 @@ proptest! {
     fn verdict_and_errors_are_those_of_the_library(source in whole(), values in prop::collection::vec(value(), 1..4)) {
         let plain = jsonschema::options().offline().build(&source);
         let ours = Schema::compile(source.clone(), None, None);
+        // Parts made up at random may refer to each other so often that they are refused.
+        prop_assume!(!matches!(ours, Err(Wrong::Costly(_))));
         prop_assert_eq!(plain.is_ok(), ours.is_ok(), "{}", source);
         let (Ok(plain), Ok(ours)) = (plain, ours) else { return Ok(()) };
         for value in &values {
